@@ -1,0 +1,30 @@
+# Everything runs in .venv, built from the pinned list in requirements.txt.
+PY := .venv/bin/python
+STAMP := .venv/installed
+
+.PHONY: install demo test check format
+
+install: $(STAMP)
+
+$(STAMP): requirements.txt pyproject.toml
+	test -x $(PY) || python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check uv
+	.venv/bin/uv pip install --quiet --python $(PY) -r requirements.txt
+	.venv/bin/uv pip install --quiet --python $(PY) --no-deps -e .
+	touch $(STAMP)
+
+demo: install
+	.venv/bin/ejectamap demo demo
+
+test: install
+	$(PY) -m pytest -n 2 --dist worksteal
+
+check: install
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: install
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .

@@ -1,0 +1,86 @@
+"""The bodies we map: a sphere each, with the source of its radius."""
+
+from dataclasses import dataclass
+
+from pyproj import CRS
+
+from ejectamap.errors import MosaicError
+
+_IAU_2015 = "Archinal et al. 2018, Celest. Mech. Dyn. Astron. 130:22 (IAU WGCCRE report 2015)"
+
+
+@dataclass(frozen=True)
+class Body:
+    """A spherical body.
+
+    Attributes
+    ----------
+    name : str
+    radius_m : float
+        Radius of the sphere, in metres.
+    reference : str
+        Where the radius comes from.
+    iau_code : int or None
+        Code of the body's equirectangular CRS (clon 0) in the IAU_2015 authority, if there is one.
+    """
+
+    name: str
+    radius_m: float
+    reference: str
+    iau_code: int | None = None
+
+    def cylindrical_crs(self) -> CRS:
+        """Equidistant cylindrical CRS on this sphere, from IAU_2015 where the body is registered there."""
+        if self.iau_code is not None:
+            return CRS.from_authority("IAU_2015", self.iau_code)
+        return cylindrical_crs(self.radius_m, self.name)
+
+
+BODIES = {
+    body.name.lower(): body
+    for body in (
+        Body("Mercury", 2_440_530.0, f"{_IAU_2015}, table 4, equatorial radius", 19910),
+        Body("Moon", 1_737_400.0, f"{_IAU_2015}, table 5, mean radius", 30110),
+        Body("Mars", 3_396_190.0, f"{_IAU_2015}, table 4, equatorial radius", 49910),
+        Body("Ganymede", 2_631_200.0, f"{_IAU_2015}, table 5, mean radius", 50310),
+        Body("Ceres", 487_300.0, f"{_IAU_2015}, table 6, equatorial radius", 200000110),
+    )
+}
+
+
+def find_body(name: str) -> Body:
+    """Look a body up by its name, in any case.
+
+    Raises
+    ------
+    MosaicError
+        If the name is not registered; the message lists those that are.
+    """
+    try:
+        return BODIES[name.lower()]
+    except KeyError:
+        known = ", ".join(body.name for body in BODIES.values())
+        raise MosaicError(
+            f"unknown body {name!r}: use one of {known}, or give a radius with custom_body"
+        ) from None
+
+
+def custom_body(name: str, radius_m: float, reference: str) -> Body:
+    """Make a body that the registry lacks, or the same one with another radius (as many mosaics have)."""
+    if not radius_m > 0:
+        raise MosaicError(f"radius of {name} is {radius_m} m: give a positive number of metres")
+    return Body(name, radius_m, reference)
+
+
+def cylindrical_crs(radius_m: float, name: str = "sphere") -> CRS:
+    """Equidistant cylindrical CRS, in metres, standard parallel and central meridian 0, on any sphere."""
+    crs = CRS.from_dict({"proj": "eqc", "R": radius_m, "units": "m", "no_defs": True})
+    wkt = crs.to_wkt().replace('PROJCRS["unknown"', f'PROJCRS["Equidistant Cylindrical {name}"', 1)
+    return CRS.from_wkt(wkt)
+
+
+def azimuthal_crs(lon: float, lat: float, radius_m: float) -> CRS:
+    """Azimuthal equidistant CRS, in metres, centred on a place (degrees)."""
+    return CRS.from_dict(
+        {"proj": "aeqd", "lon_0": lon, "lat_0": lat, "R": radius_m, "units": "m", "no_defs": True}
+    )

@@ -1,0 +1,133 @@
+"""The geometry of a global raster: where its pixels are on the sphere, and windows of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+
+from ejectamap.world.sphere import Array, LonLat, wrap_longitude
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of a grid, in pixels. Columns may run past the right edge: they wrap around to the left.
+
+    Attributes
+    ----------
+    row, col : int
+        First row, 0 at the north; first column, 0 <= col < grid width.
+    height, width : int
+    """
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape (height, width) of an array over this window."""
+        return self.height, self.width
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A whole-globe raster in an equidistant cylindrical projection on a sphere.
+
+    Attributes
+    ----------
+    height, width : int
+        Size in pixels; together they span 180 by 360 degrees.
+    radius_m : float
+        Radius of the sphere, from the raster's CRS.
+    lon_west : float
+        Longitude of the left edge, in degrees: -180 or 0 for nearly all mosaics.
+    crs : str
+        The CRS as WKT.
+    transform : Affine
+        From (col, row) to the CRS's own coordinates.
+    """
+
+    height: int
+    width: int
+    radius_m: float
+    lon_west: float
+    crs: str
+    transform: Affine
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape (height, width) of an array over the whole grid."""
+        return self.height, self.width
+
+    @property
+    def pixel_m(self) -> float:
+        """Height of a pixel on the ground, in metres; at the equator also its width."""
+        return float(np.pi * self.radius_m / self.height)
+
+    @property
+    def whole(self) -> Window:
+        """The window that is the whole grid."""
+        return Window(0, 0, self.height, self.width)
+
+    @cached_property
+    def row_area_m2(self) -> Array:
+        """Exact ground area of one pixel in each row, in square metres; shape (height,)."""
+        edges = np.sin(np.radians(np.linspace(90.0, -90.0, self.height + 1)))
+        return -np.diff(edges) * self.radius_m**2 * 2 * np.pi / self.width
+
+    def to_lonlat(self, col: npt.ArrayLike, row: npt.ArrayLike) -> LonLat:
+        """Places (degrees) at fractional pixel coordinates; a pixel's centre is at +0.5."""
+        lon = self.lon_west + np.asarray(col, np.float64) * (360.0 / self.width)
+        return LonLat(wrap_longitude(lon), 90.0 - np.asarray(row, np.float64) * (180.0 / self.height))
+
+    def to_pixel(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Array, Array]:
+        """Fractional pixel coordinates (col, row) of places (degrees); 0 <= col < width."""
+        east = np.remainder(np.subtract(lon, self.lon_west), 360.0)
+        col = east * (self.width / 360.0)
+        row = (90.0 - np.asarray(lat, np.float64)) * (self.height / 180.0)
+        return np.where(col >= self.width, 0.0, col), row
+
+    def columns(self, window: Window) -> npt.NDArray[np.intp]:
+        """Column indices of a window, wrapped around; shape (window width,)."""
+        return np.arange(window.col, window.col + window.width) % self.width
+
+    def centres(self, window: Window) -> LonLat:
+        """Places of a window's pixel centres: lon of shape (1, width), lat of shape (height, 1)."""
+        lon, _ = self.to_lonlat(np.arange(window.col, window.col + window.width) + 0.5, 0.0)
+        _, lat = self.to_lonlat(0.0, np.arange(window.row, window.row + window.height) + 0.5)
+        return LonLat(lon[None, :], lat[:, None])
+
+    def window_transform(self, window: Window) -> Affine:
+        """Affine transform of a window's own (col, row) to the CRS's coordinates."""
+        return self.transform * Affine.translation(window.col, window.row)
+
+    def cap_window(self, lon: float, lat: float, radius_m: float) -> Window:
+        """Smallest window that holds all ground within a distance (metres) of a place.
+
+        Where the cap holds a pole or crosses the raster's left edge the window takes whole rows, so that it is one
+        rectangle that every raster program can read.
+        """
+        reach_deg = np.degrees(radius_m / self.radius_m)
+        top = max(0, int(np.floor((90.0 - lat - reach_deg) * self.height / 180.0)))
+        bottom = min(self.height, int(np.ceil((90.0 - lat + reach_deg) * self.height / 180.0)))
+        whole_rows = Window(top, 0, bottom - top, self.width)
+        if abs(lat) + reach_deg >= 90.0:
+            return whole_rows
+        half_deg = np.degrees(np.arcsin(np.sin(np.radians(reach_deg)) / np.cos(np.radians(lat))))
+        centre = ((lon - self.lon_west) % 360.0) * self.width / 360.0
+        half_px = half_deg * self.width / 360.0
+        left, right = int(np.floor(centre - half_px)), int(np.ceil(centre + half_px))
+        if left < 0 or right > self.width:
+            return whole_rows
+        return Window(top, left, bottom - top, right - left)
+
+    def strips(self, window: Window, max_pixels: int) -> Iterator[Window]:
+        """Cut a window into strips of whole rows of at most `max_pixels` pixels, north to south."""
+        rows = max(1, max_pixels // window.width)
+        for row in range(window.row, window.row + window.height, rows):
+            height = min(rows, window.row + window.height - row)
+            yield Window(row, window.col, height, window.width)
