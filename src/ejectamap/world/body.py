@@ -79,6 +79,11 @@ def cylindrical_crs(radius_m: float, name: str = "sphere") -> CRS:
     return CRS.from_wkt(wkt)
 
 
+def geographic_crs(radius_m: float) -> CRS:
+    """Longitude east and latitude, in degrees, on any sphere."""
+    return CRS.from_dict({"proj": "longlat", "R": radius_m, "no_defs": True})
+
+
 def azimuthal_crs(lon: float, lat: float, radius_m: float) -> CRS:
     """Azimuthal equidistant CRS, in metres, centred on a place (degrees)."""
     return CRS.from_dict(

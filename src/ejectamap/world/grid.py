@@ -82,7 +82,9 @@ class Grid:
     def to_lonlat(self, col: npt.ArrayLike, row: npt.ArrayLike) -> LonLat:
         """Places (degrees) at fractional pixel coordinates; a pixel's centre is at +0.5."""
         lon = self.lon_west + np.asarray(col, np.float64) * (360.0 / self.width)
-        return LonLat(wrap_longitude(lon), 90.0 - np.asarray(row, np.float64) * (180.0 / self.height))
+        return LonLat(
+            wrap_longitude(lon), 90.0 - np.asarray(row, np.float64) * (180.0 / self.height)
+        )
 
     def to_pixel(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Array, Array]:
         """Fractional pixel coordinates (col, row) of places (degrees); 0 <= col < width."""
@@ -103,7 +105,7 @@ class Grid:
 
     def window_transform(self, window: Window) -> Affine:
         """Affine transform of a window's own (col, row) to the CRS's coordinates."""
-        return self.transform * Affine.translation(window.col, window.row)
+        return self.transform @ Affine.translation(window.col, window.row)
 
     def cap_window(self, lon: float, lat: float, radius_m: float) -> Window:
         """Smallest window that holds all ground within a distance (metres) of a place.

@@ -11,13 +11,10 @@ from pathlib import Path
 import numba
 import numpy as np
 import numpy.typing as npt
-import rasterio
 import rasterio.windows
-from pyproj import CRS
-from pyproj.exceptions import CRSError
-from rasterio.errors import RasterioError
 
 from ejectamap.errors import MosaicError
+from ejectamap.world.georeference import cylinder, open_raster, raster_crs
 from ejectamap.world.grid import Grid, Window
 
 Floats = npt.NDArray[np.float32]
@@ -65,16 +62,14 @@ class Mosaic:
             If the file cannot be read to its end, has no or another projection, is not on a sphere, does not span the
             globe, or has no data.
         """
-        path = Path(path)
-        try:
-            with rasterio.open(path) as source:
-                grid = read_grid(source)
-                names = tuple(d or f"band {i + 1}" for i, d in enumerate(source.descriptions))
-                values, valid = _read_interleaved(source)
-        except RasterioError as error:
-            raise MosaicError(f"{path}: cannot be read ({error}): check the file, or copy it again") from error
+        with open_raster(Path(path), MosaicError) as source:
+            grid = read_grid(source)
+            names = tuple(d or f"band {i + 1}" for i, d in enumerate(source.descriptions))
+            values, valid = _read_interleaved(source)
         if not valid.any():
-            raise MosaicError(f"{path}: every pixel is no-data: check the no-data value in the file")
+            raise MosaicError(
+                f"{path}: every pixel is no-data: check the no-data value in the file"
+            )
         return cls.from_array(np.moveaxis(values, -1, 0), valid, grid, names)
 
     @classmethod
@@ -122,9 +117,7 @@ class Mosaic:
         ratio = np.maximum(np.asarray(spacing_m, np.float64) / self.grid.pixel_m, 1.0)
         level = np.minimum(np.rint(np.log2(ratio)), len(self.levels) - 1).astype(np.uint8)
         col, row, level = np.broadcast_arrays(col, row, level)
-        values, valid = _sample(
-            self.levels, self.valid, col.ravel(), row.ravel(), level.ravel()
-        )
+        values, valid = _sample(self.levels, self.valid, col.ravel(), row.ravel(), level.ravel())
         return values.reshape(self.bands, *col.shape), valid.reshape(col.shape)
 
 
@@ -137,55 +130,22 @@ def read_grid(source: "rasterio.DatasetReader") -> Grid:
         See `Mosaic.open`.
     """
     name = source.name
-    if source.crs is None:
-        raise MosaicError(f"{name}: has no CRS: assign the body's equidistant cylindrical CRS with gdal_edit.py -a_srs")
-    try:
-        crs = CRS.from_wkt(source.crs.to_wkt())
-    except CRSError as error:
-        raise MosaicError(f"{name}: its CRS cannot be understood ({error})") from error
-    ellipsoid = crs.ellipsoid
-    if ellipsoid is None or not np.isclose(ellipsoid.semi_major_metre, ellipsoid.semi_minor_metre, rtol=1e-9):
-        raise MosaicError(f"{name}: its CRS is not on a sphere: reproject it onto a sphere with gdalwarp -t_srs")
-    radius_m = float(ellipsoid.semi_major_metre)
+    crs = raster_crs(source, MosaicError)
+    degrees = cylinder(name, crs, MosaicError)
     transform = source.transform
     if transform.b != 0 or transform.d != 0 or transform.e >= 0 or transform.a <= 0:
         raise MosaicError(f"{name}: is rotated or upside down: make it north-up with gdalwarp")
-    degrees_x, degrees_y, lon0, lat0 = _degrees_per_unit(name, crs, radius_m)
-    west = lon0 + transform.c * degrees_x
-    north = lat0 + transform.f * degrees_y
-    spans = source.width * transform.a * degrees_x, -source.height * transform.e * degrees_y
-    tolerance = 360.0 / source.width
-    if abs(spans[0] - 360.0) > tolerance or abs(spans[1] - 180.0) > tolerance or abs(north - 90.0) > tolerance:
+    west, north = degrees.to_degrees(transform.c, transform.f)
+    width_deg = source.width * transform.a * degrees.lon_per_x
+    height_deg = -source.height * transform.e * degrees.lat_per_y
+    misfits = np.abs([width_deg - 360.0, height_deg - 180.0, north - 90.0])
+    if misfits.max() > 360.0 / source.width:
         raise MosaicError(
-            f"{name}: spans {spans[0]:.2f} x {spans[1]:.2f} degrees from latitude {north:.2f} down, not the whole globe"
-            " (360 x 180 from 90): pad it with gdalwarp -te, or check the radius in its CRS"
+            f"{name}: spans {width_deg:.2f} x {height_deg:.2f} degrees from latitude {north:.2f} down,"
+            " not the whole globe (360 x 180 from 90): pad it with gdalwarp -te, or check the radius in"
+            " its CRS"
         )
-    return Grid(source.height, source.width, radius_m, west, crs.to_wkt(), transform)
-
-
-def _degrees_per_unit(name: str, crs: CRS, radius_m: float) -> tuple[float, float, float, float]:
-    """Degrees of longitude and latitude per CRS unit, and the place of the CRS's origin."""
-    if crs.is_geographic:
-        return 1.0, 1.0, 0.0, 0.0
-    operation = crs.coordinate_operation
-    method = operation.method_name.lower() if operation is not None else "none"
-    if "equidistant cylindrical" not in method and "equirectangular" not in method:
-        raise MosaicError(
-            f"{name}: its projection is {method!r}: reproject it to equidistant cylindrical with gdalwarp -t_srs"
-        )
-    assert operation is not None
-    parameters = {p.name.lower(): p.value for p in operation.params}
-    standard_parallel = parameters.get("latitude of 1st standard parallel", 0.0)
-    metre = crs.axis_info[0].unit_conversion_factor
-    degrees = np.degrees(metre / radius_m)
-    origin_x = parameters.get("false easting", 0.0) * degrees / np.cos(np.radians(standard_parallel))
-    origin_y = parameters.get("false northing", 0.0) * degrees
-    return (
-        float(degrees / np.cos(np.radians(standard_parallel))),
-        float(degrees),
-        float(parameters.get("longitude of natural origin", 0.0) - origin_x),
-        float(parameters.get("latitude of natural origin", 0.0) - origin_y),
-    )
+    return Grid(source.height, source.width, degrees.radius_m, float(west), crs.to_wkt(), transform)
 
 
 def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.generic], Bools]:

@@ -31,9 +31,13 @@ class XY(NamedTuple):
 
 def wrap_longitude(lon: Degrees) -> Array:
     """Bring any longitude into [-180, 180)."""
-    wrapped: Array = (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
+    east = np.asarray(lon, dtype=np.float64)
+    wrapped: Array = (east + 180.0) % 360.0 - 180.0
     # The remainder of a tiny negative number rounds up to the modulus itself.
-    return np.where(wrapped >= 180.0, -180.0, wrapped)
+    wrapped = np.where(wrapped >= 180.0, -180.0, wrapped)
+    return np.where(
+        (east >= -180.0) & (east < 180.0), east, wrapped
+    )  # keep what is right to the last bit
 
 
 def _arc(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees) -> tuple[Array, Array, Array]:
@@ -46,9 +50,7 @@ def _arc(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees) -> tuple[Ar
     return east, north, cos_d
 
 
-def distance(
-    lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees, radius_m: float
-) -> Array:
+def distance(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees, radius_m: float) -> Array:
     """Great-circle distance in metres, 0 to pi R."""
     east, north, cos_d = _arc(lon1, lat1, lon2, lat2)
     return radius_m * np.arctan2(np.hypot(east, north), cos_d)
@@ -104,7 +106,12 @@ def azimuthal_inverse(
 
 
 def corridor_inverse(
-    along_m: Metres, across_m: Metres, lon0: Degrees, lat0: Degrees, bearing_deg: float, radius_m: float
+    along_m: Metres,
+    across_m: Metres,
+    lon0: Degrees,
+    lat0: Degrees,
+    bearing_deg: float,
+    radius_m: float,
 ) -> LonLat:
     """Places at corridor coordinates: along a great circle that leaves (lon0, lat0) at a bearing, and to its right.
 
@@ -114,7 +121,7 @@ def corridor_inverse(
     t, s = np.asarray(along_m, np.float64) / radius_m, np.asarray(across_m, np.float64) / radius_m
     # Unit vector in the frame (up at the start, forward, right).
     up, forward, right = np.cos(s) * np.cos(t), np.cos(s) * np.sin(t), np.sin(s)
-    theta, phi0 = np.radians(bearing_deg), np.radians(lat0)
+    theta = np.radians(bearing_deg)
     east = forward * np.sin(theta) + right * np.cos(theta)
     north = forward * np.cos(theta) - right * np.sin(theta)
     return _from_local(east, north, up, lon0, lat0)

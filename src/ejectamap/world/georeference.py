@@ -1,0 +1,159 @@
+"""Where the coordinates of a user's file are on the sphere, and one wording of what can be wrong with them."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from ejectamap.errors import EjectamapError
+from ejectamap.world.sphere import Array
+
+_CYLINDRICAL = ("equidistant cylindrical", "equirectangular")
+_SAME_RADIUS = 1e-7  # relative: a quarter of a metre on Mercury, rounding in a WKT text
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    """The linear relation between degrees and an equidistant cylindrical (or geographic) CRS.
+
+    Unlike a general reprojection it never wraps a longitude, so that a shape drawn over the dateline stays whole.
+
+    Attributes
+    ----------
+    radius_m : float
+        Radius of the sphere.
+    lon_per_x, lat_per_y : float
+        Degrees per CRS unit.
+    lon_origin, lat_origin : float
+        Place of the CRS's x = 0, y = 0, in degrees.
+    """
+
+    radius_m: float
+    lon_per_x: float
+    lat_per_y: float
+    lon_origin: float
+    lat_origin: float
+
+    def to_degrees(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+        """Longitude, not wrapped, and latitude of CRS coordinates."""
+        lon = np.asarray(x, np.float64) * self.lon_per_x + self.lon_origin
+        return lon, np.asarray(y, np.float64) * self.lat_per_y + self.lat_origin
+
+    def from_degrees(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Array, Array]:
+        """CRS coordinates (x, y) of a longitude, taken as it is, and a latitude."""
+        x = np.subtract(lon, self.lon_origin) / self.lon_per_x
+        return x, np.subtract(lat, self.lat_origin) / self.lat_per_y
+
+
+@contextmanager
+def open_raster(path: Path, error: type[EjectamapError]) -> Iterator["rasterio.io.DatasetReader"]:
+    """Open a raster; whatever GDAL cannot read, now or later in the block, becomes one line.
+
+    Raises
+    ------
+    EjectamapError
+        Of the kind given.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Our own checks of CRS and transform say more than this warning.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            source = rasterio.open(path)
+        with source:
+            yield source
+    except RasterioError as problem:
+        reason = one_line(problem.__cause__ or problem)
+        raise error(
+            f"{path}: cannot be read ({reason}): check the file, or copy it again"
+        ) from problem
+
+
+def raster_crs(source: "rasterio.io.DatasetReader", error: type[EjectamapError]) -> CRS:
+    """CRS of an open raster; a missing or unreadable one is an error of the kind given."""
+    if source.crs is None:
+        raise error(
+            f"{source.name}: has no CRS: assign the body's equidistant cylindrical CRS with"
+            " gdal_edit.py -a_srs"
+        )
+    try:
+        return CRS.from_wkt(source.crs.to_wkt())
+    except (CRSError, RasterioError) as problem:
+        raise error(
+            f"{source.name}: its CRS cannot be understood ({one_line(problem)}): assign the body's"
+            " own with gdal_edit.py -a_srs"
+        ) from problem
+
+
+def sphere_radius(name: object, crs: CRS, error: type[EjectamapError]) -> float:
+    """Radius in metres of the sphere a CRS is on; an ellipsoid is an error of the kind given."""
+    ellipsoid = crs.ellipsoid
+    if ellipsoid is None or not np.isclose(
+        ellipsoid.semi_major_metre, ellipsoid.semi_minor_metre, rtol=1e-9
+    ):
+        raise error(
+            f"{name}: its CRS ({crs.name}) is not on a sphere: reproject it onto the body's sphere,"
+            " with gdalwarp or ogr2ogr -t_srs"
+        )
+    return float(ellipsoid.semi_major_metre)
+
+
+def check_radius(name: object, crs: CRS, radius_m: float, error: type[EjectamapError]) -> None:
+    """Refuse a CRS on another sphere than the mosaic's: at longitude 180 even 300 m of radius is a kilometre.
+
+    Raises
+    ------
+    EjectamapError
+        Of the kind given; the message has both radii.
+    """
+    other_m = sphere_radius(name, crs, error)
+    if abs(other_m - radius_m) > _SAME_RADIUS * radius_m:
+        raise error(
+            f"{name}: its CRS has a radius of {other_m:.10g} m, the mosaic's has {radius_m:.10g} m:"
+            " reproject it to the mosaic's CRS, or assign that one if the coordinates were made for it"
+        )
+
+
+def cylinder(name: object, crs: CRS, error: type[EjectamapError]) -> Cylinder:
+    """Relation of a CRS to degrees.
+
+    Raises
+    ------
+    EjectamapError
+        Of the kind given: the CRS is not on a sphere, or neither geographic nor equidistant cylindrical.
+    """
+    radius_m = sphere_radius(name, crs, error)
+    if crs.is_geographic:
+        return Cylinder(radius_m, 1.0, 1.0, 0.0, 0.0)
+    operation = crs.coordinate_operation
+    method = operation.method_name.lower() if operation is not None else "none"
+    if operation is None or not any(word in method for word in _CYLINDRICAL):
+        raise error(
+            f"{name}: its projection is {method!r}: reproject it to equidistant cylindrical with"
+            " gdalwarp or ogr2ogr -t_srs"
+        )
+    values = {p.name.lower(): p.value for p in operation.params}
+    parallel = np.radians(values.get("latitude of 1st standard parallel", 0.0))
+    lat_per_y = np.degrees(crs.axis_info[0].unit_conversion_factor / radius_m)
+    lon_per_x = lat_per_y / np.cos(parallel)
+    lon_origin = values.get("longitude of natural origin", 0.0)
+    lat_origin = values.get("latitude of natural origin", 0.0)
+    return Cylinder(
+        radius_m,
+        float(lon_per_x),
+        float(lat_per_y),
+        float(lon_origin - values.get("false easting", 0.0) * lon_per_x),
+        float(lat_origin - values.get("false northing", 0.0) * lat_per_y),
+    )
+
+
+def one_line(problem: object) -> str:
+    """Text of an exception on one line."""
+    return " ".join(str(problem).split())

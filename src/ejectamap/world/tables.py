@@ -1,0 +1,154 @@
+"""Tables that users bring: one reading of CSV, GeoPackage and shapefile, one wording of what is wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyogrio
+
+from ejectamap.errors import EjectamapError
+from ejectamap.world.georeference import one_line
+from ejectamap.world.sphere import Array
+
+_STYLES = "layer_styles"  # QGIS keeps its styles in a layer of this name
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a user's file; every complaint names the file, the column and the row.
+
+    Attributes
+    ----------
+    path : Path
+    columns : mapping of str to list
+        Values by column name as written in the file.
+    rows : int
+    error : type
+        The kind of `EjectamapError` that complaints are.
+    geometry : GeoSeries or None
+        One shape a row, in a vector file.
+    """
+
+    path: Path
+    columns: Mapping[str, list[object]]
+    rows: int
+    error: type[EjectamapError]
+    geometry: Any = None
+
+    def fail(self, problem: str) -> NoReturn:
+        """Raise this table's kind of error, with the file's name in front."""
+        raise self.error(f"{self.path}: {problem}")
+
+    def find(self, *names: str) -> str | None:
+        """First of these columns that the file has, in any case; as written in the file."""
+        present = {column.strip().lower(): column for column in self.columns}
+        return next((present[name] for name in names if name in present), None)
+
+    def require(self, *names: str) -> str:
+        """Like `find`, but a column that must be there."""
+        column = self.find(*names)
+        if column is None:
+            present = ", ".join(self.columns) or "none"
+            self.fail(f"has no column {' or '.join(names)}: add it (columns present: {present})")
+        return column
+
+    def numbers(self, column: str, default: float | None = None) -> Array:
+        """Values of a column as finite float64, shape (rows,); empty cells take the default if there is one."""
+        texts = self.words(column)
+        values = [self._number(column, row, text, default) for row, text in enumerate(texts)]
+        return np.array(values, np.float64)
+
+    def integers(self, column: str) -> list[int]:
+        """Values of a column as whole numbers of 0 or more."""
+        values = self.numbers(column)
+        for row, value in enumerate(values):
+            if value < 0 or value != np.floor(value):
+                self.fail(
+                    f"column {column}, row {row + 1}: {value:g} is not a whole number of 0 or more:"
+                    " correct it"
+                )
+        return [int(value) for value in values]
+
+    def unique_ids(self, column: str) -> list[int]:
+        """Values of a column as whole numbers, each of them once."""
+        ids = self.integers(column)
+        first_row: dict[int, int] = {}
+        for row, value in enumerate(ids, start=1):
+            if first_row.setdefault(value, row) != row:
+                self.fail(
+                    f"column {column}: {value} stands in rows {first_row[value]} and {row}: give each"
+                    " row an id of its own"
+                )
+        return ids
+
+    def words(self, column: str | None) -> list[str]:
+        """Values of a column as text, "" where empty or where there is no such column."""
+        if column is None:
+            return [""] * self.rows
+        return ["" if pd.isna(value) else str(value).strip() for value in self.columns[column]]  # type: ignore[call-overload]
+
+    def _number(self, column: str, row: int, text: str, default: float | None) -> float:
+        if text == "" and default is not None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = np.nan
+        if not np.isfinite(value):
+            what = "is empty" if text == "" else f"is {text!r}, not a number"
+            self.fail(f"column {column}, row {row + 1} {what}: give a number")
+        return value
+
+
+def read_table(path: Path, error: type[EjectamapError]) -> Table:
+    """Read a CSV (by its suffix) or the only layer of a vector file.
+
+    Raises
+    ------
+    EjectamapError
+        Of the kind given: the file is missing or unreadable, has no rows, or several layers.
+    """
+    if not path.exists():
+        raise error(f"{path}: does not exist: check the path")
+    frame = _read_csv(path, error) if path.suffix.lower() == ".csv" else _read_layer(path, error)
+    if frame.empty:
+        raise error(f"{path}: has no rows: give it at least one")
+    geometry = frame.geometry if isinstance(frame, geopandas.GeoDataFrame) else None
+    names = [name for name in frame.columns if geometry is None or name != geometry.name]
+    columns = {str(name): list(frame[name]) for name in names}
+    return Table(path, columns, len(frame), error, geometry)
+
+
+def _read_csv(path: Path, error: type[EjectamapError]) -> pd.DataFrame:
+    try:
+        return pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+        )
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+        OSError,
+    ) as problem:
+        raise error(
+            f"{path}: is not a CSV table ({one_line(problem)}): save it as comma-separated UTF-8"
+        ) from problem
+
+
+def _read_layer(path: Path, error: type[EjectamapError]) -> pd.DataFrame:
+    try:
+        found = [(name, kind) for name, kind in pyogrio.list_layers(path) if name != _STYLES]
+        layers = [str(name) for name, kind in found if kind] or [str(name) for name, _ in found]
+        if len(layers) != 1:
+            names = ", ".join(layers) or "none"
+            raise error(f"{path}: should have one layer, has {names}: save the one you mean alone")
+        frame: pd.DataFrame = geopandas.read_file(path, layer=layers[0])
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as problem:
+        raise error(
+            f"{path}: cannot be read ({one_line(problem)}): give a CSV, GeoPackage or shapefile"
+        ) from problem
+    return frame
