@@ -1,0 +1,263 @@
+"""The files of a finished map: cloud-optimised GeoTIFFs, polygons and the table of connections.
+
+A file is either whole or absent (see `mapping.files`), and nothing in it depends on the clock: the
+same map gives the same bytes.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyogrio
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.features import shapes
+from shapely.geometry import MultiPolygon, Polygon
+
+from ejectamap.errors import OutputError
+from ejectamap.mapping.colours import crater_colour
+from ejectamap.mapping.files import replace_file, write_cog
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Bools, Floats
+
+Bytes = npt.NDArray[np.uint8]
+
+NO_DATA = 255
+_STEPS = 250  # a probability of 1 on disk
+_STRIP_PIXELS = 2**23
+_MAX_ID = np.iinfo(np.uint16).max - 1
+_CONNECTION_TYPES = {
+    "crater_id": "int64",
+    "tile": "int64",
+    "distance_m": "float64",
+    "score": "float64",
+    "votes": "int64",
+    "connected": "bool",
+}
+
+
+def quantise(probability: Floats) -> Bytes:
+    """Probabilities (nan where unknown) as they are stored: round(250 p), 255 where unknown."""
+    stored = np.empty(probability.shape, np.uint8)
+    rows = max(1, _STRIP_PIXELS // max(1, probability.shape[1]))
+    for top in range(0, len(stored), rows):
+        strip = probability[top : top + rows]
+        unknown = np.isnan(strip)
+        stored[top : top + rows] = np.where(unknown, NO_DATA, np.rint(_STEPS * strip))
+    return stored
+
+
+def ejecta_mask(probability: Floats, threshold: float = 0.5) -> Bools:
+    """Where a probability, rounded as it is stored, exceeds the threshold.
+
+    All outputs go through the stored value, so that they agree with one another, and a map that was
+    interrupted and continued from its files is the same map.
+    """
+    stored = quantise(probability)
+    mask: Bools = (stored > threshold * _STEPS) & (stored != NO_DATA)
+    return mask
+
+
+def write_probability(path: Path, grid: Grid, window: Window, probability: Floats) -> None:
+    """Write one crater's probabilities as a COG: uint8, round(250 p), 255 where nothing is known.
+
+    Parameters
+    ----------
+    path : Path
+    grid : Grid
+        The mosaic's.
+    window : Window
+        Where the probabilities lie; it must not wrap around.
+    probability : float32 array (window height, window width)
+        In [0, 1], nan where nothing is known.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    write_cog(
+        path,
+        quantise(probability),
+        grid,
+        window,
+        description=f"probability of ejecta x {_STEPS}, {NO_DATA} = unknown",
+        nodata=NO_DATA,
+        resampling="average",
+    )
+
+
+def read_probability(path: Path, grid: Grid) -> tuple[Window, Floats]:
+    """Read what `write_probability` wrote: its window, and probabilities with nan where unknown.
+
+    Raises
+    ------
+    OutputError
+        If the file is missing or damaged.
+    """
+    try:
+        with rasterio.open(path) as source:
+            stored = source.read(1)
+            col, row = ~grid.transform @ (source.transform.c, source.transform.f)
+    except RasterioError as error:
+        raise OutputError(
+            f"{path}: cannot be read ({error}): remove it and map the crater again"
+        ) from error
+    probability = stored.astype(np.float32) / np.float32(_STEPS)
+    probability[stored == NO_DATA] = np.nan
+    return Window(round(row), round(col), *stored.shape), probability
+
+
+def write_mask(
+    path: Path, grid: Grid, window: Window, probability: Floats, threshold: float = 0.5
+) -> None:
+    """Write one crater's mask as a COG: uint8, 1 where `ejecta_mask` says so, else 0.
+
+    Parameters and errors as in `write_probability`.
+    """
+    write_cog(
+        path,
+        ejecta_mask(probability, threshold).view(np.uint8),
+        grid,
+        window,
+        description=f"1 = ejecta (probability > {threshold:g})",
+        nodata=None,
+        resampling="mode",
+    )
+
+
+class OriginMap:
+    """The likeliest crater of every pixel of the globe, gathered crater by crater, in any order.
+
+    Takes three bytes a pixel of the whole grid.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._best = np.zeros(grid.shape, np.uint8)
+        self._value = np.zeros(grid.shape, np.uint16)
+
+    def add(self, crater_id: int, window: Window, probability: Floats) -> None:
+        """Fold one crater in.
+
+        It takes the pixels where its probability exceeds 0.5 and that of every other crater; equal
+        probabilities go to the smaller id.
+
+        Raises
+        ------
+        OutputError
+            If the id does not fit the map's 16 bits.
+        """
+        if not 0 <= crater_id <= _MAX_ID:
+            raise OutputError(
+                f"crater {crater_id}: the origin map holds ids 0 to {_MAX_ID}: renumber it"
+            )
+        here = np.s_[
+            window.row : window.row + window.height, window.col : window.col + window.width
+        ]
+        best, value = self._best[here], self._value[here]
+        stored = quantise(probability)
+        stored[~ejecta_mask(probability)] = 0
+        wins = (stored > best) | ((stored == best) & (stored > 0) & (crater_id + 1 < value))
+        best[wins] = stored[wins]
+        value[wins] = crater_id + 1
+
+    @property
+    def value(self) -> npt.NDArray[np.uint16]:
+        """Id + 1 of the likeliest crater, 0 where there is none; shape of the grid."""
+        return self._value
+
+    def write(self, path: Path, craters: Sequence[Crater]) -> None:
+        """Write a global COG of id + 1 with a colour table: uint8 if all ids fit, else uint16.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        largest = max((crater.crater_id for crater in craters), default=0) + 1
+        dtype = np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16
+        write_cog(
+            path,
+            self._value.astype(dtype, copy=False),
+            self.grid,
+            self.grid.whole,
+            description="id of the likeliest crater + 1, 0 = none",
+            nodata=0,
+            resampling="nearest",
+            colours={c.crater_id + 1: (*crater_colour(c.crater_id), 255) for c in craters},
+        )
+
+
+def write_polygons(
+    path: Path, grid: Grid, entries: Iterable[tuple[Crater, Window, Floats]]
+) -> None:
+    """Write the outlines of all craters' ejecta to a GeoPackage with one layer, "ejecta".
+
+    A row is a crater: crater_id, name, area_km2 (true ground area on the sphere), mean_probability
+    (over that area), and a multi-polygon in the mosaic's CRS. A crater without ejecta has no row.
+
+    Parameters
+    ----------
+    path : Path
+    grid : Grid
+    entries : iterable of (Crater, Window, float32 array of probabilities over the window)
+        Taken one at a time.
+    """
+    rows = [row for entry in entries if (row := _polygon_row(grid, *entry)) is not None]
+    columns = {
+        "crater_id": "int64",
+        "name": "str",
+        "area_km2": "float64",
+        "mean_probability": "float64",
+    }
+    table = pd.DataFrame(rows, columns=[*columns, "geometry"]).astype(columns)
+    frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
+    buffer = io.BytesIO()
+    with _fixed_date():
+        frame.to_file(buffer, driver="GPKG", layer="ejecta", geometry_type="MultiPolygon")
+    replace_file(path, buffer.getbuffer())
+
+
+def write_connections(path: Path, table: pd.DataFrame) -> None:
+    """Write the connection table: crater_id, tile, distance_m, score, votes, connected.
+
+    Other columns are dropped.
+    """
+    buffer = io.BytesIO()
+    columns = table[list(_CONNECTION_TYPES)].astype(_CONNECTION_TYPES)
+    columns.to_parquet(buffer, index=False)
+    replace_file(path, buffer.getbuffer())
+
+
+def _polygon_row(
+    grid: Grid, crater: Crater, window: Window, probability: Floats
+) -> tuple[int, str, float, float, MultiPolygon] | None:
+    """One crater's row of the polygon layer, or None if it has no ejecta."""
+    mask = ejecta_mask(probability)
+    if not mask.any():
+        return None
+    found = shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window))
+    outlines = (outline["coordinates"] for outline, _ in found)
+    polygons = MultiPolygon([Polygon(shell, holes) for shell, *holes in outlines])
+    row_area_m2 = grid.row_area_m2[window.row : window.row + window.height]
+    area_m2 = float(mask.sum(axis=1) @ row_area_m2)
+    summed = np.sum(probability, axis=1, where=mask, dtype=np.float64)
+    mean_probability = float(summed @ row_area_m2) / area_m2
+    return crater.crater_id, crater.name, area_m2 / 1e6, mean_probability, polygons
+
+
+@contextmanager
+def _fixed_date() -> Iterator[None]:
+    """Have GDAL stamp a constant date, which GeoPackage demands: equal maps, equal files."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
