@@ -30,7 +30,7 @@ class Body:
     iau_code: int | None = None
 
     def cylindrical_crs(self) -> CRS:
-        """Equidistant cylindrical CRS on this sphere, from IAU_2015 where the body is registered there."""
+        """Equidistant cylindrical CRS on this sphere, from IAU_2015 where it has the body."""
         if self.iau_code is not None:
             return CRS.from_authority("IAU_2015", self.iau_code)
         return cylindrical_crs(self.radius_m, self.name)
@@ -66,14 +66,14 @@ def find_body(name: str) -> Body:
 
 
 def custom_body(name: str, radius_m: float, reference: str) -> Body:
-    """Make a body that the registry lacks, or the same one with another radius (as many mosaics have)."""
+    """Make a body that the registry lacks, or one with another radius, as many mosaics have."""
     if not radius_m > 0:
         raise MosaicError(f"radius of {name} is {radius_m} m: give a positive number of metres")
     return Body(name, radius_m, reference)
 
 
 def cylindrical_crs(radius_m: float, name: str = "sphere") -> CRS:
-    """Equidistant cylindrical CRS, in metres, standard parallel and central meridian 0, on any sphere."""
+    """Equidistant cylindrical CRS in metres on any sphere; standard parallel and meridian 0."""
     crs = CRS.from_dict({"proj": "eqc", "R": radius_m, "units": "m", "no_defs": True})
     wkt = crs.to_wkt().replace('PROJCRS["unknown"', f'PROJCRS["Equidistant Cylindrical {name}"', 1)
     return CRS.from_wkt(wkt)

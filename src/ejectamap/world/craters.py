@@ -63,9 +63,10 @@ class Crater:
 def load_craters(path: Path | str, grid: Grid) -> tuple[Crater, ...]:
     """Read the catalogue: a CSV, a GeoPackage or a shapefile, one crater a row.
 
-    Columns, in any case and order: `crater_id`; `lon`, `lat` in degrees (a vector file may leave them out: its points,
-    or the centroids of its polygons, are used); `radius_m`, `radius_km` or `diameter_km`; optional `name`, `reach`
-    (fraction of pi R, default 0.25) and `family`. The column names of the published release are read too.
+    Columns, in any case and order: `crater_id`; `lon`, `lat` in degrees (a vector file may leave
+    them out: its points, or the centroids of its polygons, are used); `radius_m`, `radius_km` or
+    `diameter_km`; optional `name`, `reach` (fraction of pi R, default 0.25) and `family`. The
+    column names of the published release are read too.
 
     Parameters
     ----------
@@ -80,8 +81,9 @@ def load_craters(path: Path | str, grid: Grid) -> tuple[Crater, ...]:
     Raises
     ------
     CraterError
-        If the file or a column is missing or unreadable, a value is impossible, two craters share an id, a unit or the
-        order of lon and lat looks wrong, or the file's CRS has another radius than the mosaic's.
+        If the file or a column is missing or unreadable, a value is impossible, two craters share
+        an id, a unit or the order of lon and lat looks wrong, or the file's CRS has another radius
+        than the mosaic's.
     """
     table = read_table(Path(path), CraterError)
     _check_crs(table, grid)
@@ -112,7 +114,7 @@ def _check_crs(table: Table, grid: Grid) -> None:
 
 
 def _places(table: Table, ids: list[int], grid: Grid) -> LonLat:
-    """Checked positions, longitude wrapped."""
+    """Places of the craters, checked, longitude wrapped."""
     if table.geometry is not None and table.find(*_LON) is None and table.find(*_LAT) is None:
         lon, lat = _centroids(table, ids, grid)
     else:
@@ -121,12 +123,13 @@ def _places(table: Table, ids: list[int], grid: Grid) -> LonLat:
     for i, crater_id in enumerate(ids):
         if abs(lat[i]) > 90.0:
             table.fail(
-                f"crater {crater_id}: lat is {lat[i]:g}, beyond 90 degrees: lon and lat may be swapped,"
-                " or not in degrees"
+                f"crater {crater_id}: lat is {lat[i]:g}, beyond 90 degrees: lon and lat may be"
+                " swapped, or not in degrees"
             )
         if not -180.0 <= lon[i] <= 360.0:
             table.fail(
-                f"crater {crater_id}: lon is {lon[i]:g}, not between -180 and 360: give degrees east"
+                f"crater {crater_id}: lon is {lon[i]:g}, not between -180 and 360: give degrees"
+                " east"
             )
     return LonLat(wrap_longitude(lon), lat)
 
@@ -145,7 +148,10 @@ def _centroids(table: Table, ids: list[int], grid: Grid) -> LonLat:
 def _centroid(
     table: Table, crater_id: int, shape: BaseGeometry | None, to_degrees: Transformer
 ) -> tuple[float, float]:
-    """Centroid of one shape; its parts are averaged on the sphere, for a rim may be cut in two at the dateline."""
+    """Place of one shape's centroid, in degrees.
+
+    Parts are averaged on the sphere, for a rim may be cut in two at the dateline.
+    """
     if shape is None or shape.is_empty:
         table.fail(f"crater {crater_id} has no geometry: draw it, or add columns lon and lat")
     parts = shapely.get_parts(shape)
@@ -160,15 +166,15 @@ def _centroid(
 
 
 def _radii(table: Table, ids: list[int], grid: Grid) -> Array:
-    """Checked radii in metres."""
+    """Radii of the craters in metres, checked."""
     column = table.require(*_METRES_PER_UNIT)
     metres = _METRES_PER_UNIT[column.strip().lower()]
     radius_m = table.numbers(column) * metres
     largest_m = grid.radius_m / 2
     if metres == 1.0 and _looks_like_km(radius_m, grid):
         table.fail(
-            f"column {column}: looks like kilometres (median {np.median(radius_m):g}, a mosaic pixel is"
-            f" {grid.pixel_m:.0f} m): name it radius_km, or multiply by 1000"
+            f"column {column}: looks like kilometres (median {np.median(radius_m):g}, a mosaic"
+            f" pixel is {grid.pixel_m:.0f} m): name it radius_km, or multiply by 1000"
         )
     for crater_id, value in zip(ids, radius_m, strict=True):
         if value <= 0:
@@ -185,13 +191,13 @@ def _radii(table: Table, ids: list[int], grid: Grid) -> Array:
 
 
 def _looks_like_km(radius_m: Array, grid: Grid) -> bool:
-    """Whether craters are too small to be seen, and would be possible ones if their unit were kilometres."""
+    """Whether craters are too small to be seen, and possible if their unit is kilometres."""
     median_m = float(np.median(radius_m))
     return median_m < grid.pixel_m / 2 and 1000 * median_m <= grid.radius_m / 2
 
 
 def _reaches(table: Table, ids: list[int]) -> Array:
-    """Checked reaches, the default where the column or a value is missing."""
+    """Reaches of the craters, checked; the default where the column or a value is missing."""
     column = table.find("reach")
     if column is None:
         return np.full(table.rows, Crater.reach)
@@ -199,7 +205,7 @@ def _reaches(table: Table, ids: list[int]) -> Array:
     for crater_id, value in zip(ids, reach, strict=True):
         if not 0 < value <= 1:
             table.fail(
-                f"column {column}, crater {crater_id}: {value:g} is not a fraction of pi R: give a number"
-                " above 0, at most 1"
+                f"column {column}, crater {crater_id}: {value:g} is not a fraction of pi R: give a"
+                " number above 0, at most 1"
             )
     return reach

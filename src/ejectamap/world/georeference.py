@@ -1,4 +1,4 @@
-"""Where the coordinates of a user's file are on the sphere, and one wording of what can be wrong with them."""
+"""Where the coordinates of a user's file are on the sphere, and what can be wrong with them."""
 
 import warnings
 from collections.abc import Iterator
@@ -24,7 +24,8 @@ _SAME_RADIUS = 1e-7  # relative: a quarter of a metre on Mercury, rounding in a 
 class Cylinder:
     """The linear relation between degrees and an equidistant cylindrical (or geographic) CRS.
 
-    Unlike a general reprojection it never wraps a longitude, so that a shape drawn over the dateline stays whole.
+    Unlike a general reprojection it never wraps a longitude, so that a shape drawn over the
+    dateline stays whole.
 
     Attributes
     ----------
@@ -106,7 +107,7 @@ def sphere_radius(name: object, crs: CRS, error: type[EjectamapError]) -> float:
 
 
 def check_radius(name: object, crs: CRS, radius_m: float, error: type[EjectamapError]) -> None:
-    """Refuse a CRS on another sphere than the mosaic's: at longitude 180 even 300 m of radius is a kilometre.
+    """Refuse a CRS on another sphere: 300 m more radius move longitude 180 by a kilometre.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def check_radius(name: object, crs: CRS, radius_m: float, error: type[EjectamapE
     if abs(other_m - radius_m) > _SAME_RADIUS * radius_m:
         raise error(
             f"{name}: its CRS has a radius of {other_m:.10g} m, the mosaic's has {radius_m:.10g} m:"
-            " reproject it to the mosaic's CRS, or assign that one if the coordinates were made for it"
+            " reproject it to the mosaic's CRS, or assign that if the coordinates were made for it"
         )
 
 
@@ -127,7 +128,8 @@ def cylinder(name: object, crs: CRS, error: type[EjectamapError]) -> Cylinder:
     Raises
     ------
     EjectamapError
-        Of the kind given: the CRS is not on a sphere, or neither geographic nor equidistant cylindrical.
+        Of the kind given: the CRS is not on a sphere, or neither geographic nor equidistant
+        cylindrical.
     """
     radius_m = sphere_radius(name, crs, error)
     if crs.is_geographic:

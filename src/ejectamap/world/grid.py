@@ -13,7 +13,7 @@ from ejectamap.world.sphere import Array, LonLat, wrap_longitude
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of a grid, in pixels. Columns may run past the right edge: they wrap around to the left.
+    """A rectangle of a grid, in pixels. Columns past the right edge wrap around to the left.
 
     Attributes
     ----------
@@ -110,8 +110,8 @@ class Grid:
     def cap_window(self, lon: float, lat: float, radius_m: float) -> Window:
         """Smallest window that holds all ground within a distance (metres) of a place.
 
-        Where the cap holds a pole or crosses the raster's left edge the window takes whole rows, so that it is one
-        rectangle that every raster program can read.
+        Where the cap holds a pole or crosses the raster's left edge the window takes whole rows, so
+        that it is one rectangle that every raster program can read.
         """
         reach_deg = np.degrees(radius_m / self.radius_m)
         top = max(0, int(np.floor((90.0 - lat - reach_deg) * self.height / 180.0)))

@@ -1,4 +1,4 @@
-"""What people drew: one ejecta mask per labelled crater, and the tiles in which the drawing is complete."""
+"""What people drew: one ejecta mask per labelled crater, and the tiles in which that is all."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,8 +52,8 @@ class Labels:
     grid : Grid
         The mosaic's.
     masks : mapping of int to (Window, bool array)
-        By crater id: the smallest window that holds the crater's ejecta, and where they are in it. An empty window
-        (0 x 0) is a crater that has no ejecta in the tiles.
+        By crater id: the smallest window that holds the crater's ejecta, and where they are in it.
+        An empty window (0 x 0) is a crater that has no ejecta in the tiles.
     tiles : tuple of Tile, or None
         Where the labels are complete; None: within the reach of each labelled crater.
     """
@@ -63,7 +63,7 @@ class Labels:
     tiles: tuple[Tile, ...] | None
 
     def read(self, crater_id: int, window: Window) -> Bools:
-        """Ejecta of one crater over a window, shape (height, width); nowhere if the crater is not labelled."""
+        """Ejecta of one crater over a window, shape (height, width); none if it is not labelled."""
         if crater_id not in self.masks:
             return np.zeros(window.shape, bool)
         return _cut(*self.masks[crater_id], window, self.grid.width)
@@ -99,22 +99,25 @@ def load_labels(
     Parameters
     ----------
     path : Path or str
-        A folder with `mask_crater_{id}.tif` on the mosaic's grid, the whole globe or a window of it, in which any value
-        but 0 and the declared no-data is ejecta; or a vector file of polygons with a column `crater_id`, in degrees
-        or in an equidistant cylindrical CRS. A pixel is ejecta where a polygon holds its centre.
+        A folder with `mask_crater_{id}.tif` on the mosaic's grid, the whole globe or a window of
+        it, in which any value but 0 and the declared no-data is ejecta; or a vector file of
+        polygons with a column `crater_id`, in degrees or in an equidistant cylindrical CRS. A pixel
+        is ejecta where a polygon holds its centre.
     grid : Grid
         The mosaic's.
     craters : sequence of Crater
         The catalogue.
     tiles_csv : Path or str, optional
-        Columns tile_id, row, col, height, width, in mosaic pixels: the windows in which every crater's ejecta were
-        labelled. Without it the labels count as complete within the reach of each labelled crater.
+        Columns tile_id, row, col, height, width, in mosaic pixels: the windows in which every
+        crater's ejecta were labelled. Without it the labels count as complete within the reach of
+        each labelled crater.
 
     Raises
     ------
     LabelError
-        If something is missing or unreadable, does not fit the mosaic or the catalogue, or is empty. With tiles one
-        crater's mask may be empty, which says that it has no ejecta in them; not all of them.
+        If something is missing or unreadable, does not fit the mosaic or the catalogue, or is
+        empty. With tiles one crater's mask may be empty, which says that it has no ejecta in them;
+        not all of them.
     """
     path = Path(path)
     tiles = None if tiles_csv is None else _load_tiles(Path(tiles_csv), grid)
@@ -128,15 +131,16 @@ def load_labels(
     for name, crater_id, window, mask in drawn:
         if crater_id not in known:
             raise LabelError(
-                f"{name}: crater {crater_id} is not in the catalogue: add it there, or remove its label"
+                f"{name}: crater {crater_id} is not in the catalogue: add it there, or remove its"
+                " label"
             )
         masks[crater_id] = window, mask
         if mask.any():
             _check_reach(name, known[crater_id], window, mask, grid)
         elif tiles is None:
             raise LabelError(
-                f"{name}: crater {crater_id}: the mask is empty: draw its ejecta, remove the label, or"
-                " name the labelled tiles"
+                f"{name}: crater {crater_id}: the mask is empty: draw its ejecta, remove the"
+                " label, or name the labelled tiles"
             )
     if not any(mask.any() for _, mask in masks.values()):
         raise LabelError(f"{path}: every mask is empty: draw the ejecta of at least one crater")
@@ -182,18 +186,19 @@ def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
     size = cols[1] - cols[0], rows[1] - rows[0]
     if not np.allclose(size, (source.width, source.height), rtol=0, atol=_ON_GRID_PX):
         raise LabelError(
-            f"{source.name}: its pixels are {size[0] / source.width:.6g} x {size[1] / source.height:.6g}"
-            " of the mosaic's: resample it to the mosaic's grid with gdalwarp -tr -te -r near"
+            f"{source.name}: its pixels are {size[0] / source.width:.6g} x"
+            f" {size[1] / source.height:.6g} of the mosaic's: resample it to the"
+            " mosaic's grid with gdalwarp -tr -te -r near"
         )
     if abs(cols[0] - left) > _ON_GRID_PX or abs(rows[0] - top) > _ON_GRID_PX:
         raise LabelError(
-            f"{source.name}: its corner is at column {cols[0]:.3f}, row {rows[0]:.3f} of the mosaic, off"
-            " its grid: align it with gdalwarp -tr -te -r near"
+            f"{source.name}: its corner is at column {cols[0]:.3f}, row {rows[0]:.3f} of the"
+            " mosaic, off its grid: align it with gdalwarp -tr -te -r near"
         )
     if top < 0 or top + source.height > grid.height or source.width > grid.width:
         raise LabelError(
-            f"{source.name}: covers rows {top} to {top + source.height} and {source.width} columns, the"
-            f" mosaic has {grid.height} x {grid.width}: cut it to the mosaic"
+            f"{source.name}: covers rows {top} to {top + source.height} and {source.width} columns,"
+            f" the mosaic has {grid.height} x {grid.width}: cut it to the mosaic"
         )
     return Window(top, left % grid.width, source.height, source.width)
 
@@ -201,14 +206,14 @@ def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
 def _to_mosaic_px(
     name: object, crs: CRS, xy: npt.NDArray[np.float64], grid: Grid
 ) -> npt.NDArray[np.float64]:
-    """Mosaic pixel coordinates (col, row), columns not wrapped, of coordinates (x, y) in a CRS; shape (2, n)."""
+    """Mosaic pixels (col, row), not wrapped, of coordinates (x, y) in a CRS; shape (2, n)."""
     lonlat = cylinder(name, crs, LabelError).to_degrees(*xy)
     x, y = cylinder("mosaic", CRS.from_wkt(grid.crs), LabelError).from_degrees(*lonlat)
     return np.stack(~grid.transform @ np.stack([x, y]))
 
 
 def _read_ones(source: "rasterio.io.DatasetReader") -> Bools:
-    """Where a raster is neither 0 nor no-data, read strip by strip: a whole globe fits in memory only as bools."""
+    """Where a raster is neither 0 nor no-data; read in strips, as a whole globe may be large."""
     ones = np.empty((source.height, source.width), bool)
     rows = max(1, _STRIP_PIXELS // source.width)
     for top in range(0, source.height, rows):
@@ -246,8 +251,8 @@ def _rasterise(
     left, top, right, bottom = shapely.total_bounds(areal)
     if top < -1 or bottom > grid.height + 1:
         table.fail(
-            f"crater {crater_id}: its polygons reach beyond a pole: check the layer's CRS, above all its"
-            " unit"
+            f"crater {crater_id}: its polygons reach beyond a pole: check the layer's CRS,"
+            " above all its unit"
         )
     top, bottom = max(0, int(np.floor(top))), min(grid.height, int(np.ceil(bottom)))
     left, right = int(np.floor(left)), int(np.ceil(right))
@@ -267,7 +272,7 @@ def _rasterise(
 
 
 def _crop(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
-    """Smallest window that holds the ones of a mask, over the right edge if it is smaller so; 0 x 0 if none."""
+    """Smallest window that holds the ones of a mask, be it over the right edge; 0 x 0 if none."""
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
         return Window(0, 0, 0, 0), np.zeros((0, 0), bool)
@@ -295,7 +300,7 @@ def _cut(window: Window, mask: Bools, target: Window, grid_width: int) -> Bools:
 
 
 def _load_tiles(path: Path, grid: Grid) -> tuple[Tile, ...]:
-    """Checked tiles, in the order of the file; the published release's column names are read too."""
+    """Tiles, checked, in the file's order; the published release's column names are read too."""
     table = read_table(path, LabelError)
     ids = table.unique_ids(table.require("tile_id", "pos_index"))
     rows = table.integers(table.require("row", "y"))
@@ -306,14 +311,14 @@ def _load_tiles(path: Path, grid: Grid) -> tuple[Tile, ...]:
     for tile_id, *place in zip(ids, rows, cols, heights, widths, strict=True):
         window = Window(*place)
         if not (
-            window.row + window.height <= grid.height
-            and window.col < grid.width
+            0 <= window.row < window.row + window.height <= grid.height
+            and 0 <= window.col < grid.width
             and 0 < window.width <= grid.width
-            and window.height > 0
         ):
             table.fail(
-                f"tile {tile_id} (row {window.row}, col {window.col}, {window.height} x {window.width}) is"
-                f" not in the mosaic of {grid.height} x {grid.width} pixels: give mosaic pixels"
+                f"tile {tile_id} (row {window.row}, col {window.col}, {window.height} x"
+                f" {window.width}) is not in the mosaic of {grid.height} x {grid.width}"
+                " pixels: give mosaic pixels"
             )
         tiles.append(Tile(tile_id, window))
     return tuple(tiles)

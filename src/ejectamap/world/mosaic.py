@@ -1,8 +1,8 @@
 """A planet-wide mosaic: read once, sampled at any places, over the dateline and the poles.
 
-The raster is held in memory in its own data type with an averaged pyramid on top (a third more memory), so that a
-coarse view neither aliases nor touches the disk. Sampling is bilinear, and no-data never bleeds into a value: only
-valid neighbours count.
+The raster is held in memory in its own data type with an averaged pyramid on top (a third more
+memory), so that a coarse view neither aliases nor touches the disk. Sampling is bilinear, and
+no-data never bleeds into a value: only valid neighbours count.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,9 @@ class Mosaic:
     grid : Grid
     band_names : tuple of str
     levels : tuple of arrays, each of shape (rows, cols, bands)
-        The pyramid, finest first, each level half the size of the one before, in the raster's data type. Bands last,
-        because a sample reads all bands of a pixel together; everything that leaves this class has them first.
+        The pyramid, finest first, each level half the size of the one before, in the raster's data
+        type. Bands last, because a sample reads all bands of a pixel together; everything that
+        leaves this class has them first.
     valid : tuple of bool arrays, each of shape (rows, cols)
         Where each level has data.
     """
@@ -54,13 +55,13 @@ class Mosaic:
 
     @classmethod
     def open(cls, path: Path | str) -> "Mosaic":
-        """Read any raster that GDAL reads: whole globe, equidistant cylindrical or plain degrees, on a sphere.
+        """Read any GDAL raster of the whole globe, equidistant cylindrical or in degrees.
 
         Raises
         ------
         MosaicError
-            If the file cannot be read to its end, has no or another projection, is not on a sphere, does not span the
-            globe, or has no data.
+            If the file cannot be read to its end, has no or another projection, is not on a sphere,
+            does not span the globe, or has no data.
         """
         with open_raster(Path(path), MosaicError) as source:
             grid = read_grid(source)
@@ -80,7 +81,7 @@ class Mosaic:
         grid: Grid,
         band_names: tuple[str, ...],
     ) -> "Mosaic":
-        """Make a mosaic from an array (band, row, col) and a mask (row, col) of where it has data."""
+        """Make a mosaic of values (band, row, col) and a mask (row, col) of where they are data."""
         levels = [np.ascontiguousarray(np.moveaxis(values, 0, -1))]
         masks = [valid]
         while min(levels[-1].shape[:2]) >= 64:
@@ -90,7 +91,7 @@ class Mosaic:
         return cls(grid, band_names, tuple(levels), tuple(masks))
 
     def read(self, window: Window) -> tuple[npt.NDArray[np.generic], Bools]:
-        """Values (band, height, width) and validity (height, width) of a window, in the raster's data type."""
+        """Values (band, height, width) of a window, in the raster's type, and where they are data."""
         rows = slice(window.row, window.row + window.height)
         cols = self.grid.columns(window)
         return np.moveaxis(self.levels[0][rows][:, cols], -1, 0), self.valid[0][rows][:, cols]
@@ -105,8 +106,8 @@ class Mosaic:
         lon, lat : array_like
             Places in degrees, of any shape; they broadcast.
         spacing_m : array_like, optional
-            Ground distance between neighbouring samples, in metres. Where it exceeds a pixel the pyramid level nearest
-            to it is used, so that the view does not alias.
+            Ground distance between neighbouring samples, in metres. Where it exceeds a pixel the
+            pyramid level nearest to it is used, so that the view does not alias.
 
         Returns
         -------
@@ -141,34 +142,35 @@ def read_grid(source: "rasterio.DatasetReader") -> Grid:
     misfits = np.abs([width_deg - 360.0, height_deg - 180.0, north - 90.0])
     if misfits.max() > 360.0 / source.width:
         raise MosaicError(
-            f"{name}: spans {width_deg:.2f} x {height_deg:.2f} degrees from latitude {north:.2f} down,"
-            " not the whole globe (360 x 180 from 90): pad it with gdalwarp -te, or check the radius in"
-            " its CRS"
+            f"{name}: spans {width_deg:.2f} x {height_deg:.2f} degrees from latitude {north:.2f}"
+            " down, not the whole globe (360 x 180 from 90): pad it with gdalwarp -te, or check the"
+            " radius in its CRS"
         )
     return Grid(source.height, source.width, degrees.radius_m, float(west), crs.to_wkt(), transform)
 
 
 def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.generic], Bools]:
-    """Read (row, col, band) and validity strip by strip: never two copies of a large mosaic at once."""
+    """Read (row, col, band) and validity in strips: never two copies of a large mosaic at once."""
     dtype = np.result_type(*source.dtypes)
     values = np.empty((source.height, source.width, source.count), dtype)
     valid = np.empty((source.height, source.width), bool)
+    # 0 is also a fair value of a stretched band: there is no data only where all bands have it.
+    together = np.any if source.nodata == 0 else np.all
     rows = max(1, _STRIP_BYTES // (source.width * source.count * dtype.itemsize))
     for top in range(0, source.height, rows):
         window = rasterio.windows.Window(0, top, source.width, min(rows, source.height - top))
         strip = source.read(window=window)
         rows_here = slice(top, top + strip.shape[1])
-        good = source.dataset_mask(window=window) > 0
+        good = together(source.read_masks(window=window) > 0, axis=0)
         if np.issubdtype(dtype, np.floating):
             good &= np.isfinite(strip).all(axis=0)
-            strip = np.where(good, strip, 0)
-        values[rows_here] = np.moveaxis(strip, 0, -1)
+        values[rows_here] = np.moveaxis(np.where(good, strip, 0), 0, -1)
         valid[rows_here] = good
     return values, valid
 
 
 def _halve(values: npt.NDArray[np.generic], valid: Bools) -> tuple[npt.NDArray[np.generic], Bools]:
-    """Next pyramid level: mean of the valid pixels in each 2 x 2 block; valid where half of the block is."""
+    """Next level: mean of the valid pixels in each 2 x 2 block; valid where half of them are."""
     rows, cols = (size - size % 2 for size in valid.shape)
     total = np.zeros((rows // 2, cols // 2, values.shape[2]), np.float32)
     count = np.zeros((rows // 2, cols // 2, 1), np.float32)
@@ -185,7 +187,7 @@ def _halve(values: npt.NDArray[np.generic], valid: Bools) -> tuple[npt.NDArray[n
 
 @numba.njit(cache=True, nogil=True, fastmath=False)
 def _sample(levels, masks, col, row, level):  # type: ignore[no-untyped-def]
-    """Bilinear sampling of a pyramid at fractional level-0 pixel coordinates; see `Mosaic.sample`."""
+    """Sample a pyramid bilinearly at fractional level-0 pixel coordinates; see `Mosaic.sample`."""
     height0, width0 = masks[0].shape
     bands = levels[0].shape[2]
     n = col.size
@@ -195,7 +197,7 @@ def _sample(levels, masks, col, row, level):  # type: ignore[no-untyped-def]
         image = levels[level[i]]
         mask = masks[level[i]]
         height, width = mask.shape
-        # Pixel centres at +0.5 in every level; an odd size loses its last row or column, so scale by sizes.
+        # Centres at +0.5 in every level; an odd size loses its last row or column: scale by sizes.
         c = col[i] * (width / width0) - 0.5
         r = row[i] * (height / height0) - 0.5
         c0 = int(np.floor(c))

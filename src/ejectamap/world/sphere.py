@@ -1,8 +1,9 @@
-"""Geometry on a sphere, vectorised: distances, bearings, destinations and the azimuthal equidistant frame.
+"""Geometry on a sphere, vectorised: distances, bearings, destinations, azimuthal frames.
 
-Angles are degrees, lengths metres, arrays float64 and broadcast (see docs/conventions.md). Formulas go through unit
-vectors and `arctan2`, which keep full precision at the poles, at the antipode and for tiny distances, where the
-textbook `arccos` and haversine forms lose it (Vincenty 1975, Survey Review 23, for the sphere).
+Angles are degrees, lengths metres, arrays float64 and broadcast (see docs/conventions.md). Formulas
+go through unit vectors and `arctan2`, which keep full precision at the poles, at the antipode and
+for tiny distances, where the textbook `arccos` and haversine forms lose it (Vincenty 1975, Survey
+Review 23, for the sphere).
 """
 
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def wrap_longitude(lon: Degrees) -> Array:
 
 
 def _arc(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees) -> tuple[Array, Array, Array]:
-    """East and north components of the direction to place 2 as seen from place 1 (length sin d), and cos d."""
+    """Direction to place 2 seen from place 1, east and north (length sin d), and cos d."""
     dlon = np.radians(np.subtract(lon2, lon1))
     phi1, phi2 = np.radians(lat1), np.radians(lat2)
     east = np.cos(phi2) * np.sin(dlon)
@@ -65,7 +66,7 @@ def bearing(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees) -> Array
 def destination(
     lon: Degrees, lat: Degrees, bearing_deg: Degrees, distance_m: Metres, radius_m: float
 ) -> LonLat:
-    """Place reached from (lon, lat) along a great circle, at a bearing and a distance of any length."""
+    """Place reached from (lon, lat) along a great circle, at a bearing and any distance."""
     theta = np.radians(bearing_deg)
     return azimuthal_inverse(
         np.multiply(distance_m, np.sin(theta)),
@@ -81,7 +82,8 @@ def azimuthal_forward(
 ) -> XY:
     """Azimuthal equidistant coordinates of places about a centre (lon0, lat0).
 
-    The antipode of the centre has no single image; it comes out somewhere on the circle of radius pi R.
+    The antipode of the centre has no single image; it comes out somewhere on the circle of radius
+    pi R.
     """
     east, north, cos_d = _arc(lon0, lat0, lon, lat)
     sin_d = np.hypot(east, north)
@@ -113,10 +115,10 @@ def corridor_inverse(
     bearing_deg: float,
     radius_m: float,
 ) -> LonLat:
-    """Places at corridor coordinates: along a great circle that leaves (lon0, lat0) at a bearing, and to its right.
+    """Places at distances along a great circle from (lon0, lat0) at a bearing, and to its right.
 
-    An oblique equidistant cylindrical frame with that great circle as its equator: lengths along it, and across it at
-    right angles, are true.
+    An oblique equidistant cylindrical frame with that great circle as its equator: lengths along
+    it, and across it at right angles, are true.
     """
     t, s = np.asarray(along_m, np.float64) / radius_m, np.asarray(across_m, np.float64) / radius_m
     # Unit vector in the frame (up at the start, forward, right).

@@ -1,4 +1,4 @@
-"""Tables that users bring: one reading of CSV, GeoPackage and shapefile, one wording of what is wrong."""
+"""Tables that users bring: CSV, GeoPackage and shapefile read alike, and what can be wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,31 +57,34 @@ class Table:
         return column
 
     def numbers(self, column: str, default: float | None = None) -> Array:
-        """Values of a column as finite float64, shape (rows,); empty cells take the default if there is one."""
+        """Values of a column, finite, shape (rows,); an empty cell takes the default, if any."""
         texts = self.words(column)
         values = [self._number(column, row, text, default) for row, text in enumerate(texts)]
         return np.array(values, np.float64)
 
     def integers(self, column: str) -> list[int]:
-        """Values of a column as whole numbers of 0 or more."""
+        """Values of a column as whole numbers."""
         values = self.numbers(column)
-        for row, value in enumerate(values):
-            if value < 0 or value != np.floor(value):
+        for row, value in enumerate(values, start=1):
+            if value != np.floor(value):
                 self.fail(
-                    f"column {column}, row {row + 1}: {value:g} is not a whole number of 0 or more:"
-                    " correct it"
+                    f"column {column}, row {row}: {value:g} is not a whole number: correct it"
                 )
         return [int(value) for value in values]
 
     def unique_ids(self, column: str) -> list[int]:
-        """Values of a column as whole numbers, each of them once."""
+        """Values of a column as whole numbers of 0 or more, each of them once."""
         ids = self.integers(column)
         first_row: dict[int, int] = {}
         for row, value in enumerate(ids, start=1):
+            if value < 0:
+                self.fail(
+                    f"column {column}, row {row}: {value} is negative: give an id of 0 or more"
+                )
             if first_row.setdefault(value, row) != row:
                 self.fail(
-                    f"column {column}: {value} stands in rows {first_row[value]} and {row}: give each"
-                    " row an id of its own"
+                    f"column {column}: {value} stands in rows {first_row[value]} and {row}: give"
+                    " each row an id of its own"
                 )
         return ids
 
