@@ -1,0 +1,242 @@
+"""The fresh impacts of a simulated planet: where, how large, how old, how oblique, and their rays.
+
+Orders of magnitude follow the rayed craters of Mercury: radii of 6 to 60 km, continuous blankets of 2 to 4 radii, rays
+of 10 to 40 radii, a few reaching half-way around the planet (Hokusai).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.simulate.look import Look
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
+from ejectamap.world.sphere import distance, wrap_longitude
+
+Array = npt.NDArray[np.float64]
+# Columns of `Pattern.rays`.
+RAY_FIELDS = ("azimuth", "curve", "offset", "start", "end", "width", "widening", "strength", "gap")
+
+
+@dataclass(frozen=True)
+class Impact:
+    """A fresh crater and how it came about: the truth that measurements can be checked against.
+
+    Attributes
+    ----------
+    crater : Crater
+    age : float
+        0 the youngest, 1 hardly rayed any more.
+    incoming_deg : float or None
+        Bearing, seen from the crater, of the side from which an oblique projectile came; ejecta are missing there.
+        None for a steep impact, whose pattern is the same all around.
+    grazing : bool
+        Ejecta are missing on the far side as well (butterfly).
+    blanket_m : float
+        Mean radius of the continuous blanket, before its edge is made ragged.
+    longest_ray_m : float
+        Where the longest ray ends, whether it can be seen so far or not.
+    """
+
+    crater: Crater
+    age: float
+    incoming_deg: float | None
+    grazing: bool
+    blanket_m: float
+    longest_ray_m: float
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What an impact's ejecta look like, in its azimuthal frame; lengths in crater radii, angles in radians.
+
+    Attributes
+    ----------
+    rays : array (n, 9)
+        One ray a row, columns as in `RAY_FIELDS`: azimuth at its start, bend per radius, sideways offset at its root,
+        range of start and end, half-width at the start, growth of the width to the end, cover, share of gaps.
+    blanket : float
+        Radius of the continuous blanket.
+    cover : float
+        Cover of the blanket at the rim, 0 to 1.
+    fade : float
+        Power with which the blanket's cover falls with range.
+    colour : array (3,)
+        Latent properties of the material dug up from below, near the crater.
+    floor : array (3,)
+        Latent properties of the crater's interior.
+    fresh : array (3,)
+        What ejecta add to the ground far away, where they mostly stir it up.
+    seed : int
+        Of the noise that makes edges ragged and rays patchy.
+    """
+
+    rays: Array
+    blanket: float
+    cover: float
+    fade: float
+    colour: Array
+    floor: Array
+    fresh: Array
+    seed: int
+
+
+def draw_impacts(
+    rng: np.random.Generator, grid: Grid, look: Look, count: int
+) -> tuple[Impact, ...]:
+    """Draw a catalogue of fresh craters, well apart from one another, oldest first in no particular place."""
+    smallest_m = max(6_000.0, 1.6 * grid.pixel_m)
+    largest_m = max(60_000.0, 2.5 * smallest_m)
+    # The cumulative number falls with the power 1.2, as in the catalogue of rayed craters.
+    share = rng.random(count)
+    radii = smallest_m * (1 - share * (1 - (largest_m / smallest_m) ** -1.2)) ** (-1 / 1.2)
+    reaches = _draw_reaches(rng, radii)
+    impacts: list[Impact] = []
+    for crater_id, (radius_m, reach) in enumerate(zip(radii, reaches, strict=True)):
+        lon, lat = _free_place(rng, impacts, radius_m, grid.radius_m)
+        crater = Crater(crater_id, f"S-{crater_id:02d}", lon, lat, float(radius_m), reach)
+        impacts.append(_draw_impact(rng, crater, grid))
+    return tuple(impacts)
+
+
+def _draw_reaches(rng: np.random.Generator, radii: Array) -> list[float]:
+    """Reach of each crater: 0.25, a few of the large ones 0.5, and the largest of many planets 0.75."""
+    reaches = [0.25] * radii.size
+    order = np.argsort(-radii * np.exp(rng.normal(0.0, 0.3, radii.size)))
+    giants = [0.75] * int(rng.random() < 0.6) + [0.5] * int(rng.integers(1, 4))
+    for index, reach in zip(order[: radii.size // 5], giants, strict=False):
+        reaches[index] = reach
+    return reaches
+
+
+def _free_place(
+    rng: np.random.Generator, impacts: list[Impact], radius_m: float, body_m: float
+) -> tuple[float, float]:
+    """Find a place whose crater touches no other's inner blanket; the best of many tries on a crowded planet."""
+    lon = wrap_longitude(rng.uniform(-180.0, 180.0, 40))
+    lat = np.degrees(np.arcsin(rng.uniform(-0.995, 0.995, 40)))
+    if not impacts:
+        return float(lon[0]), float(lat[0])
+    others = [i.crater for i in impacts]
+    gaps = np.min(
+        [
+            distance(c.lon, c.lat, lon, lat, body_m) / (2.5 * (c.radius_m + radius_m))
+            for c in others
+        ],
+        axis=0,
+    )
+    index = int(np.argmax(gaps > 1.0)) if (gaps > 1.0).any() else int(np.argmax(gaps))
+    return float(lon[index]), float(lat[index])
+
+
+def _draw_impact(rng: np.random.Generator, crater: Crater, grid: Grid) -> Impact:
+    """Draw an impact's history; giants are young, or nobody would have seen how far their rays go."""
+    age = float(rng.random() * (0.3 if crater.reach > 0.25 else 1.0))
+    kind = rng.random()
+    reach_m = crater.reach_m(grid.radius_m)
+    if crater.reach > 0.25:
+        longest_m = reach_m * rng.uniform(0.6, 0.92)
+    else:
+        small = (15_000.0 / crater.radius_m) ** 0.4
+        longest_m = (
+            crater.radius_m
+            * float(np.exp(rng.normal(np.log(24.0), 0.45)))
+            * small
+            * (1.0 - 0.6 * age)
+        )
+    return Impact(
+        crater,
+        age,
+        float(rng.uniform(0.0, 360.0)) if kind < 0.45 else None,
+        kind < 0.1,
+        crater.radius_m * rng.uniform(1.9, 3.6) * (1.0 - 0.2 * age),
+        float(min(longest_m, 0.92 * reach_m)),
+    )
+
+
+def azimuth_weight(impact: Impact, azimuth: npt.ArrayLike) -> Array:
+    """Relative amount of ejecta thrown towards azimuths (radians): 0 in the forbidden zones, 1 on average elsewhere."""
+    azimuth = np.asarray(azimuth, np.float64)
+    if impact.incoming_deg is None:
+        return np.ones_like(azimuth)
+    from_incoming = np.degrees(np.arccos(np.cos(azimuth - np.radians(impact.incoming_deg))))
+    weight = np.clip((from_incoming - 35.0) / 30.0, 0.0, 1.0)
+    if impact.grazing:
+        return np.asarray(weight * np.clip((180.0 - from_incoming - 15.0) / 25.0, 0.0, 1.0) * 1.4)
+    return np.asarray(weight * (1.0 - 0.35 * np.cos(np.radians(from_incoming))))
+
+
+def draw_pattern(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid) -> Pattern:
+    """Draw the rays and the material of an impact."""
+    youth = 1.0 - impact.age
+    fresh = look.fresh * (0.25 + 0.75 * youth) * np.exp(rng.normal(0.0, 0.2))
+    own = rng.normal(0.0, [0.25, 0.45, 0.25])
+    return Pattern(
+        rays=_draw_rays(rng, impact, look, grid),
+        blanket=impact.blanket_m / impact.crater.radius_m,
+        cover=rng.uniform(0.55, 0.95),
+        fade=rng.uniform(0.5, 1.3),
+        colour=fresh + own,
+        floor=fresh * rng.uniform(0.2, 1.5) + rng.normal(0.0, [0.6, 0.8, 0.3]),
+        fresh=fresh + 0.3 * own,
+        seed=int(rng.integers(2**30)),
+    )
+
+
+def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid) -> Array:
+    """Many short rays, some long ones, and branches off the long ones."""
+    radius_m = impact.crater.radius_m
+    longest = impact.longest_ray_m / radius_m
+    blanket = impact.blanket_m / radius_m
+    giant = impact.crater.reach > 0.25
+    few, many = rng.poisson((10 if giant else 5) * look.rays) + 2, rng.poisson(26 * look.rays) + 6
+    n = few + many
+    end = np.where(
+        np.arange(n) < few,
+        longest * rng.uniform(0.35, 1.0, n),
+        np.minimum(longest, blanket * np.exp(rng.normal(0.75, 0.35, n))),
+    )
+    end[0] = longest
+    width = np.maximum(look.ray_km * 1e3 * np.exp(rng.normal(0.0, 0.35, n)) / radius_m, 0.0)
+    width = np.clip(width * np.where(giant, 1.6, 1.0), 0.45 * grid.pixel_m / radius_m, 1.2)
+    rays = np.stack(
+        [
+            _draw_azimuths(rng, impact, n),
+            rng.normal(0.0, 0.12, n) / end,
+            rng.normal(0.0, np.where(rng.random(n) < 0.15, 1.5, 0.3), n),
+            np.where(rng.random(n) < 0.1, blanket * rng.uniform(1.0, 2.5, n), 0.9),
+            end,
+            width,
+            rng.uniform(0.0, 2.0, n),
+            np.clip(rng.beta(3.0, 4.0, n) * 0.9, 0.08, 1.0),
+            np.clip(look.patchiness + rng.normal(0.0, 0.15, n), 0.0, 1.0),
+        ],
+        axis=1,
+    )
+    keep = rays[:, 4] > 1.2 * rays[:, 3]
+    return np.concatenate([rays[keep], _branch(rng, rays[:few])])
+
+
+def _branch(rng: np.random.Generator, parents: Array) -> Array:
+    """Weaker rays that leave long ones part of the way out, at a small angle."""
+    children = parents[rng.random(len(parents)) < 0.5].copy()
+    n = len(children)
+    azimuth, curve, _, start, end = children[:, :5].T
+    root = start + (end - start) * rng.uniform(0.15, 0.6, n)
+    children[:, 0] = azimuth + curve * (root - start)
+    children[:, 3] = root
+    children[:, 4] = root + (end - root) * rng.uniform(0.3, 0.9, n)
+    children[:, 1] = (
+        rng.choice([-1.0, 1.0], n) * rng.uniform(0.05, 0.25, n) / (children[:, 4] - root)
+    )
+    children[:, 7] *= 0.7
+    return children
+
+
+def _draw_azimuths(rng: np.random.Generator, impact: Impact, count: int) -> Array:
+    """Azimuths (radians) in clusters, thinned out where the impact threw little."""
+    candidates = rng.uniform(0.0, 2 * np.pi, 40 * count)
+    bunches = 1.0 + 0.6 * np.cos(candidates * rng.integers(2, 7) + rng.uniform(0.0, 2 * np.pi))
+    weight = azimuth_weight(impact, candidates) * bunches
+    return rng.choice(candidates, count, p=weight / weight.sum())

@@ -1,0 +1,124 @@
+"""How a simulated planet looks: everything that differs from planet to planet but not from crater to crater.
+
+The planet is painted in three *latent* properties - brightness, blueness (immaturity) and a third, independent one -
+of about unit spread. A matrix turns them into the bands of the mosaic: near the one that reproduces the statistics
+of the MESSENGER Enhanced Color mosaic for most planets, further from it for others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+BAND_NAMES = ("PC2", "PC1", "430/1000 nm")
+# Standard deviations (49, 42, 46) counts and correlations (0.89, -0.06, 0.37) of the Enhanced Color mosaic.
+_MERCURY_MIX = np.array([[41.0, -19.0, 12.0], [40.0, 0.0, -10.0], [15.0, 40.0, 6.0]])
+_MERCURY_OFFSET = np.array([95.0, 92.0, 134.0])
+
+
+@dataclass(frozen=True)
+class Look:
+    """One planet's style.
+
+    Attributes
+    ----------
+    mix : array (3, 3)
+        Counts per unit of each latent property (columns), per band (rows).
+    offset : array (3,)
+        Counts of average ground, per band.
+    fresh : array (3,)
+        Direction in which fresh ejecta change mature ground, in latent units; about unit length.
+    contrast : float
+        What pure fresh ejecta add, over the local standard deviation of the ground.
+    border : float
+        Softness of the units' borders.
+    units, mottle, texture : float
+        Strength of geological units with sharp borders, of broad variations and of fine texture, in latent units.
+    relief : float
+        Strength of topographic shading at low latitude; it grows towards the poles.
+    specks : float
+        Density of small bright spots and of old craters, relative to Mercury.
+    strips : float
+        Brightness steps between images, in latent units.
+    noise : float
+        Sensor noise in counts.
+    blur_px : float
+        Gaussian blur of the brightness; colour is blurred more.
+    rays : float
+        Number of rays of a crater, relative to Mercury.
+    ray_km : float
+        Typical half-width of a ray.
+    sharpness : float
+        Exponent of a ray's cross profile: 2 a Gaussian, 4 nearly a box.
+    patchiness : float
+        0 unbroken rays, 1 rays mostly made of patches.
+    hair : float
+        How ragged and filamentary the edge of the blanket is.
+    threshold : float
+        What a careful eye still sees: contrast over local standard deviation.
+    polar_gap_deg : tuple of float
+        Width of the no-data cap in the north and in the south.
+    """
+
+    mix: Array
+    offset: Array
+    fresh: Array
+    contrast: float
+    border: float
+    units: float
+    mottle: float
+    texture: float
+    relief: float
+    specks: float
+    strips: float
+    noise: float
+    blur_px: float
+    rays: float
+    ray_km: float
+    sharpness: float
+    patchiness: float
+    hair: float
+    threshold: float
+    polar_gap_deg: tuple[float, float]
+
+
+def draw_look(rng: np.random.Generator) -> Look:
+    """Draw a planet's style: Mercury-like as a rule, sometimes far from it."""
+    plain = rng.random() < 0.15  # a quiet planet: little but rays and noise
+    busy = 0.35 if plain else 1.0
+    gaps = np.maximum(0.0, rng.normal([4.0, 3.0], 3.0))
+    return Look(
+        mix=_draw_mix(rng),
+        offset=_MERCURY_OFFSET + rng.normal(0.0, 14.0, 3),
+        fresh=np.array([rng.uniform(0.7, 1.2), rng.normal(0.8, 0.35), rng.normal(0.0, 0.25)]),
+        contrast=float(np.exp(rng.normal(np.log(7.0), 0.3))),
+        border=float(np.exp(rng.uniform(np.log(0.2), np.log(1.6)))),
+        units=busy * rng.uniform(0.4, 1.3),
+        mottle=busy * rng.uniform(0.3, 0.8),
+        texture=busy * rng.uniform(0.12, 0.32),
+        relief=busy * rng.uniform(0.5, 1.6),
+        specks=busy * float(np.exp(rng.normal(0.0, 0.5))),
+        strips=busy * rng.uniform(0.0, 0.2),
+        noise=float(np.exp(rng.uniform(np.log(1.0), np.log(9.0)))),
+        blur_px=rng.uniform(0.3, 0.9),
+        rays=float(np.exp(rng.normal(0.0, 0.4))),
+        ray_km=float(np.exp(rng.normal(np.log(8.0), 0.35))),
+        sharpness=rng.uniform(1.6, 4.0),
+        patchiness=rng.uniform(0.1, 0.9),
+        hair=rng.uniform(0.2, 0.6),
+        threshold=rng.uniform(0.45, 0.7),
+        polar_gap_deg=(float(gaps[0]), float(gaps[1])),
+    )
+
+
+def _draw_mix(rng: np.random.Generator) -> Array:
+    """Band matrix: near Mercury's, well away from it, with a band upside down, or nearly grey."""
+    kind = rng.random()
+    spread = 0.12 if kind < 0.6 else 0.35
+    mix = _MERCURY_MIX + rng.normal(0.0, 40.0 * spread, (3, 3))
+    if 0.75 < kind < 0.87:
+        mix[rng.choice([0, 2])] *= -1.0
+    if kind > 0.93:
+        mix = np.outer(rng.uniform(0.8, 1.2, 3), mix[1]) + rng.normal(0.0, 4.0, (3, 3))
+    return np.asarray(mix * rng.uniform(0.6, 1.2))
