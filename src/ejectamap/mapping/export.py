@@ -101,17 +101,10 @@ def read_probability(path: Path, grid: Grid) -> tuple[Window, Floats]:
     OutputError
         If the file is missing or damaged.
     """
-    try:
-        with rasterio.open(path) as source:
-            stored = source.read(1)
-            col, row = ~grid.transform @ (source.transform.c, source.transform.f)
-    except RasterioError as error:
-        raise OutputError(
-            f"{path}: cannot be read ({error}): remove it and map the crater again"
-        ) from error
+    window, stored = _read(path, grid)
     probability = stored.astype(np.float32) / np.float32(_STEPS)
     probability[stored == NO_DATA] = np.nan
-    return Window(round(row), round(col), *stored.shape), probability
+    return window, probability
 
 
 def write_mask(
@@ -130,6 +123,18 @@ def write_mask(
         nodata=None,
         resampling="mode",
     )
+
+
+def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
+    """Read what `write_mask` wrote: its window, and where the ejecta are.
+
+    Raises
+    ------
+    OutputError
+        If the file is missing or damaged.
+    """
+    window, stored = _read(path, grid)
+    return window, stored == 1
 
 
 class OriginMap:
@@ -234,6 +239,19 @@ def write_connections(path: Path, table: pd.DataFrame) -> None:
     columns = table[list(_CONNECTION_TYPES)].astype(_CONNECTION_TYPES)
     columns.to_parquet(buffer, index=False)
     replace_file(path, buffer.getbuffer())
+
+
+def _read(path: Path, grid: Grid) -> tuple[Window, Bytes]:
+    """Read a raster of the map, and which window of the grid it covers."""
+    try:
+        with rasterio.open(path) as source:
+            stored = source.read(1)
+            col, row = ~grid.transform @ (source.transform.c, source.transform.f)
+    except RasterioError as error:
+        raise OutputError(
+            f"{path}: cannot be read ({error}): remove it and map the crater again"
+        ) from error
+    return Window(round(row), round(col), *stored.shape), stored
 
 
 def _polygon_row(

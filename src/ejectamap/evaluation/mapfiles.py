@@ -1,0 +1,76 @@
+"""A finished map, read back from its folder."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.windows
+from rasterio.errors import RasterioError
+from scipy.ndimage import map_coordinates
+
+from ejectamap.errors import OutputError
+from ejectamap.evaluation.counts import Bools
+from ejectamap.mapping.export import read_mask, read_probability
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.labels import Labels
+from ejectamap.world.mosaic import Floats
+
+Sampler = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]
+
+
+class MapFiles:
+    """The rasters of a project's map folder. One crater's mask is held in memory at a time.
+
+    All that reads raises `OutputError` where a file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, grid: Grid) -> None:
+        self.folder = folder
+        self.grid = grid
+        self._labels = lru_cache(1)(self._load_mask)
+
+    def mask(self, crater_id: int, window: Window) -> Bools:
+        """One crater's mask over any window of the grid, shape (height, width)."""
+        return self._labels(crater_id).read(crater_id, window)
+
+    def origin(self, window: Window) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """Id + 1 of the likeliest crater over any window, 0 for none, shape (height, width)."""
+        path = self.folder / "origin.tif"
+        rows = rasterio.windows.Window(0, window.row, self.grid.width, window.height)
+        try:
+            with rasterio.open(path) as source:
+                values: npt.NDArray[np.unsignedinteger[Any]] = source.read(1, window=rows)
+        except RasterioError as error:
+            raise OutputError(f"{path}: cannot be read ({error}): map the craters again") from error
+        return values[:, self.grid.columns(window)]
+
+    def sampler(self, crater_id: int) -> Sampler:
+        """Make a function from places (degrees) to one crater's probability, nan where unknown.
+
+        Values are interpolated between pixels, so that a close view shows no steps.
+        """
+        path = self.folder / f"crater_{crater_id}_probability.tif"
+        window, probability = read_probability(path, self.grid)
+        known = ~np.isnan(probability)
+        filled = np.where(known, probability, 0)
+
+        def sample(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Floats:
+            col, row = np.broadcast_arrays(*self.grid.to_pixel(lon, lat))
+            r, c = row - window.row, (col - window.col) % self.grid.width
+            inside = (r >= 0) & (r < window.height) & (c < window.width)
+            value = np.full(col.shape, np.nan, np.float32)
+            r, c = r[inside], c[inside]
+            near = known[r.astype(int), c.astype(int)]
+            smooth = map_coordinates(filled, [r - 0.5, c - 0.5], order=1, mode="nearest")
+            value[inside] = np.where(near, smooth, np.float32(np.nan))
+            return value
+
+        return sample
+
+    def _load_mask(self, crater_id: int) -> Labels:
+        path = self.folder / f"crater_{crater_id}_mask.tif"
+        return Labels(self.grid, {crater_id: read_mask(path, self.grid)}, None)
