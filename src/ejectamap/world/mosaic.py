@@ -91,7 +91,7 @@ class Mosaic:
         return cls(grid, band_names, tuple(levels), tuple(masks))
 
     def read(self, window: Window) -> tuple[npt.NDArray[np.generic], Bools]:
-        """Values (band, height, width) of a window, in the raster's type, and where they are data."""
+        """Values (band, height, width) of a window, and validity (height, width)."""
         rows = slice(window.row, window.row + window.height)
         cols = self.grid.columns(window)
         return np.moveaxis(self.levels[0][rows][:, cols], -1, 0), self.valid[0][rows][:, cols]

@@ -135,4 +135,5 @@ def _from_local(east: Array, north: Array, up: Array, lon0: Degrees, lat0: Degre
     toward_axis = up * np.cos(phi0) - north * np.sin(phi0)
     polar = up * np.sin(phi0) + north * np.cos(phi0)
     lat = np.degrees(np.arctan2(polar, np.hypot(east, toward_axis)))
-    return LonLat(wrap_longitude(np.degrees(np.arctan2(east, toward_axis)) + lon0), lat)
+    lon = wrap_longitude(np.degrees(np.arctan2(east, toward_axis)) + lon0)
+    return LonLat(lon, np.broadcast_to(lat, lon.shape))

@@ -1,0 +1,294 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from pyproj import CRS
+
+from ejectamap.errors import MosaicError
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.sphere import destination
+
+R = 2_439_400.0
+Write = Callable[..., Path]
+
+
+def smooth(grid: Grid) -> np.ndarray:
+    """Two bands that vary smoothly over the sphere: sines of latitude and of a tilted axis."""
+    lon, lat = (np.radians(v) for v in grid.centres(grid.whole))
+    return np.stack([np.sin(lat) + 0 * lon, np.cos(lat) * np.cos(lon)]).astype(np.float32)
+
+
+def in_memory(values: np.ndarray, grid: Grid, valid: np.ndarray | None = None) -> Mosaic:
+    names = tuple(f"band {i + 1}" for i in range(len(values)))
+    valid = np.ones(grid.shape, bool) if valid is None else valid
+    return Mosaic.from_array(values, valid, grid, names)
+
+
+def pixel_centres(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.broadcast_arrays(*grid.centres(grid.whole)))  # type: ignore[return-value]
+
+
+# --- opening
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+def test_open_keeps_values_type_and_geometry(
+    tmp_path: Path, grid: Grid, write_raster: Write, dtype: type
+) -> None:
+    values = np.random.default_rng(1).integers(1, 250, (3, *grid.shape)).astype(dtype)
+    mosaic = Mosaic.open(write_raster(tmp_path / "m.tif", values, grid))
+    assert mosaic.dtype == dtype
+    assert mosaic.bands == 3
+    assert mosaic.grid.radius_m == R
+    assert mosaic.grid.lon_west == pytest.approx(-180)
+    read, valid = mosaic.read(Window(3, 5, 10, 20))
+    assert np.array_equal(read, values[:, 3:13, 5:25])
+    assert valid.all()
+
+
+def test_open_reads_in_strips(
+    tmp_path: Path, grid: Grid, write_raster: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ejectamap.world.mosaic._STRIP_BYTES", 5 * 128 * 2)
+    values = np.random.default_rng(1).integers(1, 250, (2, *grid.shape)).astype(np.uint8)
+    mosaic = Mosaic.open(write_raster(tmp_path / "m.tif", values, grid))
+    assert np.array_equal(mosaic.read(grid.whole)[0], values)
+
+
+def test_open_takes_degrees_and_0_to_360(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
+    values = (smooth(grid) * 100 + 120).astype(np.uint8)
+    expected = Mosaic.open(write_raster(tmp_path / "west.tif", values, grid))
+    rolled = np.roll(values, 64, axis=2)
+    degrees = CRS.from_dict({"proj": "longlat", "R": R})
+    step = 180 / 64
+    half_m = np.pi * R
+    variants = {
+        "central_meridian": {"crs": CRS.from_dict({"proj": "eqc", "lon_0": 180, "R": R})},
+        "x_from_0": {"transform": grid.transform @ Affine.translation(64, 0)},
+        "degrees": {"crs": degrees, "transform": Affine(step, 0, 0, 0, -step, 90)},
+        "false_easting": {
+            "crs": CRS.from_dict({"proj": "eqc", "x_0": 1000, "R": R}),
+            "transform": Affine.translation(1000 + half_m, 0) @ grid.transform,
+        },
+    }
+    places = np.random.default_rng(2).uniform(-1, 1, (2, 500)) * [[180], [90]]
+    for name, profile in variants.items():
+        mosaic = Mosaic.open(write_raster(tmp_path / f"{name}.tif", rolled, grid, **profile))
+        assert mosaic.grid.lon_west == pytest.approx(0), name
+        assert np.allclose(mosaic.sample(*places)[0], expected.sample(*places)[0], atol=1e-3), name
+
+
+def test_standard_parallel_only_changes_the_width_of_a_unit(
+    tmp_path: Path, grid: Grid, write_raster: Write
+) -> None:
+    crs = CRS.from_dict({"proj": "eqc", "lat_ts": 60, "R": R})
+    transform = Affine.scale(0.5, 1) @ grid.transform
+    path = write_raster(
+        tmp_path / "m.tif", np.ones(grid.shape, np.uint8), grid, crs=crs, transform=transform
+    )
+    assert Mosaic.open(path).grid.lon_west == pytest.approx(-180)
+
+
+def test_no_data_is_what_the_file_and_nan_say(
+    tmp_path: Path, grid: Grid, write_raster: Write
+) -> None:
+    floats = np.full((2, *grid.shape), 5, np.float32)
+    floats[0, 3, 4], floats[1, 5, 6], floats[1, 7, 8] = np.nan, np.inf, -9999
+    mosaic = Mosaic.open(write_raster(tmp_path / "f.tif", floats, grid, nodata=-9999))
+    values, valid = mosaic.read(grid.whole)
+    assert np.argwhere(~valid).tolist() == [[3, 4], [5, 6], [7, 8]]
+    assert (values[:, ~valid] == 0).all()
+
+
+def test_a_zero_is_no_data_only_where_all_bands_are_zero(
+    tmp_path: Path, grid: Grid, write_raster: Write
+) -> None:
+    values = np.full((2, *grid.shape), 5, np.uint8)
+    values[0, 3, 4] = 0
+    values[:, 5, 6] = 0
+    mosaic = Mosaic.open(write_raster(tmp_path / "m.tif", values, grid, nodata=0))
+    assert np.argwhere(~mosaic.valid[0]).tolist() == [[5, 6]]
+
+
+# --- sampling
+
+
+def test_a_pixel_centre_gives_the_pixel(grid: Grid) -> None:
+    values = np.random.default_rng(3).integers(0, 65535, (2, *grid.shape)).astype(np.uint16)
+    sampled, valid = in_memory(values, grid).sample(*pixel_centres(grid))
+    assert np.allclose(sampled, values, atol=0.01)
+    assert sampled.dtype == np.float32
+    assert valid.all()
+
+
+def test_bilinear_is_exact_on_a_linear_field(grid: Grid) -> None:
+    rows, cols = np.mgrid[: grid.height, : grid.width]
+    mosaic = in_memory((3.0 * rows + 0.5 * cols)[None].astype(np.float32), grid)
+    rng = np.random.default_rng(4)
+    col, row = rng.uniform(1, 127, 1000), rng.uniform(1, 63, 1000)
+    sampled, _ = mosaic.sample(*grid.to_lonlat(col, row))
+    assert np.allclose(sampled[0], 3.0 * (row - 0.5) + 0.5 * (col - 0.5), atol=1e-3)
+
+
+def test_shapes_broadcast(grid: Grid) -> None:
+    mosaic = in_memory(smooth(grid), grid)
+    values, valid = mosaic.sample(np.zeros((1, 4)), np.zeros((3, 1)), 1e5)
+    assert values.shape == (2, 3, 4)
+    assert valid.shape == (3, 4)
+    assert mosaic.sample(10.0, 20.0)[0].shape == (2,)
+
+
+def test_no_data_does_not_bleed(grid: Grid) -> None:
+    values = np.full((1, *grid.shape), 7, np.float32)
+    valid = np.random.default_rng(5).random(grid.shape) > 0.3
+    values[:, ~valid] = -9999
+    mosaic = in_memory(values, grid, valid)
+    places = np.random.default_rng(6).uniform(-1, 1, (2, 5000)) * [[180], [90]]
+    for spacing_m in (0.0, 2 * grid.pixel_m):
+        sampled, good = mosaic.sample(*places, spacing_m)
+        assert good.any()
+        assert not good.all() or spacing_m > 0
+        assert np.allclose(sampled[0, good], 7)
+        assert (sampled[0, ~good] == 0).all()
+
+
+def test_valid_where_half_of_the_weight_is(grid: Grid) -> None:
+    valid = np.ones(grid.shape, bool)
+    valid[:, 50:] = False
+    mosaic = in_memory(np.ones((1, *grid.shape), np.float32), grid, valid)
+    _, good = mosaic.sample(*grid.to_lonlat([49.5, 49.99, 50.01, 50.5], 20.5))
+    assert good.tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("lon_west", [-180.0, 0.0])
+@pytest.mark.parametrize("spacing_px", [0, 2])
+def test_a_walk_over_any_seam_is_smooth(
+    make_grid: Callable[..., Grid], lon_west: float, spacing_px: float
+) -> None:
+    """Steps over the dateline, over 0 and over both poles are as small as anywhere else."""
+    grid = make_grid(256, lon_west)
+    mosaic = in_memory(smooth(grid), grid)
+    along_m = np.linspace(-0.05, 0.05, 2001) * np.pi * R
+    for start, theta in [((180, 10), 90), ((0, -20), 90), ((33, 90), 0), ((70, -90), 180)]:
+        lon, lat = destination(*start, theta, along_m, R)
+        values, valid = mosaic.sample(lon, lat, spacing_px * grid.pixel_m)
+        assert valid.all()
+        truth = np.stack(
+            [np.sin(np.radians(lat)), np.cos(np.radians(lat)) * np.cos(np.radians(lon))]
+        )
+        assert np.abs(values - truth).max() < 0.02
+        assert np.abs(np.diff(values, axis=1)).max() < 3e-3
+
+
+# --- pyramid
+
+
+def test_a_level_is_the_mean_of_the_valid_pixels(make_grid: Callable[..., Grid]) -> None:
+    grid = make_grid(128)
+    rng = np.random.default_rng(7)
+    values = rng.random((2, *grid.shape)).astype(np.float32)
+    valid = rng.random(grid.shape) > 0.4
+    mosaic = in_memory(values, grid, valid)
+    blocks = np.where(valid, values, np.nan).reshape(2, 64, 2, 128, 2)
+    count = np.isfinite(blocks[0]).sum((1, 3))
+    good = count >= 2
+    assert np.array_equal(mosaic.valid[1], good)
+    mean = np.nansum(blocks, (2, 4)) / np.maximum(count, 1)
+    assert np.allclose(np.moveaxis(mosaic.levels[1], -1, 0)[:, good], mean[:, good])
+
+
+def test_integers_are_rounded_not_cut(make_grid: Callable[..., Grid]) -> None:
+    values = np.full((1, 128, 256), 10, np.uint8)
+    values[:, ::2] = 11
+    values[:, 1::2, ::2] = 11
+    assert (in_memory(values, make_grid(128)).levels[1] == 11).all()
+
+
+def test_a_coarse_view_does_not_alias(make_grid: Callable[..., Grid]) -> None:
+    grid = make_grid(256)
+    stripes = np.zeros((1, *grid.shape), np.uint8)
+    stripes[:, :, ::2] = 200
+    lon = np.linspace(-90, 90, 400)
+    fine, _ = in_memory(stripes, grid).sample(lon, 0.0)
+    coarse, _ = in_memory(stripes, grid).sample(lon, 0.0, 4 * grid.pixel_m)
+    assert np.ptp(fine) > 100
+    assert np.allclose(coarse, 100)
+
+
+def test_a_grid_of_odd_size_is_sampled_to_its_edges(make_grid: Callable[..., Grid]) -> None:
+    grid = make_grid(131)
+    mosaic = in_memory(smooth(grid), grid)
+    places = np.random.default_rng(8).uniform(-1, 1, (2, 3000)) * [[180], [89]]
+    for level in (0, 1, 2):
+        sampled, valid = mosaic.sample(*places, 2**level * grid.pixel_m)
+        assert valid.all()
+        assert np.abs(sampled[0] - np.sin(np.radians(places[1]))).max() < 0.05
+
+
+# --- what cannot be a mosaic
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(MosaicError) as caught:
+        Mosaic.open(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert path.name in message
+    return message
+
+
+ONES = np.ones((64, 128), np.uint8)
+ELLIPSOID = CRS.from_dict({"proj": "eqc", "a": 2_440_530, "b": 2_438_260})
+POLAR = CRS.from_dict({"proj": "stere", "lat_0": 90, "R": R})
+
+
+@pytest.mark.parametrize(
+    ("profile", "complaint"),
+    [
+        ({"crs": None}, "no CRS: assign"),
+        ({"crs": None, "transform": None}, "no CRS: assign"),
+        ({"crs": POLAR}, "projection is 'polar stereographic.*gdalwarp"),
+        ({"crs": ELLIPSOID}, "not on a sphere: reproject"),
+        ({"crs": CRS.from_dict({"proj": "eqc", "R": 1.01 * R})}, "spans 356.44 x 178.22"),
+        ({"transform": Affine(2, 0, 0, 0, 2, 0)}, "upside down"),
+        ({"transform": Affine(1, 0.5, 0, 0.5, -1, 0)}, "rotated"),
+    ],
+)
+def test_bad_georeference(
+    tmp_path: Path, grid: Grid, write_raster: Write, profile: dict, complaint: str
+) -> None:
+    path = write_raster(tmp_path / "m.tif", ONES, grid, **profile)
+    with pytest.raises(MosaicError, match=complaint):
+        Mosaic.open(path)
+    refusal(path)
+
+
+def test_half_a_globe(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
+    assert "spans 360.00 x 90.00 degrees" in refusal(
+        write_raster(tmp_path / "north.tif", ONES[:32], grid)
+    )
+    assert "spans 180.00 x 180.00 degrees" in refusal(
+        write_raster(tmp_path / "west.tif", ONES[:, :64], grid)
+    )
+
+
+def test_missing_and_foreign_files(tmp_path: Path) -> None:
+    assert "No such file" in refusal(tmp_path / "none.tif")
+    text = tmp_path / "text.tif"
+    text.write_text("not a picture")
+    assert "cannot be read" in refusal(text)
+
+
+def test_truncated_file(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
+    noise = np.random.default_rng(9).integers(0, 255, grid.shape).astype(np.uint8)
+    path = write_raster(tmp_path / "m.tif", noise, grid)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "cannot be read" in refusal(path)
+
+
+def test_nothing_but_no_data(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
+    path = write_raster(tmp_path / "m.tif", ONES, grid, nodata=1)
+    assert "every pixel is no-data" in refusal(path)
