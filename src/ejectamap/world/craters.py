@@ -193,7 +193,7 @@ def _radii(table: Table, ids: list[int], grid: Grid) -> Array:
 def _looks_like_km(radius_m: Array, grid: Grid) -> bool:
     """Whether craters are too small to be seen, and possible if their unit is kilometres."""
     median_m = float(np.median(radius_m))
-    return median_m < grid.pixel_m / 2 and 1000 * median_m <= grid.radius_m / 2
+    return 0 < median_m < grid.pixel_m / 2 and 1000 * median_m <= grid.radius_m / 2
 
 
 def _reaches(table: Table, ids: list[int]) -> Array:

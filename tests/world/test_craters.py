@@ -1,0 +1,240 @@
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pytest
+from pyproj import CRS
+from shapely import MultiPolygon, Point, Polygon, box
+
+from ejectamap.errors import CraterError
+from ejectamap.world.body import azimuthal_crs, geographic_crs
+from ejectamap.world.craters import Crater, load_craters
+from ejectamap.world.grid import Grid
+
+R = 2_439_400.0
+HEADER = "crater_id,name,lon,lat,radius_m,reach,family\n"
+
+
+@pytest.fixture(scope="module")
+def fine(make_grid: Callable[..., Grid]) -> Grid:
+    """Pixels of 4.3 km, so that craters have real sizes."""
+    return make_grid(1800)
+
+
+def csv(folder: Path, text: str) -> Path:
+    path = folder / "craters.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def layer(path: Path, shapes: list, crs: object = "sphere", **columns: list) -> Path:
+    crs = geographic_crs(R) if crs == "sphere" else crs
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names cut short, of no CRS: just what we want
+        geopandas.GeoDataFrame(columns, geometry=shapes, crs=crs).to_file(path)
+    return path
+
+
+def refusal(path: Path, grid: Grid) -> str:
+    with pytest.raises(CraterError) as caught:
+        load_craters(path, grid)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+# --- what is read
+
+
+def test_csv(tmp_path: Path, fine: Grid) -> None:
+    path = csv(
+        tmp_path,
+        HEADER + "17,Kuiper,-31.32,-11.34,31000,0.5,fresh\n8,Bashō,189.55,-32.39,37500,,\n",
+    )
+    basho, kuiper = load_craters(path, fine)
+    assert kuiper == Crater(17, "Kuiper", -31.32, -11.34, 31000.0, 0.5, "fresh")
+    assert (basho.crater_id, basho.name, basho.reach, basho.family) == (8, "Bashō", 0.25, "")
+    assert basho.lon == pytest.approx(-170.45)
+
+
+def test_columns_in_any_case_and_order_and_few_of_them(tmp_path: Path, fine: Grid) -> None:
+    path = csv(tmp_path, "\ufeffLat, LON,Diameter_km,Crater_ID\n10,20,62,3\n")
+    assert load_craters(str(path), fine) == (Crater(3, "crater 3", 20.0, 10.0, 31000.0),)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("radius_m", 31000), ("radius_km", 31), ("diameter_km", 62)]
+)
+def test_units_of_the_radius(tmp_path: Path, fine: Grid, column: str, value: float) -> None:
+    path = csv(tmp_path, f"crater_id,lon,lat,{column}\n1,0,0,{value}\n")
+    assert load_craters(path, fine)[0].radius_m == 31000
+
+
+def test_reach_in_metres() -> None:
+    assert Crater(0, "", 0, 0, 1e4, reach=0.5).reach_m(R) == pytest.approx(np.pi * R / 2)
+
+
+def test_release_shapefile(tmp_path: Path, fine: Grid) -> None:
+    """Its column names; its rim polygons are not looked at, for the centres are there."""
+    path = layer(
+        tmp_path / "fresh_craters.shp",
+        [box(0, 0, 1, 1)],
+        crat_FID=[17],
+        center_lon=[-31.32],
+        center_lat=[-11.34],
+        radius=[31000.0],
+        train=[1],
+    )
+    assert load_craters(path, fine) == (Crater(17, "crater 17", -31.32, -11.34, 31000.0),)
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+def test_points(tmp_path: Path, fine: Grid, suffix: str) -> None:
+    path = layer(
+        tmp_path / f"points{suffix}",
+        [Point(30, 40), Point(-179, -5)],
+        crater_id=[2, 1],
+        name=["b", None],
+        diameter_km=[20.0, 30.0],  # a shapefile cuts this name to ten letters
+    )
+    first, second = load_craters(path, fine)
+    assert (first.lon, first.lat, first.name) == (
+        pytest.approx(-179),
+        pytest.approx(-5),
+        "crater 1",
+    )
+    assert (second.lon, second.lat, second.name) == (pytest.approx(30), pytest.approx(40), "b")
+    assert second.radius_m == 10_000
+
+
+def test_points_in_the_mosaics_own_crs(tmp_path: Path, fine: Grid) -> None:
+    x_m, y_m = np.radians([30, -40]) * R
+    path = layer(tmp_path / "c.gpkg", [Point(x_m, y_m)], fine.crs, crater_id=[1], radius_m=[9000.0])
+    (crater,) = load_craters(path, fine)
+    assert (crater.lon, crater.lat) == (pytest.approx(30), pytest.approx(-40))
+
+
+def test_rims_give_their_centroid(tmp_path: Path, fine: Grid) -> None:
+    rim = Point(0, 0).buffer(30_000)
+    path = layer(
+        tmp_path / "c.gpkg", [rim], azimuthal_crs(120, 75, R), crater_id=[1], radius_m=[3e4]
+    )
+    (crater,) = load_craters(path, fine)
+    assert (crater.lon, crater.lat) == (pytest.approx(120), pytest.approx(75))
+
+
+def test_a_rim_cut_in_two_at_the_dateline_stays_there(tmp_path: Path, fine: Grid) -> None:
+    rim = MultiPolygon([box(179, -1, 180, 1), box(-180, -1, -179, 1)])
+    path = layer(tmp_path / "c.gpkg", [rim], crater_id=[1], radius_m=[3e4])
+    (crater,) = load_craters(path, fine)
+    assert abs(crater.lon) == pytest.approx(180)
+    assert crater.lat == pytest.approx(0, abs=1e-9)
+
+
+def test_qgis_styles_are_not_a_second_layer(tmp_path: Path, fine: Grid) -> None:
+    path = layer(tmp_path / "c.gpkg", [Point(1, 2)], crater_id=[1], radius_m=[3e4])
+    styles = pd.DataFrame({"styleName": ["a"]})
+    geopandas.GeoDataFrame(styles).to_file(path, layer="layer_styles", mode="a")
+    assert load_craters(path, fine)[0].crater_id == 1
+
+
+def test_small_craters_on_a_coarse_mosaic_are_not_kilometres(tmp_path: Path, grid: Grid) -> None:
+    path = csv(tmp_path, HEADER + "1,a,0,0,20000,,\n")
+    assert load_craters(path, grid)[0].radius_m == 20_000
+
+
+# --- what is refused
+
+GOOD = "1,a,10,20,30000,0.25,x\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "not a CSV table"),
+        (HEADER, "no rows"),
+        ("name,lon,lat,radius_m\na,1,2,30000\n", "no column crater_id.*present: name, lon, lat"),
+        ("crater_id,lon,radius_m\n1,1,30000\n", "no column lat"),
+        ("crater_id,lon,lat\n1,1,2\n", "no column radius_m or .*diameter_km"),
+        (HEADER + "1,a,east,20,30000,,\n", "column lon, row 1 is 'east', not a number"),
+        (HEADER + GOOD + "2,a,0,,30000,,\n", "column lat, row 2 is empty: give a number"),
+        (HEADER + "1,a,0,nan,30000,,\n", "column lat, row 1 is 'nan', not a number"),
+        (HEADER + "1,a,0,0,inf,,\n", "column radius_m, row 1 is 'inf', not a number"),
+        (HEADER + GOOD + GOOD, "column crater_id: 1 stands in rows 1 and 2"),
+        (HEADER + "-1,a,10,20,30000,,\n", "column crater_id, row 1: -1 is negative"),
+        (HEADER + "1.5,a,10,20,30000,,\n", "column crater_id, row 1: 1.5 is not a whole number"),
+        (HEADER + "x,a,10,20,30000,,\n", "column crater_id, row 1 is 'x', not a number"),
+        (HEADER + "7,a,20,-131,30000,,\n", "crater 7: lat is -131.*lon and lat may be swapped"),
+        (HEADER + "7,a,361,10,30000,,\n", "crater 7: lon is 361.*degrees east"),
+        (HEADER + "7,a,-181,10,30000,,\n", "crater 7: lon is -181"),
+        (HEADER + "7,a,20,10,0,,\n", "column radius_m, crater 7: is not above 0"),
+        (HEADER + "1,a,0,0,31,,\n2,a,5,5,12,,\n", "column radius_m: looks like kilometres"),
+        (HEADER + "7,a,20,10,3e9,,\n", "column radius_m, crater 7: .*half of the body's: check"),
+        (
+            "crater_id,lon,lat,radius_km\n7,0,0,31000\n",
+            "column radius_km, crater 7: 31000 .*looks like metres",
+        ),
+        (HEADER + "7,a,20,10,30000,25,\n", "column reach, crater 7: 25 is not a fraction"),
+        (HEADER + "7,a,20,10,30000,0,\n", "column reach, crater 7: 0 is not a fraction"),
+        (HEADER + "7,a,20,10,30000,far,\n", "column reach, row 1 is 'far', not a number"),
+        ('crater_id,name\n1,"open\n', "not a CSV table"),
+    ],
+)
+def test_bad_csv(tmp_path: Path, fine: Grid, text: str, complaint: str) -> None:
+    path = csv(tmp_path, text)
+    with pytest.raises(CraterError, match=complaint):
+        load_craters(path, fine)
+    refusal(path, fine)
+
+
+def test_missing_and_unreadable_files(tmp_path: Path, fine: Grid) -> None:
+    assert "does not exist" in refusal(tmp_path / "none.csv", fine)
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes(HEADER.encode() + "1,Erté,0,0,30000,,\n".encode("latin-1"))
+    assert "UTF-8" in refusal(latin, fine)
+    text = tmp_path / "text.gpkg"
+    text.write_text("not a database")
+    assert "cannot be read" in refusal(text, fine)
+
+
+@pytest.mark.parametrize(
+    ("crs", "complaint"),
+    [
+        (None, "neither columns lon and lat nor a CRS"),
+        ("EPSG:4326", r"CRS \(WGS 84\) is not on a sphere"),
+        (geographic_crs(2_440_530), "radius of 2440530 m, the mosaic's has 2439400 m"),
+        (CRS.from_user_input("IAU_2015:30110"), "radius of 1737400 m"),
+    ],
+)
+def test_bad_crs(tmp_path: Path, fine: Grid, crs: object, complaint: str) -> None:
+    path = layer(tmp_path / "c.gpkg", [Point(1, 2)], crs, crater_id=[1], radius_m=[3e4])
+    with pytest.raises(CraterError, match=complaint):
+        load_craters(path, fine)
+    refusal(path, fine)
+
+
+def test_crs_of_another_radius_even_if_columns_are_used(tmp_path: Path, fine: Grid) -> None:
+    path = layer(
+        tmp_path / "c.gpkg",
+        [Point(1, 2)],
+        geographic_crs(2_440_530),
+        **{"crater_id": [1], "lon": [1.0], "lat": [2.0], "radius_m": [3e4]},
+    )
+    assert "2440530" in refusal(path, fine)
+
+
+def test_a_crater_without_geometry(tmp_path: Path, fine: Grid) -> None:
+    path = layer(
+        tmp_path / "c.gpkg", [Point(1, 2), Polygon()], crater_id=[1, 2], radius_m=[3e4, 3e4]
+    )
+    assert "crater 2 has no geometry" in refusal(path, fine)
+
+
+def test_several_layers(tmp_path: Path, fine: Grid) -> None:
+    path = layer(tmp_path / "c.gpkg", [Point(1, 2)], crater_id=[1], radius_m=[3e4])
+    geopandas.read_file(path).to_file(path, layer="other", mode="a")
+    assert "has c, other" in refusal(path, fine)
