@@ -1,0 +1,5 @@
+"""From trained networks to maps: one crater at a time."""
+
+from ejectamap.mapping.run import map_project
+
+__all__ = ["map_project"]

@@ -1,0 +1,98 @@
+"""From overlapping chips straight onto the mosaic's own grid, in one pass and without a reprojected raster between."""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.views.tiling import ChipGrid
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import azimuthal_forward
+
+Floats = npt.NDArray[np.float32]
+_STRIP_PIXELS = 2**20
+
+
+def merge_chips(
+    probabilities: Floats,
+    chosen: npt.NDArray[np.int64],
+    chips: ChipGrid,
+    crater: Crater,
+    grid: Grid,
+    window: Window,
+) -> Floats:
+    """Average overlapping chips at each mosaic pixel, with weights that fall off towards each chip's edge.
+
+    A chip that was not looked at (not connected) says 0 and counts: ejecta at a pixel would have connected every chip
+    that covers it, and the map fades out instead of breaking off where connected chips end.
+
+    Parameters
+    ----------
+    probabilities : float32 array (k, n, n)
+        Of the k connected chips.
+    chosen : int array (k,)
+        Which chips of `chips` these are.
+    chips : ChipGrid
+    crater : Crater
+    grid : Grid
+    window : Window
+
+    Returns
+    -------
+    float32 array (height, width); nan beyond the crater's reach.
+    """
+    slots = np.full((2 * chips.half + 1,) * 2, -1, np.int32)
+    cells = chips.cells[chosen] + chips.half
+    slots[cells[:, 0], cells[:, 1]] = np.arange(len(chosen))
+    out = np.empty(window.shape, np.float32)
+    reach_m = crater.reach_m(grid.radius_m)
+    for strip in grid.strips(window, _STRIP_PIXELS):
+        lon, lat = grid.centres(strip)
+        x_m, y_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
+        merged = _average(
+            probabilities, slots, chips.half, chips.stride_m, chips.side_m, x_m.ravel(), y_m.ravel()
+        ).reshape(strip.shape)
+        top = strip.row - window.row
+        out[top : top + strip.height] = np.where(np.hypot(x_m, y_m) <= reach_m, merged, np.nan)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _average(probabilities, slots, half, stride, side, x, y):  # type: ignore[no-untyped-def]
+    """Weighted mean over the chips that cover each place; see `merge_chips`."""
+    out = np.zeros(x.size, np.float32)
+    for p in range(x.size):
+        total = 0.0
+        weights = 0.0
+        i_first = max(int(np.ceil((x[p] - side / 2) / stride)), -half)
+        i_last = min(int(np.floor((x[p] + side / 2) / stride)), half)
+        j_first = max(int(np.ceil((y[p] - side / 2) / stride)), -half)
+        j_last = min(int(np.floor((y[p] + side / 2) / stride)), half)
+        for i in range(i_first, i_last + 1):
+            u = (x[p] - i * stride) / side + 0.5
+            for j in range(j_first, j_last + 1):
+                v = 0.5 - (y[p] - j * stride) / side
+                # Never quite 0, so that a place covered by one chip's very edge still has an average.
+                weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
+                weights += weight
+                slot = slots[i + half, j + half]
+                if slot >= 0:
+                    total += weight * _bilinear(probabilities[slot], u, v)
+        if weights > 0:
+            out[p] = total / weights
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _bilinear(image, u, v):  # type: ignore[no-untyped-def]
+    """Value of a square picture at fractions (u, v) of its side from the upper left corner."""
+    n = image.shape[0]
+    c = min(max(u * n - 0.5, 0.0), n - 1.0)
+    r = min(max(v * n - 0.5, 0.0), n - 1.0)
+    c0 = min(int(c), n - 2)
+    r0 = min(int(r), n - 2)
+    fc = c - c0
+    fr = r - r0
+    above = image[r0, c0] * (1 - fc) + image[r0, c0 + 1] * fc
+    below = image[r0 + 1, c0] * (1 - fc) + image[r0 + 1, c0 + 1] * fc
+    return above * (1 - fr) + below * fr

@@ -1,0 +1,67 @@
+"""What a method is: a way to get from a crater to its probabilities on the mosaic's own grid.
+
+A method is made once per process, from a project with trained networks, and then asked for one crater after another.
+To add one, write a class with this protocol and name it in `mapping.registry`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ejectamap.project import Project
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Window
+
+Floats = npt.NDArray[np.float32]
+CONNECTION_COLUMNS = ("crater_id", "tile", "distance_m", "score", "votes", "connected")
+
+
+@dataclass(frozen=True)
+class CraterMap:
+    """One crater's ejecta map.
+
+    Attributes
+    ----------
+    crater : Crater
+    window : Window
+        Where on the mosaic's grid; it holds all ground within the crater's reach and does not wrap around.
+    probability : float32 array (height, width)
+        In [0, 1]; nan beyond the reach and where the mosaic has no data.
+    connections : DataFrame
+        One row a chip looked at by a connection network: crater_id, tile, distance_m, score (mean probability), votes,
+        connected. Empty for a method without such networks.
+    """
+
+    crater: Crater
+    window: Window
+    probability: Floats
+    connections: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(CONNECTION_COLUMNS))
+    )
+
+
+class Method(Protocol):
+    """A way to get from a crater to its probabilities."""
+
+    def __init__(self, project: Project) -> None:
+        """Load the networks.
+
+        Raises
+        ------
+        BundleError, ProjectError
+            If a network is missing, damaged or made for another number of bands.
+        """
+
+    def predict(self, crater: Crater) -> CraterMap:
+        """Map one crater."""
+        ...
+
+
+def hide_no_data(probability: Floats, project: Project, window: Window) -> Floats:
+    """Probabilities with nan where the mosaic has no data."""
+    rows = slice(window.row, window.row + window.height)
+    cols = slice(window.col, window.col + window.width)
+    return np.where(project.mosaic.valid[0][rows, cols], probability, np.float32(np.nan))

@@ -1,0 +1,57 @@
+"""Where a map came from: the inputs, settings and networks behind it, as fingerprints."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ejectamap.mapping.files import replace_file
+from ejectamap.networks.bundle import library_versions
+from ejectamap.project import Project
+from ejectamap.project.settings import METHOD_NETWORKS
+from ejectamap.world.craters import Crater
+
+
+def fingerprint(project: Project) -> str:
+    """One word for everything that a crater's map depends on; changes when any of it does."""
+    parts = {"settings": _map_settings(project), "files": _files(project)}
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def write_provenance(project: Project, done: Sequence[Crater]) -> None:
+    """Write provenance.json: settings, inputs and networks with their hashes, versions, and the craters mapped."""
+    content = {
+        "fingerprint": fingerprint(project),
+        "settings": project.settings.model_dump(mode="json"),
+        "files": _files(project),
+        "versions": library_versions(),
+        "craters": [crater.crater_id for crater in done],
+    }
+    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+    replace_file(project.folder / "provenance.json", memoryview(text.encode()))
+
+
+def _map_settings(project: Project) -> dict[str, object]:
+    """The settings that change a map once the networks are trained."""
+    settings = project.settings
+    return {
+        "method": settings.method,
+        "overlap": settings.views.overlap,
+        "vote_threshold": settings.connection.vote_threshold,
+        "threshold": settings.map.threshold,
+    }
+
+
+def _files(project: Project) -> dict[str, str]:
+    """Hash of each input and each network file, by its path in or from the project folder."""
+    inputs = project.settings.inputs
+    paths = {text: project.input_path(text) for text in (inputs.mosaic, inputs.craters)}
+    for kind in METHOD_NETWORKS[project.settings.method]:
+        for path in sorted((project.models / kind).glob("[!.]*/*")):
+            paths[path.relative_to(project.folder).as_posix()] = path
+    return {name: _hash(path) for name, path in paths.items()}
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,0 +1,12 @@
+"""The methods by name."""
+
+from ejectamap.mapping.methods import Method
+from ejectamap.mapping.two_stage import TwoStage
+from ejectamap.project import Project
+
+METHODS: dict[str, type[Method]] = {"two-stage": TwoStage}
+
+
+def load_method(project: Project) -> Method:
+    """Load the method that the project's settings name, with its trained networks."""
+    return METHODS[project.settings.method](project)

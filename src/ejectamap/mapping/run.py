@@ -1,0 +1,171 @@
+"""Map a project's craters, one at a time, and put the global files together from the craters' own.
+
+A crater is done when its files are there and a note in `map/.done` says that they came from the same settings,
+networks and inputs. An interrupted run goes on with the craters that are not done.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+from rich.progress import track
+
+from ejectamap.errors import OutputError
+from ejectamap.mapping.export import (
+    OriginMap,
+    read_probability,
+    write_connections,
+    write_mask,
+    write_polygons,
+    write_probability,
+)
+from ejectamap.mapping.files import replace_file
+from ejectamap.mapping.methods import CONNECTION_COLUMNS, Method
+from ejectamap.mapping.provenance import fingerprint, write_provenance
+from ejectamap.mapping.registry import load_method
+from ejectamap.project import Project
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Window
+from ejectamap.world.mosaic import Floats
+
+
+def map_project(
+    project: Project,
+    crater_ids: Iterable[int] | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> None:
+    """Map craters and write the contract's files into the project's `map` folder.
+
+    Parameters
+    ----------
+    project : Project
+        With trained networks.
+    crater_ids : iterable of int, optional
+        Which craters; all by default. The global files always show every crater that is mapped.
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a running Dask scheduler that does the work instead; its workers must see the project folder under
+        the same path.
+
+    Raises
+    ------
+    BundleError, CraterError, OutputError
+        If a network is missing, an id unknown, or a file cannot be written.
+    """
+    craters = project.chosen_craters(crater_ids)
+    mark = fingerprint(project)
+    left = [crater for crater in craters if not _is_done(project, crater, mark)]
+    if left:
+        _prepare(project.maps)
+        if workers > 1 or scheduler is not None:
+            _map_on_dask(project, left, mark, workers, scheduler)
+        else:
+            method = load_method(project)
+            for crater in track(left, "mapping craters"):
+                _map_crater(project, method, crater, mark)
+    _write_global(project, mark)
+
+
+def _map_crater(project: Project, method: Method, crater: Crater, mark: str) -> None:
+    """Map one crater and write its files; the note that it is done comes last."""
+    result = method.predict(crater)
+    grid, threshold = project.mosaic.grid, project.settings.map.threshold
+    _probability_path(project, crater).parent.mkdir(parents=True, exist_ok=True)
+    write_probability(_probability_path(project, crater), grid, result.window, result.probability)
+    mask_path = project.maps / f"crater_{crater.crater_id}_mask.tif"
+    write_mask(mask_path, grid, result.window, result.probability, threshold)
+    write_connections(_connections_path(project, crater), result.connections)
+    note = json.dumps({"fingerprint": mark}).encode()
+    replace_file(_note_path(project, crater), memoryview(note))
+
+
+def _map_on_dask(
+    project: Project, craters: Sequence[Crater], mark: str, workers: int, scheduler: str | None
+) -> None:
+    """The same on the workers of a Dask cluster: a task a crater; the work of a lost worker is done again."""
+    from distributed import Client, LocalCluster, as_completed  # noqa: PLC0415 - slow to import, seldom needed
+
+    folder = str(project.folder.resolve())
+    cluster = (
+        None
+        if scheduler
+        else LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    )
+    try:
+        with Client(scheduler or cluster) as client:
+            tasks = client.map(
+                _map_crater_by_id,
+                [folder] * len(craters),
+                [c.crater_id for c in craters],
+                [mark] * len(craters),
+            )
+            for task in track(as_completed(tasks), "mapping craters", total=len(tasks)):
+                task.result()
+    finally:
+        if cluster is not None:
+            cluster.close()
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: str, mark: str) -> tuple[Project, Method]:
+    """A worker's own project and networks, loaded once; `mark` makes changed ones load again."""
+    project = Project.open(Path(folder))
+    return project, load_method(project)
+
+
+def _map_crater_by_id(folder: str, crater_id: int, mark: str) -> None:
+    project, method = _opened(folder, mark)
+    (crater,) = project.chosen_craters([crater_id])
+    _map_crater(project, method, crater, mark)
+
+
+def _write_global(project: Project, mark: str) -> None:
+    """Write origin map, polygons, connections and provenance from the craters' files."""
+    done = [crater for crater in project.craters if _is_done(project, crater, mark)]
+    grid = project.mosaic.grid
+    origin = OriginMap(grid)
+
+    def entries() -> Iterator[tuple[Crater, Window, Floats]]:
+        for crater in track(done, "putting the globe together", transient=True):
+            window, probability = read_probability(_probability_path(project, crater), grid)
+            origin.add(crater.crater_id, window, probability)
+            yield crater, window, probability
+
+    write_polygons(project.maps / "ejecta.gpkg", grid, entries())
+    origin.write(project.maps / "origin.tif", done)
+    tables = [pd.read_parquet(_connections_path(project, crater)) for crater in done]
+    tables = [table for table in tables if len(table)]
+    empty = pd.DataFrame(columns=list(CONNECTION_COLUMNS))
+    write_connections(project.maps / "connections.parquet", pd.concat(tables) if tables else empty)
+    write_provenance(project, done)
+
+
+def _is_done(project: Project, crater: Crater, mark: str) -> bool:
+    try:
+        note = json.loads(_note_path(project, crater).read_text())
+    except (OSError, ValueError):
+        return False
+    return note == {"fingerprint": mark} and _probability_path(project, crater).exists()
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        (folder / ".done").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+
+
+def _probability_path(project: Project, crater: Crater) -> Path:
+    return project.maps / f"crater_{crater.crater_id}_probability.tif"
+
+
+def _connections_path(project: Project, crater: Crater) -> Path:
+    return project.maps / ".done" / f"connections_{crater.crater_id}.parquet"
+
+
+def _note_path(project: Project, crater: Crater) -> Path:
+    return project.maps / ".done" / f"crater_{crater.crater_id}.json"

@@ -1,0 +1,175 @@
+"""The project folder: the public contract that other programs rely on."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ejectamap.errors import CraterError, ProjectError
+from ejectamap.project.settings import Settings
+from ejectamap.project.yaml import (
+    make_settings,
+    merge,
+    parse_changes,
+    read_preset,
+    read_settings,
+    write_settings,
+)
+from ejectamap.world.craters import Crater, load_craters
+from ejectamap.world.labels import Labels, load_labels
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.world import World
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with settings, inputs and outputs.
+
+    Attributes
+    ----------
+    folder : Path
+    settings : Settings
+    """
+
+    folder: Path
+    settings: Settings
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        mosaic: Path,
+        craters: Path,
+        labels: Path | None = None,
+        tiles: Path | None = None,
+        preset: str = "laptop",
+        seed: int = 0,
+        changes: Iterable[str] = (),
+    ) -> "Project":
+        """Make a project folder with its `project.yaml`.
+
+        Parameters
+        ----------
+        folder : Path
+            New, or without a `project.yaml`.
+        mosaic, craters, labels, tiles : Path
+            Input files; they stay where they are.
+        preset : str
+            Name of the preset to start from.
+        seed : int
+        changes : iterable of str
+            `section.key=value` changes to the preset.
+
+        Raises
+        ------
+        ProjectError
+            If the folder holds a project already, or an input does not exist.
+        SettingsError
+            If the preset, a key or a value is not possible.
+        """
+        if (folder / "project.yaml").exists():
+            raise ProjectError(
+                f"{folder}: already holds a project: choose another folder, or edit its project.yaml"
+            )
+        inputs = {"mosaic": mosaic, "craters": craters, "labels": labels, "tiles": tiles}
+        for field, path in inputs.items():
+            if path is not None and not path.exists():
+                raise ProjectError(f"{field} {path}: does not exist: check the path")
+        relative = {k: None if p is None else _relative(p, folder) for k, p in inputs.items()}
+        values = merge(read_preset(preset), {"seed": seed, "inputs": relative})
+        settings = make_settings(merge(values, parse_changes(changes)), f"preset {preset}")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_settings(settings, folder / "project.yaml")
+        return cls(folder, settings)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Project":
+        """Open an existing project.
+
+        Raises
+        ------
+        ProjectError
+            If the folder holds no project.
+        SettingsError
+            If its `project.yaml` is not possible.
+        """
+        path = folder / "project.yaml"
+        if not path.is_file():
+            raise ProjectError(
+                f"{folder}: holds no project.yaml: make a project with ejectamap new {folder}"
+            )
+        return cls(folder, read_settings(path))
+
+    @property
+    def models(self) -> Path:
+        """Folder of the bundles: models/{kind}/{member}."""
+        return self.folder / "models"
+
+    @property
+    def maps(self) -> Path:
+        """Folder of the maps."""
+        return self.folder / "map"
+
+    @property
+    def split_path(self) -> Path:
+        """Table of what each pair of this project was used for; not among the models, which may move to others."""
+        return self.folder / "split.csv"
+
+    def input_path(self, text: str) -> Path:
+        """A path of the settings, seen from the project folder."""
+        return (self.folder / text).resolve()
+
+    @cached_property
+    def mosaic(self) -> Mosaic:
+        """The mosaic, read on first use."""
+        return Mosaic.open(self.input_path(self.settings.inputs.mosaic))
+
+    @cached_property
+    def craters(self) -> tuple[Crater, ...]:
+        """The crater catalogue."""
+        return load_craters(self.input_path(self.settings.inputs.craters), self.mosaic.grid)
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """The labels, or None if the project has none."""
+        inputs = self.settings.inputs
+        if inputs.labels is None:
+            return None
+        tiles = None if inputs.tiles is None else self.input_path(inputs.tiles)
+        return load_labels(self.input_path(inputs.labels), self.mosaic.grid, self.craters, tiles)
+
+    @property
+    def world(self) -> World:
+        """Everything on the ground."""
+        return World(self.mosaic, self.craters, self.labels)
+
+    def chosen_craters(self, crater_ids: Iterable[int] | None) -> tuple[Crater, ...]:
+        """Craters with the given ids, or all of them.
+
+        Raises
+        ------
+        CraterError
+            If an id is not in the catalogue.
+        """
+        if crater_ids is None:
+            return self.craters
+        by_id = {crater.crater_id: crater for crater in self.craters}
+        wanted = list(crater_ids)
+        for crater_id in wanted:
+            if crater_id not in by_id:
+                raise CraterError(
+                    f"crater {crater_id}: is not in {self.settings.inputs.craters}: check the id"
+                )
+        return tuple(by_id[crater_id] for crater_id in sorted(set(wanted)))
+
+    def forget_models(self) -> None:
+        """Remove all trained networks, so that training starts afresh."""
+        shutil.rmtree(self.models, ignore_errors=True)
+        self.split_path.unlink(missing_ok=True)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """An input's path as the project file keeps it: relative, so that the two can move together."""
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()

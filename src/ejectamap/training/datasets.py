@@ -1,0 +1,102 @@
+"""What the networks learn from: pictures and answers, sampled once and kept in memory in half precision."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.progress import track
+from torch.utils.data import Dataset
+
+from ejectamap.project.settings import Views
+from ejectamap.training.augment import augment_chip, augment_corridor
+from ejectamap.training.pairs import Pair, share_weight
+from ejectamap.training.sources import Source
+from ejectamap.views.inputs import chip_input, corridor_input, crater_metadata
+
+Sample = dict[str, torch.Tensor]
+Halves = npt.NDArray[np.float16]
+
+
+def _sample_all(
+    sources: Sequence[Source], look: Callable[[Source, Pair], Halves], what: str
+) -> list[Halves]:
+    """Look at every pair of every source, on threads: sampling releases the interpreter."""
+    jobs = [(source, pair) for source in sources for pair in source.pairs]
+    with ThreadPoolExecutor() as pool:
+        pictures = pool.map(lambda job: look(*job), jobs)
+        return list(track(pictures, f"sampling {what}", total=len(jobs), transient=True))
+
+
+class CorridorDataset(Dataset[Sample]):
+    """Corridors and whether they are connected: `inputs` (band + 1, width, length), `target` scalar, `weight` scalar."""
+
+    def __init__(self, sources: Sequence[Source], views: Views, augment: bool) -> None:
+        def look(source: Source, pair: Pair) -> Halves:
+            picture = corridor_input(
+                source.world.mosaic, source.scaling, pair.crater, pair.chip, views.corridor_px
+            )
+            return picture.astype(np.float16)
+
+        self.augment = augment
+        self.pictures = _sample_all(sources, look, "corridors")
+        self.targets = [pair.connected for source in sources for pair in source.pairs]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> Sample:
+        picture = torch.from_numpy(self.pictures[index]).float()
+        if self.augment:
+            picture = augment_corridor(picture)
+        return {
+            "inputs": picture,
+            "target": torch.tensor(float(self.targets[index])),
+            "weight": torch.tensor(1.0),
+        }
+
+
+class ChipDataset(Dataset[Sample]):
+    """Chips with ejecta and their masks: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar."""
+
+    def __init__(
+        self, sources: Sequence[Source], views: Views, share_weights: bool, augment: bool
+    ) -> None:
+        def look(source: Source, pair: Pair) -> Halves:
+            picture = chip_input(
+                source.world.mosaic, source.scaling, pair.crater, pair.chip, views.chip_px
+            )
+            return np.concatenate([picture, _chip_truth(source, pair, views)]).astype(np.float16)
+
+        connected = [s.only([p for p in s.pairs if p.connected]) for s in sources]
+        pairs = [(source, pair) for source in connected for pair in source.pairs]
+        self.augment = augment
+        self.pictures = _sample_all(connected, look, "chips")
+        self.weights = [share_weight(p.share) if share_weights else 1.0 for _, p in pairs]
+        self.metadata = [
+            crater_metadata(s.world.mosaic, s.scaling, p.crater, views.annulus_radii)
+            for s, p in pairs
+        ]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> Sample:
+        picture = torch.from_numpy(self.pictures[index]).float()
+        if self.augment:
+            picture = augment_chip(picture)
+        return {
+            "inputs": picture[:-1],
+            "metadata": torch.from_numpy(self.metadata[index]),
+            "target": picture[-1],
+            "weight": torch.tensor(self.weights[index]),
+        }
+
+
+def _chip_truth(source: Source, pair: Pair, views: Views) -> npt.NDArray[np.float32]:
+    """The label of each chip pixel, (1, n, n)."""
+    places = pair.chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
+    assert source.world.labels is not None
+    truth = source.world.labels.sample(pair.crater.crater_id, places.lon, places.lat)
+    return truth[None].astype(np.float32)

@@ -1,0 +1,103 @@
+"""Pairs of a crater with a tile in its reach, and how they are split into training, validation and test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from ejectamap.views.chip import Chip, largest_chip
+from ejectamap.views.tiling import planet_tiles, tiles_in_reach
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Window
+from ejectamap.world.world import World
+
+_DISTANCE_CLASSES = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A crater and a tile in its reach, with the labels' answer.
+
+    Attributes
+    ----------
+    crater : Crater
+    tile_id : int
+    window : Window
+        The tile, in mosaic pixels.
+    chip : Chip
+        The largest square inside the tile in the crater's azimuthal frame.
+    connected : bool
+        Whether the tile holds any ejecta of this crater.
+    share : float
+        All craters' ejecta pixels in the tile over this crater's, 1 or more; infinite where this crater has none.
+    """
+
+    crater: Crater
+    tile_id: int
+    window: Window
+    chip: Chip
+    connected: bool
+    share: float
+
+
+def make_pairs(world: World, tile_px: int) -> list[Pair]:
+    """Pair every labelled crater with every labelled tile in its reach.
+
+    Parameters
+    ----------
+    world : World
+        With labels. Where no tiles were named, the whole planet is cut into tiles.
+    tile_px : int
+        Side of those tiles, in mosaic pixels.
+    """
+    labels, grid = world.labels, world.mosaic.grid
+    if labels is None:
+        return []
+    tiles = world.tiles if world.tiles is not None else planet_tiles(grid, tile_px)
+    pairs = []
+    for crater in world.labelled_craters():
+        for tile in tiles_in_reach(crater, tiles, grid):
+            own = int(labels.read(crater.crater_id, tile.window).sum())
+            everyone = int(labels.any_ejecta(tile.window).sum()) if own else 0
+            share = everyone / own if own else np.inf
+            chip = largest_chip(crater, tile.window, grid)
+            pairs.append(Pair(crater, tile.tile_id, tile.window, chip, own > 0, share))
+    return pairs
+
+
+def share_weight(share: float) -> float:
+    """Weight of a chip, larger where this crater's part of the tile's ejecta is small (published: 0.95 at 10)."""
+    return float(1.0 / (1.0 + np.exp(-0.294 * share)))
+
+
+def distance_class(pair: Pair, reach_m: float) -> int:
+    """Which fifth of the longest reach a pair's distance falls into, 0 to 4."""
+    return min(int(_DISTANCE_CLASSES * pair.chip.distance_m / reach_m), _DISTANCE_CLASSES - 1)
+
+
+def strata(pairs: Sequence[Pair]) -> list[int]:
+    """Stratum of each pair: connectedness and five equal distance intervals, as published."""
+    longest = max((pair.chip.distance_m for pair in pairs), default=1.0) + 1.0
+    return [2 * distance_class(pair, longest) + pair.connected for pair in pairs]
+
+
+def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Split pairs into a large and a small part (`fraction` of them), stratified as published.
+
+    A stratum of one pair cannot be split; it goes to the large part.
+    """
+    if fraction == 0.0 or len(pairs) < 2:
+        return list(pairs), []
+    classes = np.array(strata(pairs))
+    values, counts = np.unique(classes, return_counts=True)
+    alone = np.isin(classes, values[counts < 2])
+    rest = np.flatnonzero(~alone)
+    small_size = max(round(fraction * len(pairs)), int((counts >= 2).sum()))
+    if len(rest) - small_size < (counts >= 2).sum():
+        return list(pairs), []
+    large, small = train_test_split(
+        rest, test_size=small_size, random_state=seed, stratify=classes[rest]
+    )
+    large = np.concatenate([large, np.flatnonzero(alone)])
+    return [pairs[i] for i in sorted(large)], [pairs[i] for i in sorted(small)]

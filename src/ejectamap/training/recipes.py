@@ -1,0 +1,144 @@
+"""For each kind of network: what it learns from, how it is built, and what its bundle has to remember."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from ejectamap.networks.bundle import Normalisation
+from ejectamap.networks.connection import build_connection
+from ejectamap.networks.segmentation import build_segmentation
+from ejectamap.project import Project
+from ejectamap.training.datasets import ChipDataset, CorridorDataset
+from ejectamap.training.sources import Source, Sources, split_validation
+
+
+@dataclass(frozen=True)
+class Data:
+    """What one network learns from and what decides when it stops, with the scaling of inputs and metadata."""
+
+    train: CorridorDataset | ChipDataset
+    validation: CorridorDataset | ChipDataset
+    normalisation: Normalisation
+    metadata_normalisation: Normalisation | None
+
+
+class Recipe(Protocol):
+    """One kind of network."""
+
+    arguments: dict[str, Any]
+    views: dict[str, Any]
+
+    def __init__(self, project: Project, sources: Sources) -> None: ...
+
+    def datasets(self, seed: int) -> Data:
+        """Training and validation data of the ensemble's member with this seed."""
+        ...
+
+    def network(self) -> nn.Module:
+        """A new network, not trained here yet."""
+        ...
+
+
+class ConnectionRecipe:
+    """The connection network: corridors and whether they are connected."""
+
+    def __init__(self, project: Project, sources: Sources) -> None:
+        self.settings = project.settings
+        self.sources = sources
+        bands = project.mosaic.bands
+        connection = self.settings.connection
+        self.arguments = {"architecture": connection.architecture, "in_channels": bands + 1}
+        self.views = {
+            "bands": bands,
+            "scaling": self.settings.training.scaling,
+            "corridor_px": list(self.settings.views.corridor_px),
+        }
+
+    def datasets(self, seed: int) -> Data:
+        """Corridors of the training and of the validation pairs."""
+        train, validation = _split(self, seed)
+        augment = self.settings.connection.augment
+        learnt = CorridorDataset(train, self.settings.views, augment)
+        checked = CorridorDataset(validation, self.settings.views, augment=False)
+        return Data(learnt, checked, _normalisation(learnt.pictures, self.views), None)
+
+    def network(self) -> nn.Module:
+        """A new classifier."""
+        return build_connection(**self.arguments, pretrained=self.settings.connection.pretrained)
+
+
+class SegmentationRecipe:
+    """The segmentation network: chips with ejecta and their masks."""
+
+    def __init__(self, project: Project, sources: Sources) -> None:
+        self.settings = project.settings
+        self.sources = sources
+        bands = project.mosaic.bands
+        segmentation, views = self.settings.segmentation, self.settings.views
+        channels = segmentation.decoder_channels
+        self.arguments = {
+            "decoder": segmentation.decoder,
+            "encoder": segmentation.encoder,
+            "in_channels": bands + 1,
+            "metadata_size": bands + 1,
+            "decoder_channels": None if channels is None else list(channels),
+        }
+        self.views = {
+            "bands": bands,
+            "scaling": self.settings.training.scaling,
+            "chip_px": views.chip_px,
+            "tile_m": sources.tile_m,
+            "annulus_radii": list(views.annulus_radii),
+        }
+
+    def datasets(self, seed: int) -> Data:
+        """Chips of the training and of the validation pairs."""
+        train, validation = _split(self, seed)
+        settings = self.settings.segmentation
+        learnt = ChipDataset(train, self.settings.views, settings.share_weights, settings.augment)
+        checked = ChipDataset(
+            validation, self.settings.views, settings.share_weights, augment=False
+        )
+        inputs = [picture[:-1] for picture in learnt.pictures]
+        return Data(
+            learnt,
+            checked,
+            _normalisation(inputs, self.views),
+            _normalisation(learnt.metadata, self.views),
+        )
+
+    def network(self) -> nn.Module:
+        """A new segmentation network."""
+        return build_segmentation(
+            **self.arguments, pretrained=self.settings.segmentation.pretrained
+        )
+
+
+RECIPES: dict[str, Callable[[Project, Sources], Recipe]] = {
+    "connection": ConnectionRecipe,
+    "segmentation": SegmentationRecipe,
+}
+
+
+def _split(
+    recipe: ConnectionRecipe | SegmentationRecipe, seed: int
+) -> tuple[list[Source], list[Source]]:
+    fraction = recipe.settings.training.validation_fraction
+    return split_validation(recipe.sources.sources, fraction, seed)
+
+
+def _normalisation(pictures: Sequence[npt.NDArray[Any]], views: dict[str, Any]) -> Normalisation:
+    """Standardise channels by their mean and spread in the training pictures; the poster leaves them as they are."""
+    channels = len(pictures[0]) if pictures else 0
+    if views["scaling"] == "255":
+        return Normalisation((0.0,) * channels, (1.0,) * channels)
+    some = np.stack(pictures[:: max(1, len(pictures) // 500)]).astype(np.float64)
+    axes = (0, *range(2, some.ndim))
+    spread = some.std(axis=axes)
+    return Normalisation(
+        tuple(some.mean(axis=axes).tolist()), tuple(np.where(spread > 1e-6, spread, 1.0).tolist())
+    )

@@ -1,0 +1,160 @@
+"""Train a project's networks: what to learn from, one network after another, into bundles."""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader
+
+from ejectamap.errors import LabelError
+from ejectamap.networks.bundle import Bundle, library_versions, save_bundle
+from ejectamap.networks.losses import build_loss
+from ejectamap.project import Project
+from ejectamap.project.settings import METHOD_NETWORKS, Fitting
+from ejectamap.training.recipes import RECIPES, Recipe
+from ejectamap.training.sources import gather_sources
+from ejectamap.training.trainer import Task, fit
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of an ensemble.
+
+    Attributes
+    ----------
+    kind : str
+        "connection", "segmentation", ...
+    number : int
+        0, 1, ...
+    settings : Fitting
+    """
+
+    kind: str
+    number: int
+    settings: Fitting
+
+    @property
+    def name(self) -> str:
+        """Name of the member's bundle."""
+        return f"member-{self.number:02d}"
+
+
+def members(project: Project) -> list[Member]:
+    """Networks that the project's method needs, in the order of training."""
+    return [
+        Member(kind, number, getattr(project.settings, kind))
+        for kind in METHOD_NETWORKS[project.settings.method]
+        for number in range(getattr(project.settings, kind).members)
+    ]
+
+
+def train(project: Project, max_minutes: float | None = None, fresh: bool = False) -> None:
+    """Train what the project's method needs; what is trained already stays, what was interrupted goes on.
+
+    Parameters
+    ----------
+    project : Project
+    max_minutes : float, optional
+        Time budget of everything, instead of the one in the settings.
+    fresh : bool
+        Forget all trained networks first.
+
+    Raises
+    ------
+    LabelError
+        If there is nothing to learn from.
+    SettingsError
+        If a network, loss or optimiser is unknown.
+    """
+    if fresh:
+        project.forget_models()
+    wanted = [m for m in members(project) if not (project.models / m.kind / m.name).exists()]
+    if not wanted:
+        return
+    budget = max_minutes or project.settings.training.max_minutes
+    started = time.monotonic()
+    sources = gather_sources(project)
+    _write_split(project, sources.split)
+    for member, minutes in _shared_out(wanted, budget, started):
+        _train_member(project, member, RECIPES[member.kind](project, sources), minutes)
+
+
+def _shared_out(
+    wanted: Sequence[Member], budget: float | None, started: float
+) -> Iterator[tuple[Member, float | None]]:
+    """Each member with its part of what is left of the budget, in minutes, when its turn comes."""
+    for k, member in enumerate(wanted):
+        if budget is None:
+            yield member, None
+            continue
+        left = budget - (time.monotonic() - started) / 60
+        shares = sum(m.settings.share / m.settings.members for m in wanted[k:])
+        yield member, max(left * member.settings.share / member.settings.members / shares, 0.05)
+
+
+def _train_member(project: Project, member: Member, recipe: Recipe, minutes: float | None) -> None:
+    """Train one network and save its bundle."""
+    settings = member.settings
+    seed = project.settings.seed + 1000 * member.number
+    L.seed_everything(seed, verbose=False)
+    data = recipe.datasets(seed)
+    if not len(data.train):
+        raise LabelError(
+            f"nothing to train the {member.kind} network on: no labelled tile lies in a crater's reach"
+        )
+    network = recipe.network()
+    loss = build_loss(settings.loss.name, **settings.loss.arguments)
+    task = Task(network, loss, settings, data.normalisation, data.metadata_normalisation)
+    folder = project.models / member.kind / f".{member.name}.training"
+    started = time.monotonic()
+    result = fit(
+        task,
+        _loader(data.train, settings.batch_size, shuffle=True, seed=seed),
+        _loader(data.validation, settings.batch_size, shuffle=False, seed=seed),
+        folder,
+        minutes,
+    )
+    summary = {
+        "seed": seed,
+        "samples": len(data.train),
+        "validation_samples": len(data.validation),
+        "epochs": result.epochs,
+        "validation_f1": result.best_f1,
+        "minutes": round((time.monotonic() - started) / 60, 2),
+    }
+    bundle = Bundle(
+        kind=member.kind,
+        network=recipe.arguments,
+        views=recipe.views,
+        normalisation=data.normalisation,
+        metadata_normalisation=data.metadata_normalisation,
+        training=summary,
+        versions=library_versions(),
+        model=network,
+    )
+    save_bundle(bundle, project.models / member.kind / member.name)
+    shutil.rmtree(folder)
+
+
+def _loader(data: Any, batch_size: int, shuffle: bool, seed: int) -> DataLoader[Any]:
+    # A last batch of one sample would leave batch normalisation without a spread.
+    uneven = len(data) % batch_size == 1 and len(data) > 1
+    return DataLoader(
+        data,
+        batch_size,
+        shuffle=shuffle,
+        drop_last=shuffle and uneven,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def _write_split(project: Project, split: dict[tuple[int, int], str]) -> None:
+    """Keep which pairs the networks saw, for the evaluation."""
+    rows = [(crater_id, tile_id, part) for (crater_id, tile_id), part in sorted(split.items())]
+    table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "split"])
+    table.to_csv(project.split_path, index=False)

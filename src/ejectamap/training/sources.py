@@ -1,0 +1,102 @@
+"""What a project's networks may learn from: its own labelled pairs but for the test ones, and other projects'."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ejectamap.errors import LabelError
+from ejectamap.project import Project
+from ejectamap.training.pairs import Pair, make_pairs, split_pairs
+from ejectamap.views.inputs import BandScaling
+from ejectamap.world.world import World
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pairs of one world to learn from.
+
+    Attributes
+    ----------
+    world : World
+    scaling : BandScaling
+    pairs : sequence of Pair
+    """
+
+    world: World
+    scaling: BandScaling
+    pairs: Sequence[Pair]
+
+    def only(self, pairs: Sequence[Pair]) -> "Source":
+        """The same world with other pairs."""
+        return Source(self.world, self.scaling, pairs)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All worlds to learn from.
+
+    Attributes
+    ----------
+    sources : tuple of Source
+    split : dict
+        "train" or "test" of each pair (crater_id, tile_id) of the project itself.
+    tile_m : float
+        Side of a tile on the ground, in metres.
+    """
+
+    sources: tuple[Source, ...]
+    split: dict[tuple[int, int], str]
+    tile_m: float
+
+
+def tile_side_px(project: Project) -> int:
+    """Side of the project's tiles in mosaic pixels: as set, as labelled, or one chip pixel per mosaic pixel."""
+    views, grid = project.settings.views, project.mosaic.grid
+    if views.tile_km is not None:
+        return max(2, round(views.tile_km * 1000 / grid.pixel_m))
+    if project.world.tiles:
+        return round(float(np.median([tile.window.height for tile in project.world.tiles])))
+    return views.chip_px
+
+
+def gather_sources(project: Project) -> Sources:
+    """Pairs of the project itself, split, and of the projects it also trains on.
+
+    Raises
+    ------
+    LabelError
+        If there are none at all.
+    """
+    training = project.settings.training
+    pairs = make_pairs(project.world, tile_side_px(project))
+    train, test = split_pairs(pairs, training.test_fraction, project.settings.seed)
+    split = {(p.crater.crater_id, p.tile_id): "train" for p in train}
+    split |= {(p.crater.crater_id, p.tile_id): "test" for p in test}
+    sources = [_source(project.world, training.scaling, train)]
+    for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
+        sources.append(
+            _source(other.world, training.scaling, make_pairs(other.world, tile_side_px(other)))
+        )
+    sources = [source for source in sources if source.pairs]
+    if not sources:
+        raise LabelError(
+            f"{project.folder}: nothing to learn from: give labels, or projects in training.also_train_on"
+        )
+    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    return Sources(tuple(sources), split, tile_m)
+
+
+def split_validation(
+    sources: Sequence[Source], fraction: float, seed: int
+) -> tuple[list[Source], list[Source]]:
+    """Take a stratified part of each world's pairs out for validation."""
+    parts = [split_pairs(source.pairs, fraction, seed) for source in sources]
+    return (
+        [source.only(train) for source, (train, _) in zip(sources, parts, strict=True)],
+        [source.only(validation) for source, (_, validation) in zip(sources, parts, strict=True)],
+    )
+
+
+def _source(world: World, scaling: str, pairs: Sequence[Pair]) -> Source:
+    return Source(world, BandScaling.for_mosaic(world.mosaic, scaling), pairs)

@@ -1,0 +1,101 @@
+"""The chip: the square picture, in a crater's azimuthal frame, that the segmentation network sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import Array, LonLat, azimuthal_forward, azimuthal_inverse
+
+
+@dataclass(frozen=True)
+class Chip:
+    """An axis-aligned square in a crater's azimuthal frame.
+
+    Attributes
+    ----------
+    x_m, y_m : float
+        Centre, metres east and north of the crater.
+    side_m : float
+        Side, in metres.
+    """
+
+    x_m: float
+    y_m: float
+    side_m: float
+
+    @property
+    def distance_m(self) -> float:
+        """Ground distance from the crater's centre to the chip's centre, in metres."""
+        return float(np.hypot(self.x_m, self.y_m))
+
+    @property
+    def bearing_deg(self) -> float:
+        """Direction of the chip's centre as seen from the crater, in degrees clockwise from north."""
+        return float(np.degrees(np.arctan2(self.x_m, self.y_m)) % 360.0)
+
+    def pixel_xy(self, size_px: int) -> tuple[Array, Array]:
+        """Azimuthal coordinates of pixel centres: x of shape (1, size), y of shape (size, 1); row 0 is north."""
+        offsets = ((np.arange(size_px) + 0.5) / size_px - 0.5) * self.side_m
+        return (self.x_m + offsets)[None, :], (self.y_m - offsets)[:, None]
+
+    def places(self, crater: Crater, radius_m: float, size_px: int) -> LonLat:
+        """Places of the pixel centres of this chip at a size, each of shape (size, size)."""
+        x, y = self.pixel_xy(size_px)
+        return azimuthal_inverse(x, y, crater.lon, crater.lat, radius_m)
+
+
+def largest_chip(crater: Crater, window: Window, grid: Grid) -> Chip:
+    """Find the largest axis-aligned square inside a tile's outline in a crater's azimuthal frame.
+
+    The square's half side is the Chebyshev distance from its centre to the outline, so the best centre is where that
+    distance is largest: a grid search, refined three times, over centres whose place is inside the tile. The side is
+    never more than the tile's own height on the ground.
+
+    Parameters
+    ----------
+    crater : Crater
+    window : Window
+        The tile, in mosaic pixels.
+    grid : Grid
+
+    Returns
+    -------
+    Chip
+    """
+    edge_x, edge_y = _outline(crater, window, grid)
+    low = np.array([edge_x.min(), edge_y.min()])
+    high = np.array([edge_x.max(), edge_y.max()])
+    best = (0.0, 0.0, -1.0)
+    for _ in range(4):
+        xs, ys = (axis.ravel() for axis in np.meshgrid(*np.linspace(low, high, 25).T))
+        half = np.maximum(np.abs(xs[:, None] - edge_x), np.abs(ys[:, None] - edge_y)).min(axis=1)
+        half[~_inside(xs, ys, crater, window, grid)] = -1.0
+        k = int(half.argmax())
+        if half[k] > best[2]:
+            best = (float(xs[k]), float(ys[k]), float(half[k]))
+        step = (high - low) / 12
+        low, high = np.array(best[:2]) - step, np.array(best[:2]) + step
+    x, y, half_side = best
+    side = min(2.0 * max(half_side, grid.pixel_m / 2), window.height * grid.pixel_m)
+    return Chip(x, y, side)
+
+
+def _outline(crater: Crater, window: Window, grid: Grid) -> tuple[Array, Array]:
+    """A tile's outline in a crater's azimuthal frame, 48 points a side."""
+    s = np.linspace(0.0, 1.0, 48)
+    zero, one = np.zeros_like(s), np.ones_like(s)
+    cols = window.col + window.width * np.concatenate([s, one, s, zero])
+    rows = window.row + window.height * np.concatenate([zero, s, one, s])
+    lon, lat = grid.to_lonlat(cols, rows)
+    return azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
+
+
+def _inside(
+    xs: Array, ys: Array, crater: Crater, window: Window, grid: Grid
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Whether azimuthal coordinates lie in a tile."""
+    col, row = grid.to_pixel(*azimuthal_inverse(xs, ys, crater.lon, crater.lat, grid.radius_m))
+    across = np.remainder(col - window.col, grid.width)
+    return (across <= window.width) & (row >= window.row) & (row <= window.row + window.height)

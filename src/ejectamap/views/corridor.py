@@ -1,0 +1,77 @@
+"""The corridor: the 4:1 picture along the great circle from a crater to a chip, that the connection network sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.views.chip import Chip
+from ejectamap.world.craters import Crater
+from ejectamap.world.sphere import Array, LonLat, corridor_inverse
+
+_ASPECT = 4.0
+_MARGIN_RADII = 1.0
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """A 4:1 rectangle whose long axis is the great circle from a crater through a chip's centre.
+
+    It begins one crater radius behind the crater's centre, so that the whole crater is in view, and ends at the chip's
+    far side; near the crater it is made longer than that, so that it is never narrower than the chip. The width is
+    measured across the great circle, in true ground distance.
+
+    Attributes
+    ----------
+    bearing_deg : float
+        Direction of the chip from the crater, in degrees clockwise from north.
+    start_m : float
+        Where the rectangle begins along the great circle, relative to the crater's centre (negative), in metres.
+    length_m : float
+    distance_m : float
+        Ground distance from crater to chip.
+    side_m : float
+        Side of the chip.
+    """
+
+    bearing_deg: float
+    start_m: float
+    length_m: float
+    distance_m: float
+    side_m: float
+
+    @classmethod
+    def between(cls, crater: Crater, chip: Chip) -> "Corridor":
+        """The corridor from a crater to a chip in its azimuthal frame."""
+        start_m = -_MARGIN_RADII * crater.radius_m
+        reaching = chip.distance_m + chip.side_m / 2 - start_m
+        length_m = max(reaching, _ASPECT * chip.side_m, 2 * _ASPECT * crater.radius_m)
+        return cls(chip.bearing_deg, start_m, length_m, chip.distance_m, chip.side_m)
+
+    @property
+    def width_m(self) -> float:
+        """Width across the great circle, in metres."""
+        return self.length_m / _ASPECT
+
+    def pixel_along_across(self, size_px: tuple[int, int]) -> tuple[Array, Array]:
+        """Corridor coordinates of pixel centres, in metres: along (1, length_px), across (width_px, 1).
+
+        `size_px` is (length_px, width_px): the picture's columns run from crater to chip.
+        """
+        length_px, width_px = size_px
+        along = self.start_m + (np.arange(length_px) + 0.5) / length_px * self.length_m
+        across = ((np.arange(width_px) + 0.5) / width_px - 0.5) * self.width_m
+        return along[None, :], across[:, None]
+
+    def places(self, crater: Crater, radius_m: float, size_px: tuple[int, int]) -> LonLat:
+        """Places of the pixel centres, each of shape (width_px, length_px)."""
+        along, across = self.pixel_along_across(size_px)
+        return corridor_inverse(along, across, crater.lon, crater.lat, self.bearing_deg, radius_m)
+
+    def marker(self, crater: Crater, size_px: tuple[int, int]) -> npt.NDArray[np.float32]:
+        """Channel that shows the crater (its disc) and the chip (a square): 1 there, 0 elsewhere; (width, length)."""
+        along, across = self.pixel_along_across(size_px)
+        disc = np.hypot(along, across) <= max(crater.radius_m, self.length_m / size_px[0])
+        half = self.side_m / 2
+        square = (np.abs(along - self.distance_m) <= half) & (np.abs(across) <= half)
+        return (disc | square).astype(np.float32)
