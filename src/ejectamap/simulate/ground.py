@@ -28,9 +28,9 @@ def make_ground(rng: np.random.Generator, grid: Grid, look: Look) -> Floats:
     for stamps in draw_terrain(rng, grid, look, int(seeds[12]) % 100):
         paint(latent, grid, stamps, int(seeds[15]))
     _add_strips(rng, latent, grid, look)
-    for layer in latent:
-        layer -= np.median(layer)
-        layer /= layer.std()
+    for k in range(3):
+        latent[k] -= np.median(latent[k])
+        latent[k] /= latent[k].std()
     return latent
 
 
@@ -48,17 +48,19 @@ def _paint_units(
     bent = points + 0.12 * np.stack([fractal(points, 2.5, 4, int(s)) for s in seeds[:3]])
     latent = np.zeros((3, *window.shape), np.float32)
 
-    octaves = octaves_for(1.3, pixel_rad)
-    plains = _unit(fractal(bent, 1.3, octaves, int(seeds[3]), 0.5), 0.3, look.border)
+    octaves = octaves_for(1.0, pixel_rad)
+    plains = _unit(fractal(bent, 1.0, octaves, int(seeds[3]), 0.47), look.levels[0], look.border)
     dark = _unit(
-        fractal(bent, 2.2, octaves_for(2.2, pixel_rad), int(seeds[4]), 0.55), 0.8, look.border
+        fractal(bent, 2.2, octaves_for(2.2, pixel_rad), int(seeds[4]), 0.55),
+        look.levels[1],
+        look.border,
     )
     for unit, tint in ((plains, (1.3, -1.5, 0.3)), (dark, (-1.1, 0.5, 0.2))):
         for k in range(3):
             latent[k] += np.float32(look.units * tint[k]) * unit
     for k in range(3):
-        broad = fractal(points, 3.0 + k, 6, int(seeds[5 + k]), 0.6)
-        fine = fractal(points, 25.0, octaves_for(25.0, pixel_rad), int(seeds[8 + k]), 0.8)
+        broad = fractal(points, 5.0 + k, 5, int(seeds[5 + k]), 0.75)
+        fine = fractal(points, 60.0, octaves_for(60.0, pixel_rad), int(seeds[8 + k]), 0.85)
         latent[k] += np.float32(look.mottle * (0.7, 0.7, 0.4)[k]) * broad
         latent[k] += np.float32(look.texture * (1.0, 0.8, 0.5)[k]) * fine
     latent[1] += np.float32(0.3 * look.mottle * mottles[0, 0]) * latent[0]
@@ -68,7 +70,8 @@ def _paint_units(
 
 def _unit(field: Floats, level: float, border: float) -> Floats:
     """Cover of a geological unit: 0 below a level of its field, 1 above, with a border of some softness."""
-    return np.clip((field - np.float32(level)) / np.float32(border), 0.0, 1.0)
+    cover: Floats = np.clip((field - np.float32(level)) / np.float32(border), 0.0, 1.0)
+    return cover
 
 
 def _roughness(
@@ -80,7 +83,7 @@ def _roughness(
 ) -> Floats:
     """Shading of small-scale relief: the slope of a fractal height along the light."""
     bearing = np.radians(light_bearing_deg(lon, lat, int(seeds[12]) % 100))
-    x, y, z = points
+    _x, _y, _z = points
     lam, phi = np.radians(lon), np.radians(lat)
     east = np.stack(np.broadcast_arrays(-np.sin(lam), np.cos(lam), 0.0 * lam * phi))
     north = np.stack(
@@ -95,7 +98,7 @@ def _roughness(
         points, 40.0, octaves, int(seeds[13]), 0.6
     )
     patches = np.clip(fractal(points, 4.0, 3, int(seeds[14])) + 0.6, 0.0, 2.0)
-    return np.asarray(-0.35 * slope * patches * light_strength(lat), np.float32)
+    return np.asarray(-0.2 * slope * patches * light_strength(lat), np.float32)
 
 
 def _add_strips(rng: np.random.Generator, latent: Floats, grid: Grid, look: Look) -> None:

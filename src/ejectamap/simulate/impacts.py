@@ -4,7 +4,7 @@ Orders of magnitude follow the rayed craters of Mercury: radii of 6 to 60 km, co
 of 10 to 40 radii, a few reaching half-way around the planet (Hokusai).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,12 @@ class Pattern:
     fresh: Array
     seed: int
 
+    def faded(self, factor: float) -> "Pattern":
+        """Return the same pattern with less cover, as space weathering leaves it."""
+        rays = self.rays.copy()
+        rays[:, RAY_FIELDS.index("strength")] *= factor
+        return replace(self, rays=rays, cover=self.cover * factor)
+
 
 def draw_impacts(
     rng: np.random.Generator, grid: Grid, look: Look, count: int
@@ -88,13 +94,13 @@ def draw_impacts(
     """Draw a catalogue of fresh craters, well apart from one another, oldest first in no particular place."""
     smallest_m = max(6_000.0, 1.6 * grid.pixel_m)
     largest_m = max(60_000.0, 2.5 * smallest_m)
-    # The cumulative number falls with the power 1.2, as in the catalogue of rayed craters.
+    # The cumulative number falls with the power 0.8, as in the catalogue of rayed craters.
     share = rng.random(count)
-    radii = smallest_m * (1 - share * (1 - (largest_m / smallest_m) ** -1.2)) ** (-1 / 1.2)
+    radii = smallest_m * (1 - share * (1 - (largest_m / smallest_m) ** -0.8)) ** (-1 / 0.8)
     reaches = _draw_reaches(rng, radii)
     impacts: list[Impact] = []
     for crater_id, (radius_m, reach) in enumerate(zip(radii, reaches, strict=True)):
-        lon, lat = _free_place(rng, impacts, radius_m, grid.radius_m)
+        lon, lat = _free_place(rng, impacts, radius_m, grid, look)
         crater = Crater(crater_id, f"S-{crater_id:02d}", lon, lat, float(radius_m), reach)
         impacts.append(_draw_impact(rng, crater, grid))
     return tuple(impacts)
@@ -111,18 +117,20 @@ def _draw_reaches(rng: np.random.Generator, radii: Array) -> list[float]:
 
 
 def _free_place(
-    rng: np.random.Generator, impacts: list[Impact], radius_m: float, body_m: float
+    rng: np.random.Generator, impacts: list[Impact], radius_m: float, grid: Grid, look: Look
 ) -> tuple[float, float]:
-    """Find a place whose crater touches no other's inner blanket; the best of many tries on a crowded planet."""
+    """Find a place with data, off the others' inner blankets; the best of many tries if crowded."""
+    south, north = (90.0 - 1.6 * gap - 2.0 for gap in reversed(look.polar_gap_deg))
     lon = wrap_longitude(rng.uniform(-180.0, 180.0, 40))
-    lat = np.degrees(np.arcsin(rng.uniform(-0.995, 0.995, 40)))
+    lat = np.degrees(
+        np.arcsin(rng.uniform(np.sin(np.radians(-south)), np.sin(np.radians(north)), 40))
+    )
     if not impacts:
         return float(lon[0]), float(lat[0])
-    others = [i.crater for i in impacts]
     gaps = np.min(
         [
-            distance(c.lon, c.lat, lon, lat, body_m) / (2.5 * (c.radius_m + radius_m))
-            for c in others
+            distance(c.lon, c.lat, lon, lat, grid.radius_m) / (2.5 * (c.radius_m + radius_m))
+            for c in (i.crater for i in impacts)
         ],
         axis=0,
     )
@@ -132,7 +140,7 @@ def _free_place(
 
 def _draw_impact(rng: np.random.Generator, crater: Crater, grid: Grid) -> Impact:
     """Draw an impact's history; giants are young, or nobody would have seen how far their rays go."""
-    age = float(rng.random() * (0.3 if crater.reach > 0.25 else 1.0))
+    age = float(rng.random() ** 1.4 * (0.3 if crater.reach > 0.25 else 1.0))
     kind = rng.random()
     reach_m = crater.reach_m(grid.radius_m)
     if crater.reach > 0.25:
@@ -141,7 +149,7 @@ def _draw_impact(rng: np.random.Generator, crater: Crater, grid: Grid) -> Impact
         small = (15_000.0 / crater.radius_m) ** 0.4
         longest_m = (
             crater.radius_m
-            * float(np.exp(rng.normal(np.log(24.0), 0.45)))
+            * float(np.exp(rng.normal(np.log(34.0), 0.45)))
             * small
             * (1.0 - 0.6 * age)
         )
@@ -150,7 +158,7 @@ def _draw_impact(rng: np.random.Generator, crater: Crater, grid: Grid) -> Impact
         age,
         float(rng.uniform(0.0, 360.0)) if kind < 0.45 else None,
         kind < 0.1,
-        crater.radius_m * rng.uniform(1.9, 3.6) * (1.0 - 0.2 * age),
+        crater.radius_m * rng.uniform(2.2, 4.5) * (1.0 - 0.2 * age),
         float(min(longest_m, 0.92 * reach_m)),
     )
 
@@ -175,10 +183,10 @@ def draw_pattern(rng: np.random.Generator, impact: Impact, look: Look, grid: Gri
     return Pattern(
         rays=_draw_rays(rng, impact, look, grid),
         blanket=impact.blanket_m / impact.crater.radius_m,
-        cover=rng.uniform(0.55, 0.95),
-        fade=rng.uniform(0.5, 1.3),
+        cover=rng.uniform(0.18, 0.55),
+        fade=rng.uniform(0.3, 1.1),
         colour=fresh + own,
-        floor=fresh * rng.uniform(0.2, 1.5) + rng.normal(0.0, [0.6, 0.8, 0.3]),
+        floor=fresh * rng.uniform(0.2, 1.5) + rng.normal(0.0, [0.4, 0.5, 0.3]),
         fresh=fresh + 0.3 * own,
         seed=int(rng.integers(2**30)),
     )
@@ -190,16 +198,16 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
     longest = impact.longest_ray_m / radius_m
     blanket = impact.blanket_m / radius_m
     giant = impact.crater.reach > 0.25
-    few, many = rng.poisson((10 if giant else 5) * look.rays) + 2, rng.poisson(26 * look.rays) + 6
+    few, many = rng.poisson((20 if giant else 8) * look.rays) + 2, rng.poisson(90 * look.rays) + 15
     n = few + many
     end = np.where(
         np.arange(n) < few,
         longest * rng.uniform(0.35, 1.0, n),
-        np.minimum(longest, blanket * np.exp(rng.normal(0.75, 0.35, n))),
+        np.minimum(longest, blanket * np.exp(rng.normal(0.95, 0.4, n))),
     )
     end[0] = longest
     width = np.maximum(look.ray_km * 1e3 * np.exp(rng.normal(0.0, 0.35, n)) / radius_m, 0.0)
-    width = np.clip(width * np.where(giant, 1.6, 1.0), 0.45 * grid.pixel_m / radius_m, 1.2)
+    width = np.clip(width * (radius_m / 15e3) ** 0.4, 0.45 * grid.pixel_m / radius_m, 1.2)
     rays = np.stack(
         [
             _draw_azimuths(rng, impact, n),
@@ -209,7 +217,7 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
             end,
             width,
             rng.uniform(0.0, 2.0, n),
-            np.clip(rng.beta(3.0, 4.0, n) * 0.9, 0.08, 1.0),
+            np.clip(0.9 * rng.beta(2.0, 4.0, n), 0.06, 1.0),
             np.clip(look.patchiness + rng.normal(0.0, 0.15, n), 0.0, 1.0),
         ],
         axis=1,

@@ -33,6 +33,8 @@ class Look:
         What pure fresh ejecta add, over the local standard deviation of the ground.
     border : float
         Softness of the units' borders.
+    levels : tuple of float
+        How rare plains and dark material are, in standard deviations of the noise that places them.
     units, mottle, texture : float
         Strength of geological units with sharp borders, of broad variations and of fine texture, in latent units.
     relief : float
@@ -66,6 +68,7 @@ class Look:
     fresh: Array
     contrast: float
     border: float
+    levels: tuple[float, float]
     units: float
     mottle: float
     texture: float
@@ -87,27 +90,28 @@ def draw_look(rng: np.random.Generator) -> Look:
     """Draw a planet's style: Mercury-like as a rule, sometimes far from it."""
     plain = rng.random() < 0.15  # a quiet planet: little but rays and noise
     busy = 0.35 if plain else 1.0
-    gaps = np.maximum(0.0, rng.normal([4.0, 3.0], 3.0))
+    gaps = np.abs(rng.normal(0.0, 4.0, 2))
     return Look(
         mix=_draw_mix(rng),
         offset=_MERCURY_OFFSET + rng.normal(0.0, 14.0, 3),
         fresh=np.array([rng.uniform(0.7, 1.2), rng.normal(0.8, 0.35), rng.normal(0.0, 0.25)]),
-        contrast=float(np.exp(rng.normal(np.log(7.0), 0.3))),
-        border=float(np.exp(rng.uniform(np.log(0.2), np.log(1.6)))),
-        units=busy * rng.uniform(0.4, 1.3),
-        mottle=busy * rng.uniform(0.3, 0.8),
-        texture=busy * rng.uniform(0.12, 0.32),
+        contrast=float(np.exp(rng.normal(np.log(11.0), 0.35))),
+        border=float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))),
+        levels=(rng.uniform(-0.2, 1.0), rng.uniform(0.4, 1.5)),
+        units=busy * rng.uniform(0.3, 0.9),
+        mottle=busy * rng.uniform(0.05, 0.3),
+        texture=busy * rng.uniform(0.06, 0.25),
         relief=busy * rng.uniform(0.5, 1.6),
         specks=busy * float(np.exp(rng.normal(0.0, 0.5))),
-        strips=busy * rng.uniform(0.0, 0.2),
+        strips=0.2 * busy * rng.random() ** 2,
         noise=float(np.exp(rng.uniform(np.log(1.0), np.log(9.0)))),
         blur_px=rng.uniform(0.3, 0.9),
         rays=float(np.exp(rng.normal(0.0, 0.4))),
-        ray_km=float(np.exp(rng.normal(np.log(8.0), 0.35))),
+        ray_km=float(np.exp(rng.normal(np.log(4.5), 0.4))),
         sharpness=rng.uniform(1.6, 4.0),
         patchiness=rng.uniform(0.1, 0.9),
         hair=rng.uniform(0.2, 0.6),
-        threshold=rng.uniform(0.45, 0.7),
+        threshold=rng.uniform(0.65, 1.1),
         polar_gap_deg=(float(gaps[0]), float(gaps[1])),
     )
 
@@ -121,4 +125,4 @@ def _draw_mix(rng: np.random.Generator) -> Array:
         mix[rng.choice([0, 2])] *= -1.0
     if kind > 0.93:
         mix = np.outer(rng.uniform(0.8, 1.2, 3), mix[1]) + rng.normal(0.0, 4.0, (3, 3))
-    return np.asarray(mix * rng.uniform(0.6, 1.2))
+    return np.asarray(mix * rng.uniform(0.65, 1.15))

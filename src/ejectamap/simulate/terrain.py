@@ -52,17 +52,17 @@ def draw_terrain(
 
 def light_bearing_deg(lon: npt.ArrayLike, lat: npt.ArrayLike, seed: int) -> Array:
     """Bearing of the light: from the east or from the west by image strip, from the equator near the poles."""
-    strips = np.sin(np.radians(np.multiply(lon, 7.0)) + seed % 7) + 1.3 * np.sin(
+    strips = np.sin(np.radians(np.multiply(lon, 3.0)) + seed % 7) + 1.3 * np.sin(
         np.radians(np.multiply(lon, 2.0)) + seed % 11
     )
     east = np.where(strips > 0.0, 1.0, -1.0)
     lean = np.radians(np.asarray(lat)) ** 2 * np.sign(lat) * 1.2
-    return np.degrees(np.arctan2(east, -lean)) % 360.0
+    return np.asarray(np.degrees(np.arctan2(east, -lean)) % 360.0)
 
 
 def light_strength(lat: npt.ArrayLike) -> Array:
     """Strength of shading: low near the equator (sun high), steep growth beyond 50 degrees."""
-    return 0.35 + 1.9 * np.clip((np.abs(lat) - 35.0) / 50.0, 0.0, 1.0) ** 1.5
+    return 0.6 + 1.6 * np.clip((np.abs(lat) - 35.0) / 50.0, 0.0, 1.0) ** 1.5
 
 
 def paint(latent: Floats, grid: Grid, stamps: Stamps, seed: int) -> None:
@@ -95,8 +95,8 @@ def _power_law(
 
 def _draw_basins(rng: np.random.Generator, look: Look) -> Stamps:
     """Old craters and basins filled with plains of another colour, some with a dark collar."""
-    count = int(rng.poisson(220 * min(look.specks, 2.0)))
-    places = _random_places(rng, _power_law(rng, 0.006, 0.3, 1.9, count))
+    count = int(rng.poisson(1500 * min(look.specks, 2.0)))
+    places = _random_places(rng, _power_law(rng, 0.0035, 0.3, 1.9, count))
     tints = rng.normal(0.0, [0.35, 0.45, 0.2], (count, 3)) + rng.choice(
         [-1.0, 1.0], (count, 1), p=[0.3, 0.7]
     ) * [
@@ -116,7 +116,7 @@ def _draw_old_craters(
     count = int(rng.poisson(look.specks**0.5 * 30_000 * (0.002 / smallest) ** 2))
     places = _random_places(rng, _power_law(rng, smallest, largest, 2.0, count))
     tilt = np.array([1.0, rng.normal(0.1, 0.25), rng.normal(0.0, 0.3)])
-    strength = look.relief * 1.6 * rng.beta(1.2, 3.0, count) * light_strength(places[:, 1])
+    strength = look.relief * 2.6 * rng.beta(1.2, 3.0, count) * light_strength(places[:, 1])
     light = light_bearing_deg(places[:, 0], places[:, 1], light_seed)
     return Stamps(places, np.full(count, 2), strength[:, None] * tilt, light)
 
@@ -140,9 +140,9 @@ def _draw_diffuse_spots(rng: np.random.Generator, look: Look) -> Stamps:
 def _draw_specks(rng: np.random.Generator, look: Look, pixel_rad: float) -> Stamps:
     """Small fresh craters and secondaries without rays: bright blue-white specks."""
     smallest = max(0.0009, 0.5 * pixel_rad)
-    count = int(rng.poisson(look.specks * 40_000 * (0.0009 / smallest) ** 1.8))
-    places = _random_places(rng, _power_law(rng, smallest, 0.02, 2.4, count))
-    tints = look.fresh * rng.gamma(1.5, 0.2, (count, 1)) + rng.normal(0.0, 0.12, (count, 3))
+    count = int(rng.poisson(look.specks * 80_000 * (0.0009 / smallest) ** 1.8))
+    places = _random_places(rng, _power_law(rng, smallest, 0.01, 2.6, count))
+    tints = look.fresh * rng.gamma(0.8, 0.7, (count, 1)) + rng.normal(0.0, 0.12, (count, 3))
     return Stamps(places, np.zeros(count, np.int64), tints, np.zeros(count))
 
 
@@ -199,6 +199,6 @@ def _profile(kind, r, east, north, size, light, seed):  # type: ignore[no-untype
     q = r / rim
     facing = (east * np.sin(light) + north * np.cos(light)) / (r * size)
     # A wall that faces the light lies on the far side of the bowl; the outer flank faces the other way.
-    wall = np.exp(-((q - 0.82) ** 2) / 0.02)
-    flank = np.exp(-((q - 1.12) ** 2) / 0.03)
+    wall = np.exp(-((q - 0.8) ** 2) / 0.035)
+    flank = np.exp(-((q - 1.15) ** 2) / 0.04)
     return -facing * (wall - 0.55 * flank)

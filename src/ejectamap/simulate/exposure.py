@@ -1,0 +1,43 @@
+"""From the surface to the mosaic: blur, bands, sensor noise, and no-data at the poles."""
+
+import numpy as np
+from scipy import ndimage
+
+from ejectamap.simulate.deposit import STRIP_PIXELS, Scene
+from ejectamap.simulate.look import BAND_NAMES, Look
+from ejectamap.simulate.noise import fractal, octaves_for, unit_vectors
+from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Bools, Mosaic
+
+
+def expose(rng: np.random.Generator, scene: Scene) -> Mosaic:
+    """Turn a finished scene into an eight-bit mosaic; blurs the scene's latent image in place."""
+    latent, look, grid = scene.latent, scene.look, scene.grid
+    # Colour is blurred more: the colour filters' images are not perfectly registered.
+    for k, factor in enumerate((1.0, 1.6, 1.6)):
+        latent[k] = ndimage.gaussian_filter(
+            latent[k], look.blur_px * factor, mode=("nearest", "wrap")
+        )
+    values = np.empty(latent.shape, np.uint8)
+    for strip in grid.strips(grid.whole, STRIP_PIXELS):
+        rows = slice(strip.row, strip.row + strip.height)
+        bands = np.tensordot(look.mix.astype(np.float32), latent[:, rows], 1)
+        bands += look.offset[:, None, None].astype(np.float32)
+        bands += np.float32(look.noise) * rng.standard_normal(bands.shape, np.float32)
+        values[:, rows] = np.where(scene.valid[rows], np.clip(np.rint(bands), 1, 255), 0)
+    return Mosaic.from_array(values, scene.valid, grid, BAND_NAMES)
+
+
+def draw_valid(rng: np.random.Generator, grid: Grid, look: Look) -> Bools:
+    """Draw where the mosaic has data: all but two caps with ragged, stepped edges."""
+    lon, lat = grid.centres(grid.whole)
+    circle = unit_vectors(lon[0], 0.0)
+    octaves = octaves_for(8.0, np.pi / grid.height)
+    valid = np.ones(grid.shape, bool)
+    for sign, gap in zip((1.0, -1.0), look.polar_gap_deg, strict=True):
+        seed = int(rng.integers(2**30))
+        ragged = fractal(circle, 8.0, octaves, seed, 0.5)
+        blocks = np.rint(1.5 * fractal(circle, 3.0, 2, seed + 50)) / 1.5
+        edge = 90.0 - gap * (1.0 + 0.25 * blocks + 0.08 * ragged)
+        valid &= sign * lat < edge
+    return valid

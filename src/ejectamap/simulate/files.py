@@ -1,0 +1,91 @@
+"""A simulated planet as files: what a project needs as input, with the truth as its labels."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+
+from ejectamap.simulate.planet import Planet
+from ejectamap.world.grid import Window
+from ejectamap.world.labels import Labels, Tile
+
+
+def write_planet(planet: Planet, folder: Path, tiles: Sequence[Tile] = ()) -> None:
+    """Write `mosaic.tif`, `craters.csv`, `labels/mask_crater_{id}.tif` and, if given, `tiles.csv`.
+
+    Parameters
+    ----------
+    planet : Planet
+    folder : Path
+        Made if it is not there; files in it are overwritten.
+    tiles : sequence of Tile, optional
+        Windows to call labelled; the masks are written whole all the same.
+    """
+    (folder / "labels").mkdir(parents=True, exist_ok=True)
+    _write_mosaic(planet, folder / "mosaic.tif")
+    for crater_id in planet.truth.masks:
+        _write_mask(planet.truth, crater_id, folder / "labels" / f"mask_crater_{crater_id}.tif")
+    craters = [(c.crater_id, c.name, c.lon, c.lat, c.radius_m, c.reach) for c in planet.craters]
+    _write_csv(
+        folder / "craters.csv", ("crater_id", "name", "lon", "lat", "radius_m", "reach"), craters
+    )
+    if tiles:
+        rows = [(t.tile_id, t.window.row, t.window.col, *t.window.shape) for t in tiles]
+        _write_csv(folder / "tiles.csv", ("tile_id", "row", "col", "height", "width"), rows)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _write_mosaic(planet: Planet, path: Path) -> None:
+    """Write the mosaic as a tiled GeoTIFF with no-data 0."""
+    mosaic = planet.mosaic
+    grid = mosaic.grid
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=grid.height,
+        width=grid.width,
+        count=mosaic.bands,
+        dtype=mosaic.dtype,
+        crs=rasterio.CRS.from_wkt(grid.crs),
+        transform=grid.transform,
+        nodata=0,
+        tiled=True,
+        compress="deflate",
+        predictor=2,
+    ) as target:
+        target.descriptions = mosaic.band_names
+        for top in range(0, grid.height, 256):
+            strip = Window(top, 0, min(256, grid.height - top), grid.width)
+            values, _ = mosaic.read(strip)
+            target.write(values, window=rasterio.windows.Window(0, top, grid.width, strip.height))
+
+
+def _write_mask(truth: Labels, crater_id: int, path: Path) -> None:
+    """Write one crater's mask as a window of the mosaic's grid; whole rows if it crosses the edge."""
+    window, mask = truth.masks[crater_id]
+    if window.col + window.width > truth.grid.width:
+        window = Window(window.row, 0, window.height, truth.grid.width)
+        mask = truth.read(crater_id, window)
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=window.height,
+        width=window.width,
+        count=1,
+        dtype="uint8",
+        crs=rasterio.CRS.from_wkt(truth.grid.crs),
+        transform=truth.grid.window_transform(window),
+        compress="deflate",
+    ) as target:
+        target.write(mask.astype(np.uint8), 1)
