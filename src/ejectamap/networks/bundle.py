@@ -151,13 +151,12 @@ def load_bundle(folder: Path) -> Bundle:
     settings = _read_settings(folder / SETTINGS_NAME)
     weights = _read_weights(folder / WEIGHTS_NAME)
     try:
-        kind, network = settings["kind"], settings["network"]
+        kind, network = str(settings["kind"]), dict(settings["network"])
         normalisation = _normalisation_from_json(settings["normalisation"])
         metadata = settings["metadata_normalisation"]
         metadata_normalisation = None if metadata is None else _normalisation_from_json(metadata)
         views, training = dict(settings["views"]), dict(settings["training"])
         versions = dict(settings["versions"])
-        channels = network["in_channels"]
     except KeyError as problem:
         raise BundleError(f"{folder / SETTINGS_NAME} has no {problem}: train again") from problem
     except (TypeError, ValueError) as problem:
@@ -166,11 +165,13 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(
             f"{folder / SETTINGS_NAME}: kind {kind!r} is none of {', '.join(BUILDERS)}"
         )
-    if len(normalisation.offset) != channels:
-        raise BundleError(
-            f"{folder / SETTINGS_NAME}: the network has {channels} channels, "
-            f"its normalisation {len(normalisation.offset)}"
-        )
+    sizes = {"in_channels": normalisation, "metadata_size": metadata_normalisation}
+    for name, scaling in sizes.items():
+        size, scaled = network.get(name, 0), len(scaling.offset) if scaling else 0
+        if size != scaled:
+            raise BundleError(
+                f"{folder / SETTINGS_NAME}: {name} is {size}, but {scaled} numbers normalise it"
+            )
     model = _build(folder, kind, network)
     _fill(folder, model, weights)
     return Bundle(
@@ -240,7 +241,7 @@ def _build(folder: Path, kind: str, network: dict[str, Any]) -> nn.Module:
         return BUILDERS[kind](**network, pretrained=False)
     except SettingsError as problem:
         raise BundleError(f"{folder / SETTINGS_NAME}: {problem}") from problem
-    except TypeError as problem:
+    except (TypeError, AttributeError, ValueError, RuntimeError) as problem:
         raise BundleError(
             f"{folder / SETTINGS_NAME}: not the arguments of a {kind} network ({problem})"
         ) from problem

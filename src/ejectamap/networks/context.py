@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor, nn
 
@@ -25,8 +24,8 @@ class _Circular(nn.Module):
 
     def wrap(self, x: Tensor) -> Tensor:
         """Put the last columns before the first, and the first behind the last."""
-        wrapped: Tensor = F.pad(x, (self.columns, self.columns, 0, 0), mode="circular")
-        return wrapped
+        # Unlike F.pad, concatenation keeps the channels-last order of memory, which is faster.
+        return torch.cat((x[..., -self.columns :], x, x[..., : self.columns]), dim=-1)
 
 
 class CircularConv2d(nn.Conv2d, _Circular):

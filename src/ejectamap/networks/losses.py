@@ -91,16 +91,29 @@ def jaccard(smooth: float = 0.0) -> Loss:
     return _overlap(smp.losses.JaccardLoss("binary", from_logits=False, smooth=smooth))
 
 
+def dice_bce() -> Loss:
+    """Sum of `dice` and `bce`: the overlap drives, the cross-entropy keeps probabilities honest and gradients alive."""
+    overlap, entropy = dice(), bce()
+
+    def loss(
+        logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        return overlap(logits, target, weight, mask) + entropy(logits, target, weight, mask)
+
+    return loss
+
+
 _LOSSES: dict[str, Callable[..., Loss]] = {
     "focal": focal,
     "dice": dice,
     "bce": bce,
     "jaccard": jaccard,
+    "dice-bce": dice_bce,
 }
 
 
 def build_loss(name: str, **parameters: float) -> Loss:
-    """Look a loss up by its name: focal (alpha, gamma), dice (smooth), bce, jaccard (smooth).
+    """Look a loss up by its name: focal (alpha, gamma), dice (smooth), bce, jaccard (smooth), dice-bce.
 
     Raises
     ------
