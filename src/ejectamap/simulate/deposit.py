@@ -110,7 +110,7 @@ def _change(cover: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats
 
 def _with_interior(change: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:
     """Change with the crater's own floor and rim put in."""
-    inside = np.clip((0.95 - r) / 0.15, 0.0, 1.0)
+    inside = np.clip((1.0 - r) / 0.4, 0.0, 1.0)
     rim = 0.5 * pattern.cover * np.exp(-(((r - 0.95) / 0.12) ** 2))
     floor = pattern.cover * (pattern.floor[:, None] - ground)
     total = change * (1.0 - inside) + floor * inside + rim * pattern.fresh[:, None]

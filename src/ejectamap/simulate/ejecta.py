@@ -12,6 +12,7 @@ from ejectamap.simulate.noise import Floats, fractal, gradient_noise
 
 Array = npt.NDArray[np.float64]
 _AZIMUTH_BINS = 720
+_WANDER = 0.035  # how far a ray strays from its great circle, radians seen from the crater
 
 
 class Cover(NamedTuple):
@@ -73,9 +74,7 @@ def _bin_rays(rays: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
     members: list[list[int]] = [[] for _ in range(_AZIMUTH_BINS)]
     for k, (azimuth, curve, offset, start, end, width, widening, *_rest) in enumerate(rays):
         # Widest as seen from the crater: near the root, where even a narrow ray covers many degrees.
-        half = (
-            np.arctan((abs(offset) + 2.6 * width * (1.0 + widening)) / start) + 0.15 * 0.35 + span
-        )
+        half = np.arctan((abs(offset) + 2.6 * width * (1.0 + widening)) / start) + _WANDER + span
         low = azimuth + min(0.0, curve * (end - start)) - half
         high = azimuth + max(0.0, curve * (end - start)) + half
         bins = np.arange(int(np.floor(low / span)), int(np.ceil(high / span)) + 1)
@@ -115,26 +114,31 @@ def _one_ray(r, azimuth, sin_d, radius_rad, ray, sharpness, seed):  # type: igno
     if r < start or r > end:
         return 0.0, 0.0
     t = (r - start) / (end - start)
-    wander = 0.35 * 0.1 * gradient_noise(0.15 * r, 0.3, 0.7, seed)
-    turn = azimuth - root - curve * (r - start) - wander
-    if np.cos(turn) <= 0.0:
+    turn = azimuth - root - curve * (r - start)
+    sideways = sin_d * np.sin(turn)
+    broad = width * (1.0 + widening * t)
+    # Most rays of a bin miss the place: tell so before the costly noise, with room for what it adds.
+    room = 3.9 * broad + abs(offset) + _WANDER * sin_d / radius_rad
+    if np.cos(turn) <= 0.0 or abs(sideways) > room * radius_rad:
         return 0.0, 0.0
+    turn -= _WANDER * gradient_noise(0.15 * r, 0.3, 0.7, seed)
     # Distance from the great circle of the ray's middle, in crater radii.
     across = np.arcsin(sin_d * np.sin(turn)) / radius_rad - offset
-    half = width * (1.0 + widening * t) * (1.0 + 0.5 * gradient_noise(0.5 * r, 5.3, 0.7, seed))
-    q = abs(across) / half
+    q = abs(across) / (broad * (1.0 + 0.5 * gradient_noise(0.5 * r, 5.3, 0.7, seed)))
     if q > 2.6:
+        return 0.0, 0.0
+    fade = (1.0 - t) ** 0.6 * min(1.0, (end - r) / (0.05 * end)) * min(1.0, 0.35 + 8.0 / r)
+    # Rays come out of the blanket: there they are no brighter than it is.
+    rise = min(1.0, 0.3 + 0.2 * (r - start))
+    value = strength * np.exp(-(q**sharpness)) * fade * rise
+    if value < 0.005:
         return 0.0, 0.0
     patch = gradient_noise(0.25 * r, 0.25 * across / width, 9.1, seed) + 0.5 * gradient_noise(
         0.9 * r, 0.4 * across / width, 3.3, seed
     )
     # Noise below the level is a gap; the share of gaps grows outwards.
-    level = -0.55 + gap * (0.35 + 0.5 * t)
-    gate = min(1.0, max(0.0, (patch - level) / 0.3))
-    fade = (1.0 - t) ** 0.6 * min(1.0, (end - r) / (0.05 * end))
-    value = (
-        strength * np.exp(-(q**sharpness)) * gate * fade * min(1.0, 2.5 * (start + 2.0) / r + 0.35)
-    )
+    level = -0.5 + gap * (0.45 + 0.5 * t)
+    value *= min(1.0, max(0.0, (patch - level) / 0.3))
     knots = (
         1.0
         + 0.9 * gradient_noise(1.6 * r, 1.8 * across / width, 1.9, seed)

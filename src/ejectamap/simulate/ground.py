@@ -60,7 +60,7 @@ def _paint_units(
             latent[k] += np.float32(look.units * tint[k]) * unit
     for k in range(3):
         broad = fractal(points, 5.0 + k, 5, int(seeds[5 + k]), 0.75)
-        fine = fractal(points, 60.0, octaves_for(60.0, pixel_rad), int(seeds[8 + k]), 0.85)
+        fine = fractal(points, 70.0, octaves_for(70.0, pixel_rad), int(seeds[8 + k]), 0.75)
         latent[k] += np.float32(look.mottle * (0.7, 0.7, 0.4)[k]) * broad
         latent[k] += np.float32(look.texture * (1.0, 0.8, 0.5)[k]) * fine
     latent[1] += np.float32(0.3 * look.mottle * mottles[0, 0]) * latent[0]

@@ -183,10 +183,10 @@ def draw_pattern(rng: np.random.Generator, impact: Impact, look: Look, grid: Gri
     return Pattern(
         rays=_draw_rays(rng, impact, look, grid),
         blanket=impact.blanket_m / impact.crater.radius_m,
-        cover=rng.uniform(0.18, 0.55),
-        fade=rng.uniform(0.3, 1.1),
+        cover=rng.uniform(0.35, 0.9),
+        fade=rng.uniform(0.4, 1.2),
         colour=fresh + own,
-        floor=fresh * rng.uniform(0.2, 1.5) + rng.normal(0.0, [0.4, 0.5, 0.3]),
+        floor=fresh * rng.choice([0.3, 1.3], p=[0.3, 0.7]) + rng.normal(0.0, [0.4, 0.5, 0.3]),
         fresh=fresh + 0.3 * own,
         seed=int(rng.integers(2**30)),
     )
@@ -206,7 +206,7 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
         np.minimum(longest, blanket * np.exp(rng.normal(0.95, 0.4, n))),
     )
     end[0] = longest
-    width = np.maximum(look.ray_km * 1e3 * np.exp(rng.normal(0.0, 0.35, n)) / radius_m, 0.0)
+    width = look.ray_km * 1e3 / radius_m * np.exp(rng.normal(0.0, 0.5, n))
     width = np.clip(width * (radius_m / 15e3) ** 0.4, 0.45 * grid.pixel_m / radius_m, 1.2)
     rays = np.stack(
         [
@@ -217,7 +217,7 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
             end,
             width,
             rng.uniform(0.0, 2.0, n),
-            np.clip(0.9 * rng.beta(2.0, 4.0, n), 0.06, 1.0),
+            np.clip(0.95 * rng.beta(2.5, 3.5, n), 0.1, 1.0),
             np.clip(look.patchiness + rng.normal(0.0, 0.15, n), 0.0, 1.0),
         ],
         axis=1,

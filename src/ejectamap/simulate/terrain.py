@@ -62,7 +62,7 @@ def light_bearing_deg(lon: npt.ArrayLike, lat: npt.ArrayLike, seed: int) -> Arra
 
 def light_strength(lat: npt.ArrayLike) -> Array:
     """Strength of shading: low near the equator (sun high), steep growth beyond 50 degrees."""
-    return 0.6 + 1.6 * np.clip((np.abs(lat) - 35.0) / 50.0, 0.0, 1.0) ** 1.5
+    return 0.75 + 1.5 * np.clip((np.abs(lat) - 35.0) / 50.0, 0.0, 1.0) ** 1.5
 
 
 def paint(latent: Floats, grid: Grid, stamps: Stamps, seed: int) -> None:
@@ -140,9 +140,13 @@ def _draw_diffuse_spots(rng: np.random.Generator, look: Look) -> Stamps:
 def _draw_specks(rng: np.random.Generator, look: Look, pixel_rad: float) -> Stamps:
     """Small fresh craters and secondaries without rays: bright blue-white specks."""
     smallest = max(0.0009, 0.5 * pixel_rad)
-    count = int(rng.poisson(look.specks * 80_000 * (0.0009 / smallest) ** 1.8))
-    places = _random_places(rng, _power_law(rng, smallest, 0.01, 2.6, count))
-    tints = look.fresh * rng.gamma(0.8, 0.7, (count, 1)) + rng.normal(0.0, 0.12, (count, 3))
+    count = int(rng.poisson(look.specks * 110_000 * (0.0009 / smallest) ** 1.8))
+    places = _random_places(rng, _power_law(rng, smallest, 0.006, 2.6, count))
+    # The larger ones are older as a rule.
+    faint = np.sqrt(smallest / places[:, 2])
+    tints = look.fresh * (rng.gamma(0.8, 0.6, count) * faint)[:, None] + rng.normal(
+        0.0, 0.12, (count, 3)
+    )
     return Stamps(places, np.zeros(count, np.int64), tints, np.zeros(count))
 
 
