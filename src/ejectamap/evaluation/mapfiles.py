@@ -19,7 +19,10 @@ from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Floats
 
+Owners = npt.NDArray[np.unsignedinteger[Any]]
 Sampler = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]
+
+_OVERVIEW_PX = 6000
 
 
 class MapFiles:
@@ -33,28 +36,30 @@ class MapFiles:
         self.grid = grid
         self._labels = lru_cache(1)(self._load_mask)
 
+    def has(self, crater_id: int) -> bool:
+        """Whether a crater is mapped."""
+        return self._path(crater_id, "probability").exists()
+
     def mask(self, crater_id: int, window: Window) -> Bools:
         """One crater's mask over any window of the grid, shape (height, width)."""
         return self._labels(crater_id).read(crater_id, window)
 
-    def origin(self, window: Window) -> npt.NDArray[np.unsignedinteger[Any]]:
+    def origin(self, window: Window) -> Owners:
         """Id + 1 of the likeliest crater over any window, 0 for none, shape (height, width)."""
-        path = self.folder / "origin.tif"
         rows = rasterio.windows.Window(0, window.row, self.grid.width, window.height)
-        try:
-            with rasterio.open(path) as source:
-                values: npt.NDArray[np.unsignedinteger[Any]] = source.read(1, window=rows)
-        except RasterioError as error:
-            raise OutputError(f"{path}: cannot be read ({error}): map the craters again") from error
-        return values[:, self.grid.columns(window)]
+        return self._read_origin(window=rows)[:, self.grid.columns(window)]
+
+    def origin_overview(self) -> Owners:
+        """Thin the same for the whole globe out to what a picture can show."""
+        step = -(-self.grid.width // _OVERVIEW_PX)
+        return self._read_origin(out_shape=(self.grid.height // step, self.grid.width // step))
 
     def sampler(self, crater_id: int) -> Sampler:
         """Make a function from places (degrees) to one crater's probability, nan where unknown.
 
         Values are interpolated between pixels, so that a close view shows no steps.
         """
-        path = self.folder / f"crater_{crater_id}_probability.tif"
-        window, probability = read_probability(path, self.grid)
+        window, probability = read_probability(self._path(crater_id, "probability"), self.grid)
         known = ~np.isnan(probability)
         filled = np.where(known, probability, 0)
 
@@ -72,5 +77,17 @@ class MapFiles:
         return sample
 
     def _load_mask(self, crater_id: int) -> Labels:
-        path = self.folder / f"crater_{crater_id}_mask.tif"
-        return Labels(self.grid, {crater_id: read_mask(path, self.grid)}, None)
+        mask = read_mask(self._path(crater_id, "mask"), self.grid)
+        return Labels(self.grid, {crater_id: mask}, None)
+
+    def _read_origin(self, **part: Any) -> Owners:
+        path = self.folder / "origin.tif"
+        try:
+            with rasterio.open(path) as source:
+                values: Owners = source.read(1, **part)
+        except RasterioError as error:
+            raise OutputError(f"{path}: cannot be read ({error}): map the craters again") from error
+        return values
+
+    def _path(self, crater_id: int, kind: str) -> Path:
+        return self.folder / f"crater_{crater_id}_{kind}.tif"

@@ -2,14 +2,12 @@
 
 import numpy as np
 
-# Multiples of the inverse powers of this number, modulo 1, fill the unit square evenly (Roberts
-# 2018, "The unreasonable effectiveness of quasirandom sequences"): any set of ids gets colours far
-# apart.
-_PLASTIC = 1.32471795724474602596
-# Where the sequence starts: the furthest apart closest pair among the named craters of Mercury, as
-# seen with normal vision, deuteranopia and protanopia (Machado et al. 2009, severity 1).
-_START_HUE, _START_LIGHTNESS = 0.45, 0.5
-_LIGHTNESS = 0.60, 0.90
+# From one id to the next hue and lightness go on by these steps, modulo 1: the best of 60 000 random
+# choices for the closest pair among the named fresh craters of Mercury, its mapped ones and ids 0 to
+# 39, as seen with normal vision, deuteranopia and protanopia (Machado et al. 2009, severity 1).
+_HUE_START, _HUE_STEP = 0.728, 0.6297
+_LIGHTNESS_START, _LIGHTNESS_STEP = 0.531, 0.4356
+_LIGHTNESS = 0.56, 0.85
 _CHROMA = 0.20
 # OKLab to linear sRGB (Ottosson 2020, "A perceptual color space for image processing").
 _TO_LMS = np.array(
@@ -33,9 +31,10 @@ def crater_colour(crater_id: int) -> tuple[int, int, int]:
 
     Lightness varies too, because hue alone is lost on colour-blind readers.
     """
-    hue = 2 * np.pi * ((_START_HUE + crater_id / _PLASTIC) % 1.0)
+    hue = 2 * np.pi * ((_HUE_START + crater_id * _HUE_STEP) % 1.0)
     dark, light = _LIGHTNESS
-    lightness = dark + (light - dark) * ((_START_LIGHTNESS + crater_id / _PLASTIC**2) % 1.0)
+    step = (_LIGHTNESS_START + crater_id * _LIGHTNESS_STEP) % 1.0
+    lightness = dark + (light - dark) * step
     for chroma in np.arange(_CHROMA, 0.0, -0.005):
         lab = np.array([lightness, chroma * np.cos(hue), chroma * np.sin(hue)])
         linear = _TO_RGB @ (_TO_LMS @ lab) ** 3

@@ -1,0 +1,151 @@
+"""Lines and letters on a picture: safe text, halos, scale bars, north arrows and names that do not collide."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Patch
+from matplotlib.path import Path as MplPath
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from ejectamap.mapping.files import replace_file
+
+HALO = (withStroke(linewidth=2.2, foreground="#101010", alpha=0.85),)
+_LONGEST_NAME = 28
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name to be written beside a place on the axes.
+
+    Attributes
+    ----------
+    text : str
+    x, y : float
+        The place, in data coordinates.
+    gap_px : float
+        Distance to keep from it: the radius of its mark, in pixels.
+    bold : bool
+    """
+
+    text: str
+    x: float
+    y: float
+    gap_px: float
+    bold: bool
+
+
+def printable(text: str, longest: int = _LONGEST_NAME) -> str:
+    """Make any text fit to print: one line, not too long, without letters that the font lacks."""
+    line = " ".join(text.split())
+    line = line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+    known = _letters(tuple(mpl.rcParams["font.family"]))
+    return "".join(letter if ord(letter) in known else "?" for letter in line)
+
+
+@lru_cache
+def _letters(family: tuple[str, ...]) -> frozenset[int]:
+    """Code points that the font has in both of the weights that we use."""
+    fonts = [FontProperties(family=list(family), weight=weight) for weight in ("normal", "bold")]
+    regular, bold = (frozenset(get_font(findfont(font)).get_charmap()) for font in fonts)
+    return regular & bold
+
+
+def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> Text:
+    """Write text with a halo at data coordinates; dollar signs are just dollar signs."""
+    house: dict[str, Any] = {"color": "white", "fontsize": 8, "path_effects": HALO, "zorder": 6}
+    return axes.text(x, y, text, parse_math=False, **(house | style))
+
+
+def place_names(axes: Axes, names: Sequence[Name], frame: Patch, fontsize: float) -> None:
+    """Write names beside their places, inside a frame, without overlap.
+
+    The first names choose first; one that finds no free room is left out.
+    """
+    outline = frame.get_transform().transform_path(frame.get_path())
+    places = axes.transData.transform(np.array([(name.x, name.y) for name in names]).reshape(-1, 2))
+    taken = [
+        Bbox.from_extents(x - name.gap_px, y - name.gap_px, x + name.gap_px, y + name.gap_px)
+        for name, (x, y) in zip(names, places, strict=True)
+    ]
+    to_data = axes.transData.inverted()
+    for k, (name, place) in enumerate(zip(names, places, strict=True)):
+        weight = "bold" if name.bold else "normal"
+        text = write(axes, name.x, name.y, name.text, fontsize=fontsize, fontweight=weight)
+        size = text.get_window_extent()
+        others = taken[:k] + taken[k + 1 :]
+        box = _free_box(place, name.gap_px, size.width, size.height, outline, others)
+        if box is None:
+            text.remove()
+            continue
+        taken.append(box)
+        x, y = to_data.transform((box.x0, (box.y0 + box.y1) / 2)).tolist()
+        text.set_position((x, y))
+        text.set_verticalalignment("center_baseline")
+
+
+def _free_box(
+    place: Any, gap: float, width: float, height: float, frame: MplPath, taken: Sequence[Bbox]
+) -> Bbox | None:
+    """Find a box beside a place, in pixels, that is inside the frame and overlaps nothing."""
+    for distance in (gap + 4, gap + 12):
+        for angle in np.radians([0, 180, 90, 270, 35, 145, 325, 215]):
+            dx, dy = np.cos(angle), np.sin(angle)
+            x = place[0] + dx * (distance + width / 2)
+            y = place[1] + dy * (distance + height / 2)
+            box = Bbox.from_extents(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            inside = frame.contains_points(box.corners()).all()
+            if inside and not any(box.overlaps(other) for other in taken):
+                return box
+    return None
+
+
+def nice_length(at_most: float) -> float:
+    """Find the largest of 1, 2, 5, 10, 20, ... that is not above a length."""
+    power = 10.0 ** np.floor(np.log10(at_most))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= at_most))
+
+
+def scale_bar(axes: Axes, metres_per_unit: float, note: str = "") -> None:
+    """Draw a scale bar in the lower left corner of axes whose x axis has `metres_per_unit`."""
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    km = nice_length(0.25 * (right - left) * metres_per_unit / 1000)
+    x, y = left + 0.03 * (right - left), bottom + 0.04 * (top - bottom)
+    length = km * 1000 / metres_per_unit
+    for linewidth, colour in ((5.0, "#101010"), (2.5, "white")):
+        line = axes.plot([x, x + length], [y, y], color=colour, linewidth=linewidth, zorder=6)[0]
+        line.set_solid_capstyle("butt")
+    label = f"{km:g} km{note}"
+    write(axes, x, y + 0.018 * (top - bottom), label, va="bottom", fontsize=8.5)
+
+
+def north_arrow(axes: Axes) -> None:
+    """Draw an arrow to the north in the upper right corner."""
+    style: dict[str, Any] = {"arrowstyle": "-|>", "color": "white", "lw": 1.4}
+    style["path_effects"] = HALO
+    axes.annotate("", (0.95, 0.97), (0.95, 0.885), xycoords="axes fraction", arrowprops=style)
+    write(axes, 0.95, 0.875, "N", transform=axes.transAxes, ha="center", va="top", fontsize=9)
+
+
+def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Add axes at a place on the figure given in inches."""
+    across, up = figure.get_size_inches()
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG that is whole or absent."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    replace_file(path, buffer.getbuffer())

@@ -1,0 +1,88 @@
+"""What a picture shows under its lines and letters: the mosaic, and ejecta painted over it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.mapping.colours import crater_colour
+from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Mosaic
+
+Image = npt.NDArray[np.float32]
+Origin = npt.NDArray[np.unsignedinteger[Any]]
+
+_STRETCH = 0.5, 99.5  # percentiles shown black and white
+_GREY = 0.08, 0.80  # brightness of those in a dimmed picture, so that colours stand out
+_OPACITY = 0.70  # of ejecta painted over the mosaic
+_NO_DATA = np.float32(0.06)
+_SHADES = 51  # of each primary colour: fewer make a smaller file
+
+
+def colour_ground(
+    mosaic: Mosaic, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float
+) -> Image:
+    """Picture (row, col, 3), 0 to 1, of the mosaic at places: its first three bands, or its one band in grey.
+
+    Contrast is stretched for this view, so that faint rays show.
+    """
+    values, valid = mosaic.sample(lon, lat, spacing_m)
+    bands = values[:3] if mosaic.bands >= 3 else values[[0, 0, 0]]
+    picture = np.stack([_stretch(band, valid) for band in bands], axis=-1)
+    return np.where(valid[..., None], picture, _NO_DATA)
+
+
+def grey_ground(mosaic: Mosaic, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Image:
+    """Dimmed grey picture (row, col, 3), 0 to 1, of the mean of all bands at places."""
+    values, valid = mosaic.sample(lon, lat, spacing_m)
+    dark, bright = _GREY
+    grey = dark + (bright - dark) * _stretch(values.mean(axis=0), valid)
+    return np.repeat(np.where(valid, grey, _NO_DATA)[..., None], 3, axis=-1)
+
+
+def paint(ground: Image, tint: Image, cover: Image) -> Image:
+    """Lay a colour (row, col, 3) over the ground where `cover` (row, col) is 1; the ground's relief stays visible."""
+    alpha = (_OPACITY * cover)[..., None]
+    # Bright ground lifts the colour and dark ground lowers it.
+    shaded = np.clip(tint * (0.45 + 1.1 * ground), 0.0, 1.0)
+    painted: Image = (1.0 - alpha) * ground + alpha * shaded
+    return painted
+
+
+def to_bytes(picture: Image) -> npt.NDArray[np.uint8]:
+    """Picture of 0 to 1 as uint8, in few enough shades that a PNG of it is small."""
+    return (np.rint(_SHADES * np.clip(picture, 0, 1)) * (255 // _SHADES)).astype(np.uint8)
+
+
+def owner_colours(origin: Origin, grid: Grid, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Image:
+    """Colour and cover (row, col, 4), 0 to 1, of the crater that owns each place.
+
+    Parameters
+    ----------
+    origin : unsigned int array
+        Id + 1 of the likeliest crater, 0 for none; the whole globe of `grid`, at any resolution.
+    grid : Grid
+    lon, lat : array_like
+        Places, in degrees.
+    """
+    rows, cols = origin.shape
+    col, row = grid.to_pixel(lon, lat)
+    r = np.minimum((row * (rows / grid.height)).astype(np.intp), rows - 1)
+    c = np.minimum((col * (cols / grid.width)).astype(np.intp), cols - 1)
+    owners, index = np.unique(origin[r, c], return_inverse=True)
+    table = np.zeros((len(owners), 4), np.float32)
+    for k, owner in enumerate(owners):
+        if owner > 0:
+            table[k] = (*(part / 255 for part in crater_colour(int(owner) - 1)), 1.0)
+    colours: Image = table[index.reshape(r.shape)]
+    return colours
+
+
+def _stretch(values: Image, valid: npt.NDArray[np.bool_]) -> Image:
+    """Values as 0 to 1 between two percentiles of the valid ones."""
+    if not valid.any():
+        return np.zeros_like(values)
+    low, high = np.percentile(values[valid], _STRETCH)
+    share = (values - np.float32(low)) / np.float32(max(high - low, 1e-9))
+    stretched: Image = np.clip(share, np.float32(0), np.float32(1))
+    return stretched
