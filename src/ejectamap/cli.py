@@ -50,11 +50,13 @@ def simulate(
     tiles: Annotated[
         int, typer.Option(min=0, help="Label only so many tiles; 0: the whole planet.")
     ] = 0,
+    tile_px: Annotated[int, typer.Option(min=8, help="Side of such a tile, in pixels.")] = 64,
 ) -> None:
     """Make a planet with known ejecta: mosaic.tif, craters.csv, labels/, tiles.csv."""
-    from ejectamap.simulate import simulate_planet, write_planet
+    from ejectamap.simulate import choose_tiles, simulate_planet, write_planet
 
-    write_planet(simulate_planet(seed, width, craters), folder, tile_count=tiles)
+    planet = simulate_planet(seed, width, craters)
+    write_planet(planet, folder, choose_tiles(planet, tiles, tile_px, seed) if tiles else ())
 
 
 @app.command(

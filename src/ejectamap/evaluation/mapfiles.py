@@ -36,10 +36,6 @@ class MapFiles:
         self.grid = grid
         self._labels = lru_cache(1)(self._load_mask)
 
-    def has(self, crater_id: int) -> bool:
-        """Whether a crater is mapped."""
-        return self._path(crater_id, "probability").exists()
-
     def mask(self, crater_id: int, window: Window) -> Bools:
         """One crater's mask over any window of the grid, shape (height, width)."""
         return self._labels(crater_id).read(crater_id, window)

@@ -43,12 +43,12 @@ def _map_settings(project: Project) -> dict[str, object]:
 
 
 def _files(project: Project) -> dict[str, str]:
-    """Hash of each input and each network file, by its path in or from the project folder."""
+    """Hash of each input and each network file, by its name."""
     inputs = project.settings.inputs
     paths = {text: project.input_path(text) for text in (inputs.mosaic, inputs.craters)}
     for kind in METHOD_NETWORKS[project.settings.method]:
-        for path in sorted((project.models / kind).glob("[!.]*/*")):
-            paths[path.relative_to(project.folder).as_posix()] = path
+        for path in sorted(project.networks(kind).glob("[!.]*/*")):
+            paths["/".join(path.parts[-3:])] = path
     return {name: _hash(path) for name, path in paths.items()}
 
 

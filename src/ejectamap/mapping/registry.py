@@ -1,10 +1,11 @@
 """The methods by name."""
 
 from ejectamap.mapping.methods import Method
+from ejectamap.mapping.polar import Polar
 from ejectamap.mapping.two_stage import TwoStage
 from ejectamap.project import Project
 
-METHODS: dict[str, type[Method]] = {"two-stage": TwoStage}
+METHODS: dict[str, type[Method]] = {"two-stage": TwoStage, "polar": Polar}
 
 
 def load_method(project: Project) -> Method:

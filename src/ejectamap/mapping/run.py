@@ -67,17 +67,23 @@ def map_project(
             method = load_method(project)
             for crater in track(left, "mapping craters"):
                 _map_crater(project, method, crater, mark)
-    _write_global(project, mark)
+    _write_global(project)
+
+
+def mapped_craters(project: Project) -> list[Crater]:
+    """Craters whose files are there and came from the project's present settings, networks and inputs."""
+    mark = fingerprint(project)
+    return [crater for crater in project.craters if _is_done(project, crater, mark)]
 
 
 def _map_crater(project: Project, method: Method, crater: Crater, mark: str) -> None:
     """Map one crater and write its files; the note that it is done comes last."""
     result = method.predict(crater)
     grid, threshold = project.mosaic.grid, project.settings.map.threshold
-    _probability_path(project, crater).parent.mkdir(parents=True, exist_ok=True)
+    # From here on the files may belong together no more, whatever made them before.
+    _note_path(project, crater).unlink(missing_ok=True)
     write_probability(_probability_path(project, crater), grid, result.window, result.probability)
-    mask_path = project.maps / f"crater_{crater.crater_id}_mask.tif"
-    write_mask(mask_path, grid, result.window, result.probability, threshold)
+    write_mask(_mask_path(project, crater), grid, result.window, result.probability, threshold)
     write_connections(_connections_path(project, crater), result.connections)
     note = json.dumps({"fingerprint": mark}).encode()
     replace_file(_note_path(project, crater), memoryview(note))
@@ -87,23 +93,25 @@ def _map_on_dask(
     project: Project, craters: Sequence[Crater], mark: str, workers: int, scheduler: str | None
 ) -> None:
     """The same on the workers of a Dask cluster: a task a crater; the work of a lost worker is done again."""
-    from distributed import Client, LocalCluster, as_completed  # noqa: PLC0415 - slow to import, seldom needed
+    import distributed  # noqa: PLC0415 - slow to import, seldom needed
 
     folder = str(project.folder.resolve())
     cluster = (
         None
         if scheduler
-        else LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        else distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None
+        )
     )
     try:
-        with Client(scheduler or cluster) as client:
+        with distributed.Client(scheduler or cluster) as client:
             tasks = client.map(
                 _map_crater_by_id,
                 [folder] * len(craters),
                 [c.crater_id for c in craters],
                 [mark] * len(craters),
             )
-            for task in track(as_completed(tasks), "mapping craters", total=len(tasks)):
+            for task in track(distributed.as_completed(tasks), "mapping craters", total=len(tasks)):
                 task.result()
     finally:
         if cluster is not None:
@@ -123,9 +131,9 @@ def _map_crater_by_id(folder: str, crater_id: int, mark: str) -> None:
     _map_crater(project, method, crater, mark)
 
 
-def _write_global(project: Project, mark: str) -> None:
+def _write_global(project: Project) -> None:
     """Write origin map, polygons, connections and provenance from the craters' files."""
-    done = [crater for crater in project.craters if _is_done(project, crater, mark)]
+    done = mapped_craters(project)
     grid = project.mosaic.grid
     origin = OriginMap(grid)
 
@@ -149,7 +157,8 @@ def _is_done(project: Project, crater: Crater, mark: str) -> bool:
         note = json.loads(_note_path(project, crater).read_text())
     except (OSError, ValueError):
         return False
-    return note == {"fingerprint": mark} and _probability_path(project, crater).exists()
+    files = (_probability_path, _mask_path, _connections_path)
+    return note == {"fingerprint": mark} and all(f(project, crater).exists() for f in files)
 
 
 def _prepare(folder: Path) -> None:
@@ -161,6 +170,10 @@ def _prepare(folder: Path) -> None:
 
 def _probability_path(project: Project, crater: Crater) -> Path:
     return project.maps / f"crater_{crater.crater_id}_probability.tif"
+
+
+def _mask_path(project: Project, crater: Crater) -> Path:
+    return project.maps / f"crater_{crater.crater_id}_mask.tif"
 
 
 def _connections_path(project: Project, crater: Crater) -> Path:

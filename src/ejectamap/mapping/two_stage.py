@@ -18,7 +18,7 @@ from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
 Floats = npt.NDArray[np.float32]
-_BATCH = 64
+BATCH = 64
 
 
 class TwoStage:
@@ -26,8 +26,8 @@ class TwoStage:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.connection = Ensemble.load(project.models / "connection", project.mosaic.bands)
-        self.segmentation = Ensemble.load(project.models / "segmentation", project.mosaic.bands)
+        self.connection = Ensemble.load(project.networks("connection"), project.mosaic.bands)
+        self.segmentation = Ensemble.load(project.networks("segmentation"), project.mosaic.bands)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
@@ -37,7 +37,7 @@ class TwoStage:
         chips = ChipGrid.around(reach_m, views["tile_m"], self.project.settings.views.overlap)
         connections = self._vote(crater, chips)
         chosen = np.flatnonzero(connections["connected"].to_numpy())
-        probabilities = self._segment(crater, [chips.chip(k) for k in chosen])
+        probabilities = self._segment(crater, [chips.chip(int(k)) for k in chosen])
         window = grid.cap_window(crater.lon, crater.lat, reach_m)
         merged = merge_chips(probabilities, chosen, chips, crater, grid, window)
         return CraterMap(crater, window, hide_no_data(merged, self.project, window), connections)
@@ -87,6 +87,6 @@ class TwoStage:
 def _batches(chips: Sequence[Chip], look: Callable[[Chip], Floats]) -> Iterator[torch.Tensor]:
     """Pictures of chips in batches, sampled on threads."""
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(chips), _BATCH):
-            pictures = list(pool.map(look, chips[start : start + _BATCH]))
+        for start in range(0, len(chips), BATCH):
+            pictures = list(pool.map(look, chips[start : start + BATCH]))
             yield torch.from_numpy(np.stack(pictures))

@@ -5,10 +5,49 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ejectamap.errors import BundleError
 from ejectamap.networks.bundle import SETTINGS_NAME, Bundle, load_bundle
+
+
+def take_weights(
+    network: nn.Module, arguments: dict[str, Any], folder: Path, number: int
+) -> None:
+    """Fill a new network with trained weights, so that its training is a continuation.
+
+    Parameters
+    ----------
+    network : nn.Module
+    arguments : dict
+        What it was built with.
+    folder : Path
+        Of trained networks of its kind.
+    number : int
+        Which of them, if there are several; they are taken in turns.
+
+    Raises
+    ------
+    BundleError
+        If there is none, or it was built with other arguments.
+    """
+    found = _bundle_folders(folder)
+    path = found[number % len(found)]
+    bundle = load_bundle(path)
+    differing = sorted(k for k in arguments if bundle.network.get(k) != arguments[k])
+    if differing:
+        raise BundleError(
+            f"{path}: cannot be continued, its {', '.join(differing)} differ: set training.start_from to none"
+        )
+    network.load_state_dict(bundle.model.state_dict())
+
+
+def _bundle_folders(folder: Path) -> list[Path]:
+    """Folders of the bundles in a folder such as models/connection, at least one."""
+    found = sorted(p.parent for p in folder.glob(f"[!.]*/{SETTINGS_NAME}"))
+    if not found:
+        raise BundleError(f"{folder}: holds no trained network: run ejectamap train first")
+    return found
 
 
 @dataclass(frozen=True)
@@ -37,11 +76,7 @@ class Ensemble:
         BundleError
             If there is none, one is damaged, or one was made for another number of bands or other views.
         """
-        found = (
-            sorted(p.parent for p in folder.glob(f"*/{SETTINGS_NAME}")) if folder.is_dir() else []
-        )
-        if not found:
-            raise BundleError(f"{folder}: holds no trained network: run ejectamap train first")
+        found = _bundle_folders(folder)
         bundles = tuple(load_bundle(path) for path in found)
         for path, bundle in zip(found, bundles, strict=True):
             if bundle.views["bands"] != bands:

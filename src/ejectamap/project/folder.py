@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 
 from ejectamap.errors import CraterError, ProjectError
@@ -106,6 +107,33 @@ class Project:
     def models(self) -> Path:
         """Folder of the bundles: models/{kind}/{member}."""
         return self.folder / "models"
+
+    def networks(self, kind: str) -> Path:
+        """Folder of the trained networks of a kind: the project's own or, before any training, what it starts from."""
+        own, start = self.models / kind, self.start_networks(kind)
+        trained = own.is_dir() and any(own.glob("[!.]*"))
+        return own if trained or start is None else start
+
+    def start_networks(self, kind: str) -> Path | None:
+        """Folder of the networks of a kind that training starts from; None if it starts from nothing.
+
+        Raises
+        ------
+        ProjectError
+            If the settings name a folder without such networks.
+        """
+        start_from = self.settings.training.start_from
+        if start_from == "none":
+            return None
+        if start_from == "builtin":
+            folder = Path(str(resources.files("ejectamap") / "weights" / kind))
+            return folder if folder.is_dir() else None
+        folder = self.input_path(start_from) / kind
+        if not folder.is_dir():
+            raise ProjectError(
+                f"{folder}: training.start_from names it, and it does not exist: set it to builtin, none or a models folder"
+            )
+        return folder
 
     @property
     def maps(self) -> Path:

@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-METHOD_NETWORKS = {"two-stage": ("connection", "segmentation")}
+METHOD_NETWORKS = {
+    "two-stage": ("connection", "segmentation"),
+    "polar": ("context",),
+}
 """The methods, and the networks that each needs, in the order of training."""
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -90,8 +93,15 @@ class Fitting(Section):
     members: Count = Field(
         1, description="networks in the ensemble, each with its own train/validation split"
     )
+    keep: Literal["best", "last"] = Field(
+        "best", description="weights of the epoch with the best validation F1, or of the last one"
+    )
     augment: bool = Field(
         False, description="mirrored and turned pictures, changed brightness and contrast"
+    )
+    precision: Literal["full", "auto"] = Field(
+        "full",
+        description="auto: half precision (bfloat16) in training where the processor is made for it",
     )
     share: float = Field(1.0, gt=0, description="this network's share of training.max_minutes")
 
@@ -126,6 +136,19 @@ class Segmentation(Fitting):
     )
 
 
+class Context(Fitting):
+    """The context network: which ground around a crater, seen all at once, is its ejecta?"""
+
+    decoder: str = Field("Unet", description="Unet or UnetPlusPlus")
+    encoder: str = Field(
+        "resnet34", description="an encoder that can close the circle: resnet or tu-mobilenetv3"
+    )
+    decoder_channels: tuple[Count, ...] | None = Field(
+        None, description="decoder widths, deepest first; null: its own"
+    )
+    loss: Named = Field(Named(name="dice-bce"), description="dice-bce, focal, dice, bce or jaccard")
+
+
 class Training(Section):
     """What the networks learn from."""
 
@@ -141,6 +164,10 @@ class Training(Section):
     )
     max_minutes: float | None = Field(
         None, gt=0, description="time budget of all training; null: none"
+    )
+    start_from: str = Field(
+        "none",
+        description="networks to start from: builtin (those that come with the program), a models folder, or none",
     )
     also_train_on: tuple[str, ...] = Field(
         (), description="other project folders whose labels are learnt from too"
@@ -166,6 +193,7 @@ class Settings(Section):
     views: Views = Views()
     connection: Connection = Connection()
     segmentation: Segmentation = Segmentation()
+    context: Context = Context()
     training: Training = Training()
     map: Mapping = Mapping()
 

@@ -46,7 +46,7 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         below = merged.get(key)
         nested = isinstance(value, dict) and isinstance(below, dict) and "name" not in value
-        merged[key] = merge(below, value) if nested else value
+        merged[key] = merge(merged[key], value) if nested else value
     return merged
 
 

@@ -13,6 +13,7 @@ from ejectamap.project.settings import Views
 from ejectamap.training.augment import augment_chip, augment_corridor
 from ejectamap.training.pairs import Pair, share_weight
 from ejectamap.training.sources import Source
+from ejectamap.views.chip import Chip, largest_chip
 from ejectamap.views.inputs import chip_input, corridor_input, crater_metadata
 
 Sample = dict[str, torch.Tensor]
@@ -20,12 +21,17 @@ Halves = npt.NDArray[np.float16]
 
 
 def _sample_all(
-    sources: Sequence[Source], look: Callable[[Source, Pair], Halves], what: str
+    sources: Sequence[Source], look: Callable[[Source, Pair, Chip], Halves], what: str
 ) -> list[Halves]:
     """Look at every pair of every source, on threads: sampling releases the interpreter."""
     jobs = [(source, pair) for source in sources for pair in source.pairs]
+
+    def look_at(job: tuple[Source, Pair]) -> Halves:
+        source, pair = job
+        return look(source, pair, largest_chip(pair.crater, pair.window, source.world.mosaic.grid))
+
     with ThreadPoolExecutor() as pool:
-        pictures = pool.map(lambda job: look(*job), jobs)
+        pictures = pool.map(look_at, jobs)
         return list(track(pictures, f"sampling {what}", total=len(jobs), transient=True))
 
 
@@ -33,9 +39,9 @@ class CorridorDataset(Dataset[Sample]):
     """Corridors and whether they are connected: `inputs` (band + 1, width, length), `target` scalar, `weight` scalar."""
 
     def __init__(self, sources: Sequence[Source], views: Views, augment: bool) -> None:
-        def look(source: Source, pair: Pair) -> Halves:
+        def look(source: Source, pair: Pair, chip: Chip) -> Halves:
             picture = corridor_input(
-                source.world.mosaic, source.scaling, pair.crater, pair.chip, views.corridor_px
+                source.world.mosaic, source.scaling, pair.crater, chip, views.corridor_px
             )
             return picture.astype(np.float16)
 
@@ -63,11 +69,13 @@ class ChipDataset(Dataset[Sample]):
     def __init__(
         self, sources: Sequence[Source], views: Views, share_weights: bool, augment: bool
     ) -> None:
-        def look(source: Source, pair: Pair) -> Halves:
+        def look(source: Source, pair: Pair, chip: Chip) -> Halves:
             picture = chip_input(
-                source.world.mosaic, source.scaling, pair.crater, pair.chip, views.chip_px
+                source.world.mosaic, source.scaling, pair.crater, chip, views.chip_px
             )
-            return np.concatenate([picture, _chip_truth(source, pair, views)]).astype(np.float16)
+            return np.concatenate([picture, _chip_truth(source, pair, chip, views)]).astype(
+                np.float16
+            )
 
         connected = [s.only([p for p in s.pairs if p.connected]) for s in sources]
         pairs = [(source, pair) for source in connected for pair in source.pairs]
@@ -94,9 +102,9 @@ class ChipDataset(Dataset[Sample]):
         }
 
 
-def _chip_truth(source: Source, pair: Pair, views: Views) -> npt.NDArray[np.float32]:
+def _chip_truth(source: Source, pair: Pair, chip: Chip, views: Views) -> npt.NDArray[np.float32]:
     """The label of each chip pixel, (1, n, n)."""
-    places = pair.chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
+    places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
     assert source.world.labels is not None
     truth = source.world.labels.sample(pair.crater.crater_id, places.lon, places.lat)
     return truth[None].astype(np.float32)

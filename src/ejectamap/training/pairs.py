@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ejectamap.views.chip import Chip, largest_chip
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Window
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.labels import Tile
+from ejectamap.world.sphere import LonLat, distance
 from ejectamap.world.world import World
 
 _DISTANCE_CLASSES = 5
@@ -25,8 +26,8 @@ class Pair:
     tile_id : int
     window : Window
         The tile, in mosaic pixels.
-    chip : Chip
-        The largest square inside the tile in the crater's azimuthal frame.
+    distance_m : float
+        Ground distance from the crater's centre to the tile's.
     connected : bool
         Whether the tile holds any ejecta of this crater.
     share : float
@@ -36,7 +37,7 @@ class Pair:
     crater: Crater
     tile_id: int
     window: Window
-    chip: Chip
+    distance_m: float
     connected: bool
     share: float
 
@@ -61,9 +62,16 @@ def make_pairs(world: World, tile_px: int) -> list[Pair]:
             own = int(labels.read(crater.crater_id, tile.window).sum())
             everyone = int(labels.any_ejecta(tile.window).sum()) if own else 0
             share = everyone / own if own else np.inf
-            chip = largest_chip(crater, tile.window, grid)
-            pairs.append(Pair(crater, tile.tile_id, tile.window, chip, own > 0, share))
+            distance_m = float(
+                distance(crater.lon, crater.lat, *_centre(tile, grid), grid.radius_m)
+            )
+            pairs.append(Pair(crater, tile.tile_id, tile.window, distance_m, own > 0, share))
     return pairs
+
+
+def _centre(tile: Tile, grid: Grid) -> LonLat:
+    window = tile.window
+    return grid.to_lonlat(window.col + window.width / 2, window.row + window.height / 2)
 
 
 def share_weight(share: float) -> float:
@@ -73,12 +81,12 @@ def share_weight(share: float) -> float:
 
 def distance_class(pair: Pair, reach_m: float) -> int:
     """Which fifth of the longest reach a pair's distance falls into, 0 to 4."""
-    return min(int(_DISTANCE_CLASSES * pair.chip.distance_m / reach_m), _DISTANCE_CLASSES - 1)
+    return min(int(_DISTANCE_CLASSES * pair.distance_m / reach_m), _DISTANCE_CLASSES - 1)
 
 
 def strata(pairs: Sequence[Pair]) -> list[int]:
     """Stratum of each pair: connectedness and five equal distance intervals, as published."""
-    longest = max((pair.chip.distance_m for pair in pairs), default=1.0) + 1.0
+    longest = max((pair.distance_m for pair in pairs), default=1.0) + 1.0
     return [2 * distance_class(pair, longest) + pair.connected for pair in pairs]
 
 

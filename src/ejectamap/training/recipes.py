@@ -10,18 +10,21 @@ from torch import nn
 
 from ejectamap.networks.bundle import Normalisation
 from ejectamap.networks.connection import build_connection
+from ejectamap.networks.context import build_context
 from ejectamap.networks.segmentation import build_segmentation
 from ejectamap.project import Project
 from ejectamap.training.datasets import ChipDataset, CorridorDataset
-from ejectamap.training.sources import Source, Sources, split_validation
+from ejectamap.training.polar import PolarDataset
+from ejectamap.training.sources import Source, Sources, hold_out_craters, split_validation
+from ejectamap.views.inputs import polar_channels
 
 
 @dataclass(frozen=True)
 class Data:
     """What one network learns from and what decides when it stops, with the scaling of inputs and metadata."""
 
-    train: CorridorDataset | ChipDataset
-    validation: CorridorDataset | ChipDataset
+    train: CorridorDataset | ChipDataset | PolarDataset
+    validation: CorridorDataset | ChipDataset | PolarDataset
     normalisation: Normalisation
     metadata_normalisation: Normalisation | None
 
@@ -51,8 +54,11 @@ class ConnectionRecipe:
         self.sources = sources
         bands = project.mosaic.bands
         connection = self.settings.connection
-        self.arguments = {"architecture": connection.architecture, "in_channels": bands + 1}
-        self.views = {
+        self.arguments: dict[str, Any] = {
+            "architecture": connection.architecture,
+            "in_channels": bands + 1,
+        }
+        self.views: dict[str, Any] = {
             "bands": bands,
             "scaling": self.settings.training.scaling,
             "corridor_px": list(self.settings.views.corridor_px),
@@ -80,14 +86,14 @@ class SegmentationRecipe:
         bands = project.mosaic.bands
         segmentation, views = self.settings.segmentation, self.settings.views
         channels = segmentation.decoder_channels
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "decoder": segmentation.decoder,
             "encoder": segmentation.encoder,
             "in_channels": bands + 1,
             "metadata_size": bands + 1,
             "decoder_channels": None if channels is None else list(channels),
         }
-        self.views = {
+        self.views: dict[str, Any] = {
             "bands": bands,
             "scaling": self.settings.training.scaling,
             "chip_px": views.chip_px,
@@ -118,9 +124,46 @@ class SegmentationRecipe:
         )
 
 
+class ContextRecipe:
+    """The context network: polar pictures of whole craters."""
+
+    def __init__(self, project: Project, sources: Sources) -> None:
+        self.settings = project.settings
+        self.sources = sources
+        bands = project.mosaic.bands
+        context, views = self.settings.context, self.settings.views
+        channels = context.decoder_channels
+        self.arguments: dict[str, Any] = {
+            "decoder": context.decoder,
+            "encoder": context.encoder,
+            "in_channels": polar_channels(bands),
+            "decoder_channels": None if channels is None else list(channels),
+        }
+        self.views: dict[str, Any] = {
+            "bands": bands,
+            "scaling": self.settings.training.scaling,
+            "polar_px": list(views.polar_px),
+            "polar_power": views.polar_power,
+        }
+
+    def datasets(self, seed: int) -> Data:
+        """Craters to learn from and craters that decide when to stop."""
+        fraction = self.settings.training.validation_fraction
+        train, validation = hold_out_craters(self.sources.sources, fraction, seed)
+        views = self.settings.views
+        learnt = PolarDataset(train, views, self.settings.context.augment, seed)
+        checked = PolarDataset(validation, views, augment=False, seed=seed)
+        return Data(learnt, checked, _polar_normalisation(self.views["bands"]), None)
+
+    def network(self) -> nn.Module:
+        """Build a context network."""
+        return build_context(**self.arguments, pretrained=self.settings.context.pretrained)
+
+
 RECIPES: dict[str, Callable[[Project, Sources], Recipe]] = {
     "connection": ConnectionRecipe,
     "segmentation": SegmentationRecipe,
+    "context": ContextRecipe,
 }
 
 
@@ -133,7 +176,7 @@ def _split(
 
 def _normalisation(pictures: Sequence[npt.NDArray[Any]], views: dict[str, Any]) -> Normalisation:
     """Standardise channels by their mean and spread in the training pictures; the poster leaves them as they are."""
-    channels = len(pictures[0]) if pictures else 0
+    channels = len(pictures[0])
     if views["scaling"] == "255":
         return Normalisation((0.0,) * channels, (1.0,) * channels)
     some = np.stack(pictures[:: max(1, len(pictures) // 500)]).astype(np.float64)
@@ -142,3 +185,9 @@ def _normalisation(pictures: Sequence[npt.NDArray[Any]], views: dict[str, Any]) 
     return Normalisation(
         tuple(some.mean(axis=axes).tolist()), tuple(np.where(spread > 1e-6, spread, 1.0).tolist())
     )
+
+
+def _polar_normalisation(bands: int) -> Normalisation:
+    """Bring the logarithms of range near 0; the bands are standardised already."""
+    offset = (*[0.0] * 2 * bands, 1.0, 5.5, 0.0, 0.5)
+    return Normalisation(offset, (1.0,) * polar_channels(bands))

@@ -13,9 +13,11 @@ from torch.utils.data import DataLoader
 
 from ejectamap.errors import LabelError
 from ejectamap.networks.bundle import Bundle, library_versions, save_bundle
+from ejectamap.networks.ensemble import take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
 from ejectamap.project.settings import METHOD_NETWORKS, Fitting
+from ejectamap.training.polar import PolarDataset, SizeBatches
 from ejectamap.training.recipes import RECIPES, Recipe
 from ejectamap.training.sources import gather_sources
 from ejectamap.training.trainer import Task, fit
@@ -108,6 +110,9 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
             f"nothing to train the {member.kind} network on: no labelled tile lies in a crater's reach"
         )
     network = recipe.network()
+    start = project.start_networks(member.kind)
+    if start is not None:
+        take_weights(network, recipe.arguments, start, member.number)
     loss = build_loss(settings.loss.name, **settings.loss.arguments)
     task = Task(network, loss, settings, data.normalisation, data.metadata_normalisation)
     folder = project.models / member.kind / f".{member.name}.training"
@@ -142,6 +147,8 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
 
 
 def _loader(data: Any, batch_size: int, shuffle: bool, seed: int) -> DataLoader[Any]:
+    if isinstance(data, PolarDataset):
+        return DataLoader(data, batch_sampler=SizeBatches(data, batch_size, shuffle, seed))
     # A last batch of one sample would leave batch normalisation without a spread.
     uneven = len(data) % batch_size == 1 and len(data) > 1
     return DataLoader(

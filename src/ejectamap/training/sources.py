@@ -98,5 +98,24 @@ def split_validation(
     )
 
 
+def hold_out_craters(
+    sources: Sequence[Source], fraction: float, seed: int
+) -> tuple[list[Source], list[Source]]:
+    """Take whole craters out for validation, at least one of several; a lone crater gives some of its tiles."""
+    craters = [
+        (k, c) for k, s in enumerate(sources) for c in dict.fromkeys(p.crater for p in s.pairs)
+    ]
+    if len(craters) < 2 or fraction == 0:
+        return split_validation(sources, fraction, seed)
+    count = min(max(1, round(fraction * len(craters))), len(craters) - 1)
+    rng = np.random.default_rng(seed)
+    held = {craters[i] for i in rng.choice(len(craters), count, replace=False)}
+    train, validation = [], []
+    for k, source in enumerate(sources):
+        train.append(source.only([p for p in source.pairs if (k, p.crater) not in held]))
+        validation.append(source.only([p for p in source.pairs if (k, p.crater) in held]))
+    return train, validation
+
+
 def _source(world: World, scaling: str, pairs: Sequence[Pair]) -> Source:
     return Source(world, BandScaling.for_mosaic(world.mosaic, scaling), pairs)

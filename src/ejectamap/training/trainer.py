@@ -12,11 +12,14 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar, Timer
 from lightning.pytorch.loggers import CSVLogger
+from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from ejectamap.errors import SettingsError
 from ejectamap.networks.bundle import Normalisation
 from ejectamap.networks.losses import Loss
+from ejectamap.networks.names import unknown_name
 from ejectamap.project.settings import Fitting, Named
 
 Batch = dict[str, torch.Tensor]
@@ -54,11 +57,12 @@ class Task(L.LightningModule):
         self.settings = settings
         self.normalisation = normalisation
         self.metadata_normalisation = metadata_normalisation
+        self.timer: Timer | None = None
         self.hits: list[torch.Tensor] = []
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Logits of a batch."""
-        extra = ()
+        extra: tuple[torch.Tensor, ...] = ()
         if self.metadata_normalisation is not None:
             extra = (self.metadata_normalisation.apply(batch["metadata"]),)
         logits: torch.Tensor = self.network(self.normalisation.apply(batch["inputs"]), *extra)
@@ -87,13 +91,14 @@ class Task(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of the settings."""
-        optimiser = _by_name(torch.optim, self.settings.optimiser, self.network.parameters())
+        optimiser = build_optimiser(self.settings, self.network)
         if self.settings.scheduler.name == "anneal":
-            annealed = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: self._annealing())
+            annealed = lr_scheduler.LambdaLR(optimiser, lambda _: self._annealing())
             return [optimiser], [{"scheduler": annealed, "interval": "step"}]
-        if self.settings.scheduler.name == "constant":
+        schedule = build_schedule(self.settings, optimiser)
+        if schedule is None:
             return optimiser
-        return [optimiser], [_by_name(torch.optim.lr_scheduler, self.settings.scheduler, optimiser)]
+        return [optimiser], [{"scheduler": schedule, "monitor": "val_f1"}]
 
     def _loss(self, batch: Batch, logits: torch.Tensor) -> torch.Tensor:
         return self.loss(
@@ -104,12 +109,9 @@ class Task(L.LightningModule):
         """Cosine from 1 to 0 over the time budget or the epochs, whichever is further on, after a short warm-up."""
         total = max(float(self.trainer.estimated_stepping_batches), 1.0)
         done = self.trainer.global_step / total
-        timer = self.trainer.callbacks and next(
-            (c for c in self.trainer.callbacks if isinstance(c, Timer)), None
-        )
-        if timer and timer.time_remaining() is not None:
-            elapsed = timer.time_elapsed()
-            done = max(done, elapsed / (elapsed + max(float(timer.time_remaining() or 0), 1e-3)))
+        if self.timer is not None:
+            elapsed, left = self.timer.time_elapsed(), self.timer.time_remaining() or 0.0
+            done = max(done, elapsed / max(elapsed + left, 1e-3))
         warm_up = min(1.0, (self.trainer.global_step + 1) / 50)
         return warm_up * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
@@ -139,41 +141,82 @@ def fit(
         RichProgressBar(),
     ]
     if max_minutes is not None:
-        callbacks.append(Timer(timedelta(minutes=max_minutes), interval="step"))
+        task.timer = Timer(timedelta(minutes=max_minutes), interval="step")
+        callbacks.append(task.timer)
     _quiet()
     trainer = L.Trainer(
         default_root_dir=folder,
         max_epochs=task.settings.max_epochs,
         callbacks=callbacks,
-        logger=CSVLogger(folder, name="", version=""),
+        logger=CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1),
         enable_model_summary=False,
+        precision="bf16-mixed"
+        if task.settings.precision == "auto" and has_bfloat16()
+        else "32-true",
         log_every_n_steps=1,
     )
     last = folder / "last.ckpt"
     trainer.fit(task, train, validation, ckpt_path=last if last.exists() else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
-    state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
-    task.load_state_dict(state)
+    if task.settings.keep == "best" and best.best_model_path:
+        task.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
     return Fit(trainer.current_epoch, float(best.best_model_score or 0.0))
 
 
-def _by_name(module: Any, named: Named, *positional: Any) -> Any:
+def has_bfloat16() -> bool:
+    """Whether the machine computes faster in bfloat16 than in float32."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def build_optimiser(settings: Fitting, network: torch.nn.Module) -> torch.optim.Optimizer:
+    """Build the optimiser of the settings, for a network's parameters.
+
+    Raises
+    ------
+    SettingsError
+        If torch has none of this name, or it does not take these arguments.
+    """
+    optimiser: torch.optim.Optimizer = _by_name(
+        torch.optim, torch.optim.Optimizer, settings.optimiser, network.parameters()
+    )
+    return optimiser
+
+
+def build_schedule(settings: Fitting, optimiser: torch.optim.Optimizer) -> LRScheduler | None:
+    """Build the settings' schedule by epoch; None for "constant", and for "anneal", which only a trainer can do.
+
+    Raises
+    ------
+    SettingsError
+        See `build_optimiser`.
+    """
+    if settings.scheduler.name in ("anneal", "constant"):
+        return None
+    schedule: LRScheduler = _by_name(lr_scheduler, LRScheduler, settings.scheduler, optimiser)
+    return schedule
+
+
+def _by_name(module: Any, base: type, named: Named, *positional: Any) -> Any:
     """Build something of a torch module by its name, with the settings' arguments."""
-    known = [n for n in dir(module) if n[0].isupper()]
+    found = {n: m for n, m in vars(module).items() if isinstance(m, type) and issubclass(m, base)}
+    known = {n: m for n, m in found.items() if m is not base and not n.startswith("_")}
     if named.name not in known:
-        raise SettingsError(
-            f"{named.name!r} is not in {module.__name__}: use one of {', '.join(known)}"
-        )
+        raise unknown_name(base.__name__, named.name, known)
     try:
-        return getattr(module, named.name)(*positional, **named.arguments)
-    except TypeError as error:
-        raise SettingsError(f"{module.__name__}.{named.name}: {error}") from None
+        return known[named.name](*positional, **named.arguments)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"{module.__name__}.{named.name}: {error}: correct its arguments"
+        ) from None
 
 
 def _quiet() -> None:
     """Keep Lightning's advertisements and hints about worker counts off the terminal."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")

@@ -4,16 +4,21 @@ Every array here is what one network sees of one pair; batches are stacks of the
 normalised band is 0, its mean, so that no-data looks like nothing in particular.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import uniform_filter
 
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
+from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
-from ejectamap.world.sphere import LonLat, destination
+from ejectamap.world.sphere import LonLat, destination, unit_vectors
 
 Floats = npt.NDArray[np.float32]
 
@@ -86,3 +91,82 @@ def crater_metadata(
     count = max(int(valid.sum()), 1)
     means = scaling.apply(values, valid).sum(axis=(1, 2)) / count
     return np.append(means, np.log10(crater.radius_m)).astype(np.float32)
+
+
+def polar_input(
+    mosaic: Mosaic, scaling: BandScaling, view: PolarView, rivals: Sequence[Crater]
+) -> Floats:
+    """Everything the context network sees of a crater's surroundings.
+
+    Parameters
+    ----------
+    mosaic : Mosaic
+    scaling : BandScaling
+    view : PolarView
+    rivals : sequence of Crater
+        The catalogue; the view's own crater in it does not count.
+
+    Returns
+    -------
+    float32 array (2 band + 4, rows, cols)
+        Bands; bands relative to their local mean and spread; log10 of range in crater radii; log10 of range in metres;
+        how much nearer (in radii, log10) the nearest other crater is; 1 where the mosaic has data.
+    """
+    places = view.places()
+    values, valid = mosaic.sample(places.lon, places.lat, view.cell_spacing_m())
+    bands = scaling.apply(values, valid)
+    range_m = np.broadcast_to(view.row_ranges_m()[:, None], view.shape)
+    about = [
+        np.log10(range_m / view.crater.radius_m),
+        np.log10(range_m),
+        _rivalry(view, places, rivals),
+        valid,
+    ]
+    return np.concatenate([bands, local_contrast(bands, valid), np.stack(about)]).astype(np.float32)
+
+
+def polar_channels(bands: int) -> int:
+    """Number of channels of `polar_input`."""
+    return 2 * bands + 4
+
+
+def local_contrast(bands: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
+    """Bands less their mean around, over their spread around, in a polar picture; 0 where there is no data.
+
+    Rays differ from the ground beside them much more than from the planet's mean. "Around" is an eighth of the range
+    axis and a tenth of the circle, with softly falling weights.
+    """
+    rows, cols = valid.shape
+    size = (rows // 16 * 2 + 1, cols // 20 * 2 + 1)
+
+    def around(values: npt.NDArray[Any]) -> Floats:
+        once = uniform_filter(values.astype(np.float32), size, mode=("nearest", "wrap"))
+        return np.asarray(uniform_filter(once, size, mode=("nearest", "wrap")))
+
+    weight = np.maximum(around(valid), 1e-3)
+    contrast = np.zeros_like(bands)
+    for band, out in zip(bands, contrast, strict=True):
+        mean = around(band) / weight
+        spread = np.sqrt(np.maximum(around(band * band) / weight - mean * mean, 1e-3))
+        np.copyto(out, (band - mean) / spread, where=valid)
+    return contrast
+
+
+def _rivalry(view: PolarView, places: LonLat, rivals: Sequence[Crater]) -> Floats:
+    """Log10 of scaled distance to the nearest other crater over that to the view's own; 2 where there is no other.
+
+    Scaled distance is chord over crater radius; negative where another crater is nearer.
+    """
+    here = unit_vectors(places.lon, places.lat).astype(np.float32)
+    others = [c for c in rivals if c.crater_id != view.crater.crater_id]
+    if not others:
+        return np.full(view.shape, 2.0, np.float32)
+
+    def scaled_distance(crater: Crater) -> Floats:
+        towards = unit_vectors(crater.lon, crater.lat).astype(np.float32)
+        chord = np.sqrt(np.maximum(2.0 - 2.0 * (here @ towards), 1e-10))
+        return np.asarray(chord / crater.radius_m, np.float32)
+
+    nearest = reduce(np.minimum, map(scaled_distance, others))
+    ratio = np.log10(nearest / scaled_distance(view.crater))
+    return np.asarray(np.clip(ratio, -2.0, 2.0), np.float32)

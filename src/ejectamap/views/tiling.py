@@ -67,7 +67,7 @@ def planet_tiles(grid: Grid, side_px: int) -> tuple[Tile, ...]:
     """
     bands = max(1, round(grid.height / side_px))
     row_edges = np.linspace(0, grid.height, bands + 1).round().astype(int)
-    tiles = []
+    tiles: list[Tile] = []
     for top, bottom in itertools.pairwise(row_edges):
         middle = np.radians(90.0 - (top + bottom) / 2 * 180.0 / grid.height)
         count = max(3, round(grid.width * np.cos(middle) / side_px))

@@ -107,6 +107,12 @@ def azimuthal_inverse(
     return _from_local(x * sinc, y * sinc, np.cos(d), lon0, lat0)
 
 
+def unit_vectors(lon: Degrees, lat: Degrees) -> Array:
+    """Unit vectors of places, in the body's frame (x to longitude 0, z to the north pole); shape (..., 3)."""
+    lam, phi = np.broadcast_arrays(np.radians(lon), np.radians(lat))
+    return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
+
+
 def corridor_inverse(
     along_m: Metres,
     across_m: Metres,

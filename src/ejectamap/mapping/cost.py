@@ -1,0 +1,211 @@
+"""What mapping a project will take, measured on this machine: one batch through each network, untrained but of its shape."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor, nn
+
+from ejectamap.mapping.two_stage import BATCH
+from ejectamap.project import Project
+from ejectamap.views.chip import Chip
+from ejectamap.views.inputs import (
+    BandScaling,
+    chip_input,
+    corridor_input,
+    crater_metadata,
+    polar_input,
+)
+from ejectamap.views.polar import PolarView, polar_size
+from ejectamap.views.tiling import ChipGrid
+from ejectamap.world.craters import Crater
+
+_SAMPLES = 4
+_GRIDS_HELD = 4  # float32 arrays over a crater's window that merging and writing hold at once
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one picture costs one kind of network.
+
+    Attributes
+    ----------
+    sampling_s : float
+        Seconds to sample it from the mosaic.
+    forward_s : float
+        Seconds in one network.
+    forward_bytes : float
+        Memory that one network takes for it.
+    """
+
+    sampling_s: float
+    forward_s: float
+    forward_bytes: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What mapping all craters will take.
+
+    Attributes
+    ----------
+    pictures : mapping of str to int
+        How many pictures each kind of network will look at.
+    seconds : float
+    memory_bytes : float
+        The most at any time, this process and the mosaic included.
+    """
+
+    pictures: Mapping[str, int]
+    seconds: float
+    memory_bytes: float
+
+
+def measure_speed(project: Project, kind: str, network: nn.Module, tile_m: float) -> Speed:
+    """Sample a few pictures of a typical crater and send them through a network.
+
+    Parameters
+    ----------
+    project : Project
+    kind : str
+        "connection", "segmentation" or "context".
+    network : nn.Module
+        Trained or not.
+    tile_m : float
+        Side of a chip on the ground, in metres.
+    """
+    crater = sorted(project.craters, key=lambda c: c.reach)[len(project.craters) // 2]
+    look = _LOOKS[kind]
+    look(project, crater, tile_m, 1)  # the first look compiles
+    started = time.perf_counter()
+    inputs = look(project, crater, tile_m, _SAMPLES)
+    sampled = time.perf_counter()
+    count = len(inputs[0])
+    with torch.inference_mode():
+        network.eval()
+        network(*(part[:1] for part in inputs))  # the first pass prepares
+        began = time.perf_counter()
+        with _watch_memory(network) as most:
+            network(*inputs)
+        ended = time.perf_counter()
+    return Speed((sampled - started) / count, (ended - began) / count, most[0] / count)
+
+
+def mapping_cost(
+    project: Project,
+    networks: Mapping[str, nn.Module],
+    speeds: Mapping[str, Speed],
+    tile_m: float,
+    connected: float,
+) -> Cost:
+    """Extrapolate to all craters of a project.
+
+    Parameters
+    ----------
+    project : Project
+    networks : mapping of str to nn.Module
+        One network of each kind that the method needs.
+    speeds : mapping of str to Speed
+    tile_m : float
+    connected : float
+        Share of the chips that the connection networks will call connected.
+    """
+    radius_m, overlap = project.mosaic.grid.radius_m, project.settings.views.overlap
+    chips = [len(ChipGrid.around(c.reach_m(radius_m), tile_m, overlap)) for c in project.craters]
+    polar_px = project.settings.views.polar_px
+    rounds = [np.prod(polar_size(c.reach, *polar_px)) for c in project.craters]
+    per_crater = {
+        "connection": np.array(chips, float),
+        "segmentation": connected * np.array(chips),
+        # The view and its mirror image; a far reach makes a larger picture.
+        "context": 2.0 * np.array(rounds) / np.prod(polar_size(0.25, *polar_px)),
+    }
+    members = {kind: getattr(project.settings, kind).members for kind in networks}
+    seconds = sum(
+        per_crater[kind].sum() * (speed.sampling_s + members[kind] * speed.forward_s)
+        for kind, speed in speeds.items()
+    )
+    batches = (min(BATCH, per_crater[k].max()) * s.forward_bytes for k, s in speeds.items())
+    weights = sum(members[kind] * _bytes(network) for kind, network in networks.items())
+    held = _largest_map_bytes(project, per_crater["segmentation"] * ("segmentation" in networks))
+    memory = psutil.Process().memory_info().rss + weights + max(batches) + held
+    pictures = {kind: round(per_crater[kind].sum()) for kind in networks}
+    return Cost(pictures, float(seconds), float(memory))
+
+
+def _largest_map_bytes(project: Project, chips: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
+    """Memory for the answers about the largest crater: its chips, and arrays over its window."""
+    grid = project.mosaic.grid
+    windows = [grid.cap_window(c.lon, c.lat, c.reach_m(grid.radius_m)) for c in project.craters]
+    pixels = np.array([window.height * window.width for window in windows])
+    return 4.0 * float((_GRIDS_HELD * pixels + chips * project.settings.views.chip_px**2).max())
+
+
+def _bytes(network: nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in network.parameters())
+
+
+@contextmanager
+def _watch_memory(network: nn.Module) -> Iterator[list[float]]:
+    """Yield a list whose one number becomes the most memory that the process took on, looked at after every layer."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    most = [0.0]
+
+    def look(*_: object) -> None:
+        most[0] = max(most[0], process.memory_info().rss - before)
+
+    handles = [layer.register_forward_hook(look) for layer in network.modules()]
+    try:
+        yield most
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _corridors(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
+    mosaic, size_px = project.mosaic, project.settings.views.corridor_px
+    chips = _some_chips(project, crater, tile_m, count)
+    scaling = _scaling(project)
+    pictures = [corridor_input(mosaic, scaling, crater, chip, size_px) for chip in chips]
+    return (torch.from_numpy(np.stack(pictures)),)
+
+
+def _chips(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
+    mosaic, views = project.mosaic, project.settings.views
+    chips = _some_chips(project, crater, tile_m, count)
+    scaling = _scaling(project)
+    pictures = [chip_input(mosaic, scaling, crater, chip, views.chip_px) for chip in chips]
+    about = torch.from_numpy(crater_metadata(mosaic, scaling, crater, views.annulus_radii))
+    return torch.from_numpy(np.stack(pictures)), about.expand(count, -1)
+
+
+def _polar_views(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
+    mosaic, views = project.mosaic, project.settings.views
+    radius_m = mosaic.grid.radius_m
+    size = polar_size(0.25, *views.polar_px)
+    view = PolarView(crater, radius_m, crater.reach_m(radius_m), *size, power=views.polar_power)
+    picture = torch.from_numpy(polar_input(mosaic, _scaling(project), view, project.craters))
+    return (torch.stack([picture, picture.flip(-1)]),)
+
+
+def _some_chips(project: Project, crater: Crater, tile_m: float, count: int) -> list[Chip]:
+    """Chips from all over a crater's reach."""
+    reach_m = crater.reach_m(project.mosaic.grid.radius_m)
+    chips = ChipGrid.around(reach_m, tile_m, project.settings.views.overlap)
+    return [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, count)]
+
+
+def _scaling(project: Project) -> BandScaling:
+    return BandScaling.for_mosaic(project.mosaic, project.settings.training.scaling)
+
+
+_LOOKS: Mapping[str, Callable[[Project, Crater, float, int], tuple[Tensor, ...]]] = {
+    "connection": _corridors,
+    "segmentation": _chips,
+    "context": _polar_views,
+}
