@@ -83,7 +83,9 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
     "p.tif": lambda path, p: write_probability(path, GRID, WINDOW, p),
     "m.tif": lambda path, p: write_mask(path, GRID, WINDOW, p),
     "origin.tif": write_origin,
-    "ejecta.gpkg": lambda path, p: write_polygons(path, GRID, polygon_entries(p[:, :] > 0.9)),
+    "ejecta.gpkg": lambda path, p: write_polygons(
+        path, GRID, polygon_entries(np.where(p > 0.99, p, 0))
+    ),
     "connections.parquet": lambda path, p: write_connections(path, connections()),
 }
 

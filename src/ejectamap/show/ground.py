@@ -66,7 +66,7 @@ def owner_colours(origin: Origin, grid: Grid, lon: npt.ArrayLike, lat: npt.Array
         Places, in degrees.
     """
     rows, cols = origin.shape
-    col, row = grid.to_pixel(lon, lat)
+    col, row = np.broadcast_arrays(*grid.to_pixel(lon, lat))
     r = np.minimum((row * (rows / grid.height)).astype(np.intp), rows - 1)
     c = np.minimum((col * (cols / grid.width)).astype(np.intp), cols - 1)
     owners, index = np.unique(origin[r, c], return_inverse=True)

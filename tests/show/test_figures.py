@@ -1,0 +1,225 @@
+"""Pictures are made, show something, and survive any name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from ejectamap.errors import OutputError
+from ejectamap.mapping.colours import crater_colour
+from ejectamap.mapping.export import OriginMap, write_mask, write_probability
+from ejectamap.project import Project
+from ejectamap.show import crater_card, draw_maps, global_map
+from ejectamap.show.furniture import Name, nice_length, place_names, printable
+from ejectamap.show.ground import colour_ground, owner_colours
+from ejectamap.show.panels import Cylinder, Pole
+from ejectamap.world.body import cylindrical_crs
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.sphere import distance
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+RADIUS_M = 2_439_400.0
+PIXEL_M = np.pi * RADIUS_M / 128
+GRID = Grid(
+    128,
+    256,
+    RADIUS_M,
+    -180.0,
+    cylindrical_crs(RADIUS_M).to_wkt(),
+    Affine(PIXEL_M, 0, -128 * PIXEL_M, 0, -PIXEL_M, 64 * PIXEL_M),
+)
+NASTY = (
+    '"Quotes" & <b>brackets</b>',
+    "Bartók $x^2$ $",
+    '漢字 Χαλκίς \U0001f30b <b> " $_^',
+    "one\nline\ttwo \\frac{1}{2} %s {0}",
+    "x" * 200,
+    "_^$\\",
+    "",
+)
+CRATERS = (
+    *(Crater(k, name, -150.0 + 50 * k, 20.0 * (-1) ** k, 4e4) for k, name in enumerate(NASTY)),
+    Crater(20, "Pole", 0.0, 89.0, 4e4),
+    Crater(21, "Edge", -180.0, -70.0, 4e4),
+)
+
+
+def make_mosaic(bands: int = 3) -> Mosaic:
+    values = np.random.default_rng(3).integers(20, 200, (bands, *GRID.shape)).astype(np.uint8)
+    valid = np.ones(GRID.shape, bool)
+    valid[:3] = False
+    return Mosaic.from_array(values, valid, GRID, tuple(f"b{i}" for i in range(bands)))
+
+
+def blob(crater: Crater, size_m: float = 400_000.0):
+    """A round patch of ejecta that fades out."""
+
+    def sample(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        distance_m = distance(crater.lon, crater.lat, lon, lat, RADIUS_M)
+        faded = np.clip(1.5 - distance_m / size_m, 0, 1).astype(np.float32)
+        return np.where(distance_m < 3 * size_m, faded, np.float32(np.nan))
+
+    return sample
+
+
+def make_origin() -> np.ndarray:
+    origin = OriginMap(GRID)
+    lon, lat = GRID.centres(GRID.whole)
+    for crater in CRATERS[:-1]:
+        origin.add(crater.crater_id, GRID.whole, blob(crater)(lon, lat))
+    return origin.value
+
+
+def has_colour(picture: np.ndarray, crater_id: int) -> bool:
+    wanted = np.array(crater_colour(crater_id)) / 255
+    return bool((np.abs(picture[..., :3] - wanted).max(axis=-1) < 0.02).any())
+
+
+def test_global_map(tmp_path: Path) -> None:
+    path = tmp_path / "map.png"
+    global_map(path, make_mosaic(), CRATERS, make_origin())
+    picture = imread(path)
+    assert picture.shape == (1740, 2400, 4)
+    assert path.stat().st_size < 6e6  # the ground is pure noise
+    assert picture[..., :3].std() > 0.1
+    # Swatches of the legend, which lists mapped craters only.
+    assert all(has_colour(picture, crater.crater_id) for crater in CRATERS[:-1])
+    assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
+
+
+def test_global_map_without_ejecta_or_craters(tmp_path: Path) -> None:
+    nothing = np.zeros((16, 32), np.uint8)
+    global_map(tmp_path / "map.png", make_mosaic(1), (), nothing)
+    assert imread(tmp_path / "map.png")[..., :3].std() > 0.1
+
+
+@pytest.mark.parametrize("crater", CRATERS[2:5] + CRATERS[-2:], ids=lambda c: str(c.crater_id))
+def test_card_survives_any_name_and_place(tmp_path: Path, crater: Crater) -> None:
+    path = tmp_path / "card.png"
+    crater_card(
+        path, make_mosaic(), crater, blob(crater), lambda lon, lat: blob(crater)(lon, lat) > 0.8
+    )
+    picture = imread(path)
+    middle = picture.shape[1] // 2
+    assert picture[:, :middle, :3].std() > 0.1
+    assert not np.array_equal(picture[:, :600], picture[:, -600:])
+
+
+def test_card_with_one_band_and_nothing_mapped(tmp_path: Path) -> None:
+    def nowhere(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        return np.zeros(np.broadcast_shapes(np.shape(lon), np.shape(lat)), np.float32)
+
+    crater_card(tmp_path / "a.png", make_mosaic(1), CRATERS[0], nowhere)
+    crater_card(tmp_path / "b.png", make_mosaic(1), CRATERS[0], nowhere)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_pictures_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No such file"):
+        crater_card(tmp_path / "gone" / "a.png", make_mosaic(1), CRATERS[0], blob(CRATERS[0]))
+
+
+def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path)
+    crater = project.craters[0]
+    probability = blob(crater)(*GRID.centres(GRID.whole))
+    write_probability(project.maps / "crater_0_probability.tif", GRID, GRID.whole, probability)
+    write_mask(project.maps / "crater_0_mask.tif", GRID, GRID.whole, probability)
+    origin = OriginMap(GRID)
+    origin.add(0, GRID.whole, probability)
+    origin.write(project.maps / "origin.tif", project.craters)
+    draw_maps(project)
+    first = {path.name: path.stat().st_mtime_ns for path in project.maps.glob("*.png")}
+    assert sorted(first) == ["crater_0.png", "global.png"]
+    monkeypatch.setattr("ejectamap.show.run.global_map", lambda *_: None)
+    write_probability(project.maps / "crater_7_probability.tif", GRID, GRID.whole, probability)
+    draw_maps(project)
+    assert (project.maps / "crater_7.png").exists()
+    assert (project.maps / "crater_0.png").stat().st_mtime_ns == first["crater_0.png"]
+
+
+def make_project(folder: Path) -> Project:
+    import rasterio
+
+    values = make_mosaic(1).levels[0][..., 0]
+    profile = {"driver": "GTiff", "count": 1, "height": 128, "width": 256, "dtype": "uint8"}
+    with rasterio.open(
+        folder / "m.tif", "w", crs=GRID.crs, transform=GRID.transform, **profile
+    ) as target:
+        target.write(values, 1)
+    (folder / "c.csv").write_text(
+        "crater_id,name,lon,lat,radius_m\n0,A,5,5,40000\n7,B,50,5,40000\n"
+    )
+    project = Project.create(folder / "p", folder / "m.tif", folder / "c.csv")
+    project.maps.mkdir()
+    return project
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_printable(name: str) -> None:
+    text = printable(name)
+    assert len(text) <= 28
+    assert "\n" not in text
+    assert printable("Bashō (é)") == "Bashō (é)"
+    assert printable("漢字") == "??"
+
+
+def test_names_do_not_collide() -> None:
+    figure = Figure(figsize=(4, 4), dpi=100)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    rng = np.random.default_rng(0)
+    names = [Name(f"name {k}", *rng.uniform(0, 100, 2), 4.0, bold=k % 2 == 0) for k in range(80)]
+    place_names(axes, names, axes.patch, fontsize=8)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert 20 < len(boxes) < 80
+    shrunk = [box.padded(-1.5) for box in boxes]
+    assert not any(a.overlaps(b) for k, a in enumerate(shrunk) for b in shrunk[:k])
+    assert all(box.x0 > -1 and box.x1 < 401 for box in boxes)
+
+
+@pytest.mark.parametrize(
+    ("length", "nice"), [(1.0, 1), (4.9, 2), (5.0, 5), (999.0, 500), (0.3, 0.2)]
+)
+def test_nice_length(length: float, nice: float) -> None:
+    assert nice_length(length) == pytest.approx(nice)
+
+
+@pytest.mark.parametrize("lat", [90, -90])
+def test_panels_go_there_and_back(lat: int) -> None:
+    for panel in (Pole((0, 0, 1, 1), 50, RADIUS_M, lat), Cylinder((0, 0, 2, 1), 50, RADIUS_M)):
+        places = panel.pixel_places(0.0, 0.0)
+        x, y = panel.to_plane(*places)
+        left, right, bottom, top = panel.extent
+        assert x.shape == (50, 50 * round(panel.box[2]))
+        np.testing.assert_allclose(x[0], np.linspace(left, right, 2 * x.shape[1] + 1)[1::2])
+        np.testing.assert_allclose(y[:, 0], np.linspace(top, bottom, 2 * len(y) + 1)[1::2])
+
+
+def test_pole_is_not_stretched() -> None:
+    panel = Pole((0, 0, 1, 1), 50, RADIUS_M, 90)
+    lon, lat = panel.pixel_places(0.0, 0.0)
+    step_m = distance(lon[24, :-1], lat[24, :-1], lon[24, 1:], lat[24, 1:], RADIUS_M)
+    np.testing.assert_allclose(step_m, panel.pixel_m, rtol=0.01)
+
+
+def test_owner_colours_at_any_resolution() -> None:
+    origin = np.zeros((4, 8), np.uint16)
+    origin[1, 6] = 13  # lat 0 to 45, lon 90 to 135
+    colour = owner_colours(origin, GRID, np.array([[100.0, 80.0]]), np.array([[20.0]]))
+    np.testing.assert_allclose(colour[0, 0], (*(np.array(crater_colour(12)) / 255), 1.0), atol=1e-6)
+    assert not colour[0, 1].any()
+
+
+def test_no_data_is_dark() -> None:
+    picture = colour_ground(make_mosaic(), np.zeros((1, 2)), np.array([[89.9, 0.0]]), 0.0)
+    assert picture[0, 0].max() < 0.1
+    assert picture.shape == (1, 2, 3)
