@@ -1,0 +1,198 @@
+"""What `ejectamap check` says: whether all inputs and settings can be used, what will run, and what it will cost."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from torch import nn
+
+from ejectamap.mapping import mapped_craters
+from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed
+from ejectamap.networks.bundle import SETTINGS_NAME
+from ejectamap.project import Project
+from ejectamap.project.settings import METHOD_NETWORKS
+from ejectamap.training.pairs import Pair
+from ejectamap.training.rehearsal import rehearse
+from ejectamap.training.sources import Sources, gather_sources, tile_side_px
+from ejectamap.world.body import BODIES
+
+Row = tuple[str, str]
+_SMALLEST_PX = 1.5
+_STEP_OVER_LOOK = 3  # a step of training takes about three times as long as a look
+
+
+def check_project(project: Project, console: Console) -> None:
+    """Load every input, build every network, and print what will run, what it will cost and what comes next.
+
+    Raises
+    ------
+    EjectamapError
+        If an input or a setting cannot be used.
+    """
+    _show(console, _inputs(project))
+    sources = gather_sources(project) if _can_train(project) else None
+    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    networks = rehearse(project, sources or Sources((), {}, tile_m))
+    speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
+    if sources is not None:
+        _show(console, [_pairs(project, sources)])
+        console.print(_training(project, sources, networks, speeds))
+    # Without labels any chip may turn out to be connected.
+    share = np.mean([p.connected for p in _all_pairs(sources)]) if sources is not None else 1.0
+    cost = mapping_cost(project, networks, speeds, tile_m, float(share))
+    mapped = len(mapped_craters(project))
+    _show(console, _mapping(project, cost, mapped))
+    for warning in _warnings(project, sources):
+        console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+    console.print(f"next: {_next(project, mapped)}", markup=False, soft_wrap=True)
+
+
+def _show(console: Console, rows: Iterable[Row]) -> None:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=8)
+    for name, text in rows:
+        grid.add_row(name, escape(text))
+    console.print(grid)
+
+
+def _inputs(project: Project) -> Iterator[Row]:
+    """Mosaic, craters and labels, each read here."""
+    grid, mosaic = project.mosaic.grid, project.mosaic
+    body = min(BODIES.values(), key=lambda body: abs(body.radius_m - grid.radius_m))
+    name = f" ({body.name})" if abs(body.radius_m / grid.radius_m - 1) < 2e-3 else ""
+    yield "body", f"sphere of radius {grid.radius_m:,.0f} m{name}"
+    yield (
+        "mosaic",
+        f"{grid.width} x {grid.height} pixels of {grid.pixel_m:,.0f} m, {mosaic.bands} bands"
+        f" ({', '.join(mosaic.band_names)}) of {mosaic.dtype},"
+        f" {1 - mosaic.valid[0].mean():.1%} no-data",
+    )
+    radii_km = [crater.radius_m / 1000 for crater in project.craters]
+    reaches = Counter(f"{crater.reach:g}" for crater in project.craters)
+    yield (
+        "craters",
+        f"{len(radii_km)}, radius {min(radii_km):.3g} to {max(radii_km):.3g} km, reach (of pi R) "
+        + ", ".join(f"{reach} ({count})" for reach, count in sorted(reaches.items())),
+    )
+    labels = project.labels
+    if labels is None:
+        yield "labels", "none"
+    else:
+        whole = "complete within each crater's reach"
+        where = whole if labels.tiles is None else f"{len(labels.tiles)} tiles"
+        yield "labels", f"{len(_drawn(project))} craters with ejecta, {where}"
+
+
+def _drawn(project: Project) -> list[int]:
+    """Ids of the craters whose ejecta were drawn."""
+    masks = {} if project.labels is None else project.labels.masks
+    return [crater_id for crater_id, (_, mask) in masks.items() if mask.any()]
+
+
+def _can_train(project: Project) -> bool:
+    return project.labels is not None or bool(project.settings.training.also_train_on)
+
+
+def _all_pairs(sources: Sources) -> list[Pair]:
+    return [pair for source in sources.sources for pair in source.pairs]
+
+
+def _pairs(project: Project, sources: Sources) -> Row:
+    pairs = _all_pairs(sources)
+    connected = sum(pair.connected for pair in pairs)
+    others = len(project.settings.training.also_train_on)
+    held = sum(part == "test" for part in sources.split.values())
+    return (
+        "pairs",
+        f"{len(pairs)} of crater and tile to learn from, {connected} of them connected"
+        f"{f', {others} other projects included' if others else ''}; {held} held out for the test",
+    )
+
+
+def _training(
+    project: Project,
+    sources: Sources,
+    networks: Mapping[str, nn.Module],
+    speeds: Mapping[str, Speed],
+) -> Table:
+    training = project.settings.training
+    limit = f"within {training.max_minutes:g} minutes" if training.max_minutes else "no time limit"
+    table = Table(title=f"Training: {limit}", title_justify="left")
+    for column in ("network", "architecture", "parameters", "members", "samples", "epochs"):
+        table.add_column(column)
+    pairs = _all_pairs(sources)
+    samples = {
+        "connection": len(pairs),
+        "segmentation": sum(pair.connected for pair in pairs),
+        "context": sum(len({pair.crater for pair in s.pairs}) for s in sources.sources),
+    }
+    for kind, network in networks.items():
+        settings = getattr(project.settings, kind)
+        parameters = sum(p.numel() for p in network.parameters())
+        learnt = samples[kind] * (1 - training.validation_fraction)
+        epoch = _duration(_STEP_OVER_LOOK * learnt * speeds[kind].forward_s)
+        table.add_row(
+            kind,
+            getattr(settings, "architecture", None) or f"{settings.decoder}, {settings.encoder}",
+            f"{parameters / 1e6:.1f} M",
+            str(settings.members),
+            str(samples[kind]),
+            f"up to {settings.max_epochs} of {epoch}",
+        )
+    return table
+
+
+def _mapping(project: Project, cost: Cost, mapped: int) -> Iterator[Row]:
+    names = {"connection": "corridors", "segmentation": "chips", "context": "polar views"}
+    looks = ", ".join(f"{count} {names[kind]}" for kind, count in cost.pictures.items())
+    yield "map", f"method {project.settings.method}: about {looks}"
+    yield (
+        "",
+        f"about {_duration(cost.seconds)} and {cost.memory_bytes / 1e9:.1f} GB on this machine",
+    )
+    counts = (f"{found} of {n} {kind} networks" for kind, (found, n) in _trained(project).items())
+    yield "done", f"{', '.join(counts)} trained, {mapped} of {len(project.craters)} craters mapped"
+
+
+def _trained(project: Project) -> dict[str, tuple[int, int]]:
+    """How many networks of each kind there are, and how many are wanted."""
+    return {
+        kind: (
+            len(list((project.models / kind).glob(f"[!.]*/{SETTINGS_NAME}"))),
+            getattr(project.settings, kind).members,
+        )
+        for kind in METHOD_NETWORKS[project.settings.method]
+    }
+
+
+def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
+    pixel_m = project.mosaic.grid.pixel_m
+    small = [c.name for c in project.craters if c.radius_m < _SMALLEST_PX * pixel_m]
+    if small:
+        yield f"radius below {_SMALLEST_PX} pixels, hardly to be seen: {', '.join(small)}"
+    if sources is None:
+        yield "no labels: only networks trained elsewhere, put into models/, can make a map"
+        return
+    own = [source for source in sources.sources if source.world.labels is project.labels]
+    learnt = {p.crater.crater_id for source in own for p in source.pairs if p.connected}
+    idle = [c.name for c in project.craters if c.crater_id in set(_drawn(project)) - learnt]
+    if idle:
+        yield f"labelled, but without ejecta in any tile to learn from: {', '.join(idle)}"
+
+
+def _next(project: Project, mapped: int) -> str:
+    if any(found < wanted for found, wanted in _trained(project).values()):
+        if _can_train(project):
+            return f"ejectamap train {project.folder}"
+        return f"put trained networks into {project.models}, then ejectamap map {project.folder}"
+    verb = "map" if mapped < len(project.craters) else "evaluate"
+    return f"ejectamap {verb} {project.folder}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

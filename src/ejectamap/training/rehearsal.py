@@ -1,0 +1,33 @@
+"""Whether the networks can be trained as the settings say, found out without training."""
+
+from torch import nn
+
+from ejectamap.errors import SettingsError
+from ejectamap.networks.bundle import BUILDERS
+from ejectamap.networks.losses import build_loss
+from ejectamap.project import Project
+from ejectamap.project.settings import METHOD_NETWORKS
+from ejectamap.training.recipes import RECIPES
+from ejectamap.training.sources import Sources
+from ejectamap.training.trainer import build_optimiser, build_schedule
+
+
+def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:
+    """Build what the project's method needs, with random weights: one network of each kind, its loss and optimiser.
+
+    Raises
+    ------
+    SettingsError
+        Naming the project file and the section, if a name or an argument in it is not possible.
+    """
+    networks = {}
+    for kind in METHOD_NETWORKS[project.settings.method]:
+        settings = getattr(project.settings, kind)
+        try:
+            build_loss(settings.loss.name, **settings.loss.arguments)
+            arguments = RECIPES[kind](project, sources).arguments
+            networks[kind] = BUILDERS[kind](**arguments, pretrained=False)
+            build_schedule(settings, build_optimiser(settings, networks[kind]))
+        except SettingsError as error:
+            raise SettingsError(f"{project.folder / 'project.yaml'}: {kind}: {error}") from None
+    return networks
