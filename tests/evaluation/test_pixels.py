@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from sklearn.metrics import confusion_matrix, f1_score, jaccard_score, precision_score, recall_score
@@ -25,7 +25,6 @@ from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels, Tile
 from ejectamap.world.sphere import distance
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
 RADIUS_M = 1_000_000.0
 PIXEL_M = np.pi * RADIUS_M / 90  # 2 degrees
 GRID = Grid(
@@ -68,6 +67,7 @@ def origin(window: Window) -> np.ndarray:
     return value[window.row : window.row + window.height][:, GRID.columns(window)]
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95), st.floats(0.05, 0.95))
 def test_counts_against_scikit_learn(seed: int, some: float, more: float) -> None:
     rng = np.random.default_rng(seed)

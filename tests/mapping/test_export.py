@@ -30,7 +30,6 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import read_grid
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
 RADIUS_M = 1_000_000.0
 
 
@@ -170,6 +169,12 @@ def test_origin_takes_the_likeliest_and_breaks_ties_by_id(
     np.testing.assert_array_equal(stored[2, 3:9], [0, 4, 6, 10, 6, 0])
     assert stored.sum() == 26
     assert colours[4] == (*crater_colour(3), 255)
+
+
+def test_origin_with_another_threshold() -> None:
+    origin = OriginMap(make_grid(8), threshold=0.7)
+    origin.add(3, Window(0, 0, 1, 3), np.float32([[0.6, 0.7, 0.8]]))
+    np.testing.assert_array_equal(origin.value[0, :4], [0, 0, 4, 0])
 
 
 def test_origin_with_large_ids(tmp_path: Path) -> None:

@@ -59,9 +59,7 @@ def ejecta_mask(probability: Floats, threshold: float = 0.5) -> Bools:
     All outputs go through the stored value, so that they agree with one another, and a map that was
     interrupted and continued from its files is the same map.
     """
-    stored = quantise(probability)
-    mask: Bools = (stored > threshold * _STEPS) & (stored != NO_DATA)
-    return mask
+    return _exceeds(quantise(probability), threshold)
 
 
 def write_probability(path: Path, grid: Grid, window: Window, probability: Floats) -> None:
@@ -141,18 +139,26 @@ class OriginMap:
     """The likeliest crater of every pixel of the globe, gathered crater by crater, in any order.
 
     Takes three bytes a pixel of the whole grid.
+
+    Parameters
+    ----------
+    grid : Grid
+        The mosaic's.
+    threshold : float
+        Probability above which a pixel is a crater's.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, threshold: float = 0.5) -> None:
         self.grid = grid
+        self.threshold = threshold
         self._best = np.zeros(grid.shape, np.uint8)
         self._value = np.zeros(grid.shape, np.uint16)
 
     def add(self, crater_id: int, window: Window, probability: Floats) -> None:
         """Fold one crater in.
 
-        It takes the pixels where its probability exceeds 0.5 and that of every other crater; equal
-        probabilities go to the smaller id.
+        It takes the pixels where its probability exceeds the threshold and that of every other
+        crater; equal probabilities go to the smaller id.
 
         Raises
         ------
@@ -168,7 +174,7 @@ class OriginMap:
         ]
         best, value = self._best[here], self._value[here]
         stored = quantise(probability)
-        stored[~ejecta_mask(probability)] = 0
+        stored[~_exceeds(stored, self.threshold)] = 0
         wins = (stored > best) | ((stored == best) & (stored > 0) & (crater_id + 1 < value))
         best[wins] = stored[wins]
         value[wins] = crater_id + 1
@@ -201,7 +207,10 @@ class OriginMap:
 
 
 def write_polygons(
-    path: Path, grid: Grid, entries: Iterable[tuple[Crater, Window, Floats]]
+    path: Path,
+    grid: Grid,
+    entries: Iterable[tuple[Crater, Window, Floats]],
+    threshold: float = 0.5,
 ) -> None:
     """Write the outlines of all craters' ejecta to a GeoPackage with one layer, "ejecta".
 
@@ -214,8 +223,11 @@ def write_polygons(
     grid : Grid
     entries : iterable of (Crater, Window, float32 array of probabilities over the window)
         Taken one at a time.
+    threshold : float
+        Probability above which a pixel is ejecta.
     """
-    rows = [row for entry in entries if (row := _polygon_row(grid, *entry)) is not None]
+    found = (_polygon_row(grid, *entry, threshold) for entry in entries)
+    rows = [row for row in found if row is not None]
     columns = {
         "crater_id": "int64",
         "name": "str",
@@ -241,6 +253,12 @@ def write_connections(path: Path, table: pd.DataFrame) -> None:
     replace_file(path, buffer.getbuffer())
 
 
+def _exceeds(stored: Bytes, threshold: float) -> Bools:
+    """Where stored probabilities are known and above a threshold."""
+    above: Bools = (stored > threshold * _STEPS) & (stored != NO_DATA)
+    return above
+
+
 def _read(path: Path, grid: Grid) -> tuple[Window, Bytes]:
     """Read a raster of the map, and which window of the grid it covers."""
     try:
@@ -255,10 +273,10 @@ def _read(path: Path, grid: Grid) -> tuple[Window, Bytes]:
 
 
 def _polygon_row(
-    grid: Grid, crater: Crater, window: Window, probability: Floats
+    grid: Grid, crater: Crater, window: Window, probability: Floats, threshold: float
 ) -> tuple[int, str, float, float, MultiPolygon] | None:
     """One crater's row of the polygon layer, or None if it has no ejecta."""
-    mask = ejecta_mask(probability)
+    mask = ejecta_mask(probability, threshold)
     if not mask.any():
         return None
     found = shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window))

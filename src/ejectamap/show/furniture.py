@@ -74,16 +74,17 @@ def place_names(axes: Axes, names: Sequence[Name], frame: Patch, fontsize: float
     """
     outline = frame.get_transform().transform_path(frame.get_path())
     places = axes.transData.transform(np.array([(name.x, name.y) for name in names]).reshape(-1, 2))
-    taken = [
+    marks = [
         Bbox.from_extents(x - name.gap_px, y - name.gap_px, x + name.gap_px, y + name.gap_px)
         for name, (x, y) in zip(names, places, strict=True)
     ]
+    taken = [text.get_window_extent() for text in axes.texts]
     to_data = axes.transData.inverted()
     for k, (name, place) in enumerate(zip(names, places, strict=True)):
         weight = "bold" if name.bold else "normal"
         text = write(axes, name.x, name.y, name.text, fontsize=fontsize, fontweight=weight)
         size = text.get_window_extent()
-        others = taken[:k] + taken[k + 1 :]
+        others = taken + marks[:k] + marks[k + 1 :]
         box = _free_box(place, name.gap_px, size.width, size.height, outline, others)
         if box is None:
             text.remove()

@@ -18,7 +18,7 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import destination
 
-_DPI = 150
+_DPI = 144
 _WIDTH_IN, _HEIGHT_IN = 16.0, 11.6
 _STANDARD_PARALLEL_DEG = 30.0  # where the cylindrical panel is true to shape
 _LEGEND_ROWS, _LEGEND_COLUMNS = 14, 3
