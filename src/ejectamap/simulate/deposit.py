@@ -71,6 +71,7 @@ def lay_down(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[Window, Bo
     """
     grid, crater = scene.grid, impact.crater
     extent_m = max(impact.longest_ray_m, 3.0 * impact.blanket_m)
+    extent_m = min(extent_m, crater.reach_m(grid.radius_m))
     cap = _cap_window(grid, crater, extent_m)
     seen = np.zeros(cap.shape, bool)
     for strip in grid.strips(cap, STRIP_PIXELS):

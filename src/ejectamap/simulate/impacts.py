@@ -140,7 +140,7 @@ def _free_place(
 
 def _draw_impact(rng: np.random.Generator, crater: Crater, grid: Grid) -> Impact:
     """Draw an impact's history; giants are young, or nobody would have seen how far their rays go."""
-    age = float(rng.random() ** 1.4 * (0.3 if crater.reach > 0.25 else 1.0))
+    age = float(rng.random() ** 1.6 * (0.3 if crater.reach > 0.25 else 1.0))
     kind = rng.random()
     reach_m = crater.reach_m(grid.radius_m)
     if crater.reach > 0.25:
@@ -203,7 +203,7 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
     end = np.where(
         np.arange(n) < few,
         longest * rng.uniform(0.35, 1.0, n),
-        np.minimum(longest, blanket * np.exp(rng.normal(0.95, 0.4, n))),
+        np.minimum(longest, blanket * np.exp(rng.normal(1.0, 0.4, n))),
     )
     end[0] = longest
     width = look.ray_km * 1e3 / radius_m * np.exp(rng.normal(0.0, 0.5, n))
