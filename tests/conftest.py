@@ -1,9 +1,13 @@
 """Mini planets: small grids and rasters in memory or on disk, on Mercury's sphere."""
 
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# One thread each, set before torch starts: tests run beside one another, and small networks gain nothing from more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from affine import Affine
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
+from ejectamap.simulate import Planet, simulate_planet, write_planet
 from ejectamap.world.grid import Grid
 
 RADIUS_M = 2_439_400.0
@@ -59,3 +64,17 @@ def grid() -> Grid:
 @pytest.fixture(scope="session")
 def write_raster() -> Callable[..., Path]:
     return save_raster
+
+
+@pytest.fixture(scope="session")
+def planet() -> Planet:
+    """A simulated planet of 512 x 256 pixels with eight fresh craters."""
+    return simulate_planet(11, 512, 8)
+
+
+@pytest.fixture(scope="session")
+def planet_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with mosaic.tif, craters.csv and labels/ of a simulated planet of 256 x 128 pixels."""
+    folder = tmp_path_factory.mktemp("planet")
+    write_planet(simulate_planet(3, 256, 6), folder)
+    return folder

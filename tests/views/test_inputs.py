@@ -1,0 +1,160 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ejectamap.views.chip import Chip
+from ejectamap.views.corridor import Corridor
+from ejectamap.views.inputs import (
+    BandScaling,
+    chip_input,
+    corridor_input,
+    crater_metadata,
+    local_contrast,
+    polar_channels,
+    polar_input,
+)
+from ejectamap.views.polar import PolarView
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Mosaic
+
+R = 2_439_400.0
+CRATER = Crater(1, "A", 20, 10, 50e3)
+CHIP = Chip(300e3, -200e3, 149e3)
+MakeMosaic = Callable[..., Mosaic]
+
+
+@pytest.fixture
+def mosaic(grid: Grid, make_mosaic: MakeMosaic) -> Mosaic:
+    """Three bands of constant 51, 102 and 204 with a strip of no-data at longitudes 60 to 90."""
+    values = np.stack([np.full(grid.shape, v, np.uint8) for v in (51, 102, 204)])
+    valid = np.ones(grid.shape, bool)
+    valid[:, 85:96] = False
+    return make_mosaic(values, grid, valid)
+
+
+def haversine_m(lon: np.ndarray, lat: np.ndarray, crater: Crater) -> np.ndarray:
+    lam, phi, lam0, phi0 = (np.radians(v) for v in (lon, lat, crater.lon, crater.lat))
+    h = np.sin((phi - phi0) / 2) ** 2 + np.cos(phi) * np.cos(phi0) * np.sin((lam - lam0) / 2) ** 2
+    return 2 * R * np.arcsin(np.sqrt(h))
+
+
+def test_poster_scaling_divides_by_255(mosaic: Mosaic) -> None:
+    scaling = BandScaling.for_mosaic(mosaic, "255")
+    picture = chip_input(mosaic, scaling, CRATER, CHIP, 224)
+    assert picture.shape == (4, 224, 224)
+    assert picture.dtype == np.float32
+    for band, value in enumerate((0.2, 0.4, 0.8)):
+        assert picture[band] == pytest.approx(value)
+
+
+def test_mosaic_scaling_standardises_what_is_valid(grid: Grid, make_mosaic: MakeMosaic) -> None:
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.normal(100, 20, grid.shape), np.full(grid.shape, 7.0)]).astype(
+        np.float32
+    )
+    valid = rng.random(grid.shape) > 0.2
+    values[:, ~valid] = -999
+    scaling = BandScaling.for_mosaic(make_mosaic(values, grid, valid), "mosaic")
+    scaled = scaling.apply(values, valid)
+    assert scaled[0][valid].mean() == pytest.approx(0, abs=1e-5)
+    assert scaled[0][valid].std() == pytest.approx(1, abs=1e-5)
+    assert np.abs(scaled[1]).max() < 1e-5
+    assert (scaled[:, ~valid] == 0).all()
+
+
+def test_corridor_bands_and_marker(mosaic: Mosaic) -> None:
+    scaling = BandScaling.for_mosaic(mosaic, "255")
+    picture = corridor_input(mosaic, scaling, CRATER, CHIP, (448, 112))
+    assert picture.shape == (4, 112, 448)
+    assert picture.dtype == np.float32
+    assert picture[2] == pytest.approx(0.8)
+    marker = Corridor.between(CRATER, CHIP).marker(CRATER, (448, 112))
+    assert np.array_equal(picture[3], marker)
+
+
+def test_chip_distance_is_log10_of_ground_metres(mosaic: Mosaic) -> None:
+    scaling = BandScaling.for_mosaic(mosaic, "255")
+    distance = chip_input(mosaic, scaling, CRATER, CHIP, 224)[3]
+    places = CHIP.places(CRATER, R, 224)
+    assert np.allclose(10**distance, haversine_m(places.lon, places.lat, CRATER), rtol=1e-5)
+
+
+def test_chip_over_the_crater_has_no_endless_logarithm(mosaic: Mosaic) -> None:
+    chip = Chip(0.0, 0.0, 149e3)
+    distance = chip_input(mosaic, BandScaling.for_mosaic(mosaic, "255"), CRATER, chip, 225)[3]
+    assert distance.min() == pytest.approx(np.log10(149e3 / 225))
+    assert distance.max() == pytest.approx(np.log10(149e3 / np.sqrt(2)), rel=1e-3)
+
+
+def test_no_data_is_0_in_every_band(mosaic: Mosaic) -> None:
+    scaling = BandScaling((50.0,) * 3, (10.0,) * 3)
+    crater = Crater(1, "A", 74, 0, 50e3)
+    chip = chip_input(mosaic, scaling, crater, Chip(0.0, 0.0, 149e3), 16)
+    corridor = corridor_input(mosaic, scaling, crater, Chip(0.0, 500e3, 50e3), (64, 16))
+    assert (chip[:3] == 0).all()
+    assert (corridor[:3] == 0).all()
+    assert np.allclose(chip_input(mosaic, scaling, CRATER, CHIP, 16)[0], 0.1)
+
+
+def test_metadata_are_ring_means_and_log_radius(grid: Grid, make_mosaic: MakeMosaic) -> None:
+    """Values that only depend on the distance, so that the mean over the ring is known."""
+    lon, lat = np.broadcast_arrays(*grid.centres(grid.whole))
+    crater = Crater(1, "A", 20, 10, 400e3)
+    radii = haversine_m(lon, lat, crater) / crater.radius_m
+    fine = make_mosaic(np.stack([radii, np.full(grid.shape, 3.0)]).astype(np.float32), grid)
+    about = crater_metadata(fine, BandScaling((0.0, 1.0), (2.0, 1.0)), crater, (2.0, 3.0))
+    assert about.dtype == np.float32
+    # Mean of r over a flat ring from 2 to 3: 2/3 (27 - 8) / (9 - 4).
+    assert about[0] == pytest.approx(2 / 3 * 19 / 5 / 2, rel=5e-3)
+    assert about[1] == pytest.approx(2.0)
+    assert about[2] == pytest.approx(np.log10(400e3))
+
+
+def test_metadata_leave_no_data_out(mosaic: Mosaic) -> None:
+    crater = Crater(1, "A", 60, 0, 300e3)
+    about = crater_metadata(mosaic, BandScaling.for_mosaic(mosaic, "255"), crater, (2.0, 3.0))
+    assert about[:3] == pytest.approx([0.2, 0.4, 0.8])
+    lost = crater_metadata(
+        mosaic, BandScaling.for_mosaic(mosaic, "255"), Crater(2, "B", 75, 0, 20e3), (2.0, 3.0)
+    )
+    assert lost[:3] == pytest.approx([0, 0, 0])
+
+
+def test_polar_channels_are_what_they_say(mosaic: Mosaic) -> None:
+    view = PolarView(CRATER, R, 0.25 * np.pi * R, 64, 128)
+    other = Crater(2, "B", 50, 10, 100e3)
+    scaling = BandScaling.for_mosaic(mosaic, "255")
+    picture = polar_input(mosaic, scaling, view, [CRATER, other])
+    assert picture.shape == (polar_channels(3), 64, 128) == (10, 64, 128)
+    assert picture.dtype == np.float32
+    assert np.isfinite(picture).all()
+    places = view.places()
+    range_m = haversine_m(places.lon, places.lat, CRATER)
+    assert np.allclose(10 ** picture[7], range_m, rtol=1e-4)
+    assert np.allclose(10 ** picture[6], range_m / CRATER.radius_m, rtol=1e-4)
+    valid = picture[9] == 1
+    assert 0.5 < valid.mean() < 1
+    assert picture[1][valid] == pytest.approx(0.4)
+    assert (picture[:6, ~valid] == 0).all()
+    # The other crater is nearer, in its own radii, exactly where the channel is negative.
+    scaled_own = 2 * np.sin(range_m / 2 / R) / CRATER.radius_m
+    scaled_other = 2 * np.sin(haversine_m(places.lon, places.lat, other) / 2 / R) / other.radius_m
+    ratio = np.clip(np.log10(scaled_other / scaled_own), -2, 2)
+    assert np.allclose(picture[8], ratio, atol=1e-3)
+    assert (polar_input(mosaic, scaling, view, [CRATER])[8] == 2).all()
+
+
+def test_local_contrast_knows_no_edge_and_no_brightness() -> None:
+    rng = np.random.default_rng(0)
+    bands = rng.normal(size=(2, 64, 120)).astype(np.float32)
+    valid = rng.random((64, 120)) > 0.1
+    bands[:, ~valid] = 0
+    contrast = local_contrast(bands, valid)
+    assert (contrast[:, ~valid] == 0).all()
+    assert contrast[:, valid].std() == pytest.approx(1, abs=0.1)
+    rolled = local_contrast(np.roll(bands, 17, axis=2), np.roll(valid, 17, axis=1))
+    assert np.allclose(rolled, np.roll(contrast, 17, axis=2), atol=1e-4)
+    brighter = np.where(valid, 3 * bands + 5, 0).astype(np.float32)
+    assert np.allclose(local_contrast(brighter, valid), contrast, atol=0.02)
