@@ -71,7 +71,9 @@ class Corridor:
     def marker(self, crater: Crater, size_px: tuple[int, int]) -> npt.NDArray[np.float32]:
         """Channel that shows the crater (its disc) and the chip (a square): 1 there, 0 elsewhere; (width, length)."""
         along, across = self.pixel_along_across(size_px)
-        disc = np.hypot(along, across) <= max(crater.radius_m, self.length_m / size_px[0])
-        half = self.side_m / 2
+        # Never smaller than two pixels, so that both can be seen however far apart they are.
+        pixel_m = self.length_m / size_px[0]
+        disc = np.hypot(along, across) <= max(crater.radius_m, pixel_m)
+        half = max(self.side_m / 2, pixel_m)
         square = (np.abs(along - self.distance_m) <= half) & (np.abs(across) <= half)
         return (disc | square).astype(np.float32)

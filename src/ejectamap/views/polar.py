@@ -128,7 +128,7 @@ def polar_size(reach: float, rows: int, cols: int) -> tuple[int, int]:
     """
     widest = np.sin(np.pi * min(max(reach, 0.25), 0.5)) / np.sin(np.pi * 0.25)
     deeper = np.sqrt(max(reach, 0.25) / 0.25)
-    return 32 * round(rows * deeper / 32), 32 * round(cols * widest / 32)
+    return 32 * max(1, round(rows * deeper / 32)), 32 * max(1, round(cols * widest / 32))
 
 
 @numba.njit(cache=True, nogil=True)
