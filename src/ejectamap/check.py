@@ -174,7 +174,7 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     if small:
         yield f"radius below {_SMALLEST_PX} pixels, hardly to be seen: {', '.join(small)}"
     if sources is None:
-        yield "no labels: only networks trained elsewhere, put into models/, can make a map"
+        yield "no labels: the map is made with networks that were trained elsewhere"
         return
     own = [source for source in sources.sources if source.world.labels is project.labels]
     learnt = {p.crater.crater_id for source in own for p in source.pairs if p.connected}
@@ -184,9 +184,10 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
 
 
 def _next(project: Project, mapped: int) -> str:
-    if any(found < wanted for found, wanted in _trained(project).values()):
-        if _can_train(project):
-            return f"ejectamap train {project.folder}"
+    trained = _trained(project)
+    if _can_train(project) and any(found < wanted for found, wanted in trained.values()):
+        return f"ejectamap train {project.folder}"
+    if not all(any(project.networks(kind).glob(f"*/{SETTINGS_NAME}")) for kind in trained):
         return f"put trained networks into {project.models}, then ejectamap map {project.folder}"
     verb = "map" if mapped < len(project.craters) else "evaluate"
     return f"ejectamap {verb} {project.folder}"

@@ -4,6 +4,7 @@ from torch import nn
 
 from ejectamap.errors import SettingsError
 from ejectamap.networks.bundle import BUILDERS
+from ejectamap.networks.ensemble import take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
 from ejectamap.project.settings import METHOD_NETWORKS
@@ -13,12 +14,14 @@ from ejectamap.training.trainer import build_optimiser, build_schedule
 
 
 def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:
-    """Build what the project's method needs, with random weights: one network of each kind, its loss and optimiser.
+    """Build what the project's method needs, without ImageNet weights: a network of each kind, its loss and optimiser.
 
     Raises
     ------
     SettingsError
         Naming the project file and the section, if a name or an argument in it is not possible.
+    BundleError, ProjectError
+        If the networks to start from are missing or of another shape.
     """
     networks = {}
     for kind in METHOD_NETWORKS[project.settings.method]:
@@ -27,6 +30,9 @@ def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:
             build_loss(settings.loss.name, **settings.loss.arguments)
             arguments = RECIPES[kind](project, sources).arguments
             networks[kind] = BUILDERS[kind](**arguments, pretrained=False)
+            start = project.start_networks(kind)
+            if start is not None:
+                take_weights(networks[kind], arguments, start, number=0)
             build_schedule(settings, build_optimiser(settings, networks[kind]))
         except SettingsError as error:
             raise SettingsError(f"{project.folder / 'project.yaml'}: {kind}: {error}") from None
