@@ -1,6 +1,6 @@
 """Every error that a user can meet: one line, which names the file, the field and the remedy.
 
-The command line prints the message and exits with code 2; a program can catch `EjectamapError`, or the kind it can mend.
+The command line prints the message and exits with code 2; a program can catch `EjectamapError`, or the kind it mends.
 """
 
 

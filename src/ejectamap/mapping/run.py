@@ -135,7 +135,8 @@ def _write_global(project: Project) -> None:
     """Write origin map, polygons, connections and provenance from the craters' files."""
     done = mapped_craters(project)
     grid = project.mosaic.grid
-    origin = OriginMap(grid)
+    threshold = project.settings.map.threshold
+    origin = OriginMap(grid, threshold)
 
     def entries() -> Iterator[tuple[Crater, Window, Floats]]:
         for crater in track(done, "putting the globe together", transient=True):
@@ -143,7 +144,7 @@ def _write_global(project: Project) -> None:
             origin.add(crater.crater_id, window, probability)
             yield crater, window, probability
 
-    write_polygons(project.maps / "ejecta.gpkg", grid, entries())
+    write_polygons(project.maps / "ejecta.gpkg", grid, entries(), threshold)
     origin.write(project.maps / "origin.tif", done)
     tables = [pd.read_parquet(_connections_path(project, crater)) for crater in done]
     tables = [table for table in tables if len(table)]

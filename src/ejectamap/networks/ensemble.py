@@ -11,9 +11,7 @@ from ejectamap.errors import BundleError
 from ejectamap.networks.bundle import SETTINGS_NAME, Bundle, load_bundle
 
 
-def take_weights(
-    network: nn.Module, arguments: dict[str, Any], folder: Path, number: int
-) -> None:
+def take_weights(network: nn.Module, arguments: dict[str, Any], folder: Path, number: int) -> None:
     """Fill a new network with trained weights, so that its training is a continuation.
 
     Parameters
@@ -81,7 +79,7 @@ class Ensemble:
         for path, bundle in zip(found, bundles, strict=True):
             if bundle.views["bands"] != bands:
                 raise BundleError(
-                    f"{path}: was trained on {bundle.views['bands']} bands, the mosaic has {bands}: train on this mosaic"
+                    f"{path}: was trained on {bundle.views['bands']} bands, the mosaic has {bands}: train on it"
                 )
             if bundle.views != bundles[0].views:
                 raise BundleError(
@@ -104,7 +102,7 @@ class Ensemble:
 
     @staticmethod
     def _logits(bundle: Bundle, inputs: Tensor, metadata: Tensor | None) -> Tensor:
-        extra = ()
+        extra: tuple[Tensor, ...] = ()
         if metadata is not None and bundle.metadata_normalisation is not None:
             extra = (bundle.metadata_normalisation.apply(metadata),)
         logits: Tensor = bundle.model(bundle.normalisation.apply(inputs), *extra)

@@ -131,7 +131,7 @@ class Project:
         folder = self.input_path(start_from) / kind
         if not folder.is_dir():
             raise ProjectError(
-                f"{folder}: training.start_from names it, and it does not exist: set it to builtin, none or a models folder"
+                f"{folder}: training.start_from names it, but it does not exist: use builtin, none or a models folder"
             )
         return folder
 

@@ -107,7 +107,7 @@ class Fitting(Section):
 
 
 class Connection(Fitting):
-    """The connection network: does a ray link crater and chip?"""
+    """The connection network, which says whether a ray links crater and chip."""
 
     architecture: str = Field("res2net50_26w_4s", description="any timm classifier")
     loss: Named = Field(
@@ -123,7 +123,7 @@ class Connection(Fitting):
 
 
 class Segmentation(Fitting):
-    """The segmentation network: which pixels of a chip are this crater's ejecta?"""
+    """The segmentation network, which outlines this crater's ejecta in a chip."""
 
     decoder: str = Field("UnetPlusPlus", description="any segmentation-models-pytorch architecture")
     encoder: str = Field("resnet34", description="any of its encoders")
@@ -137,7 +137,7 @@ class Segmentation(Fitting):
 
 
 class Context(Fitting):
-    """The context network: which ground around a crater, seen all at once, is its ejecta?"""
+    """The context network, which marks a crater's ejecta in all the ground around it at once."""
 
     decoder: str = Field("Unet", description="Unet or UnetPlusPlus")
     encoder: str = Field(

@@ -36,7 +36,7 @@ def _sample_all(
 
 
 class CorridorDataset(Dataset[Sample]):
-    """Corridors and whether they are connected: `inputs` (band + 1, width, length), `target` scalar, `weight` scalar."""
+    """Corridors and whether they are connected: `inputs` (band + 1, width, length); scalars `target`, `weight`."""
 
     def __init__(self, sources: Sequence[Source], views: Views, augment: bool) -> None:
         def look(source: Source, pair: Pair, chip: Chip) -> Halves:

@@ -101,8 +101,9 @@ def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> tuple[list
     values, counts = np.unique(classes, return_counts=True)
     alone = np.isin(classes, values[counts < 2])
     rest = np.flatnonzero(~alone)
-    small_size = max(round(fraction * len(pairs)), int((counts >= 2).sum()))
-    if len(rest) - small_size < (counts >= 2).sum():
+    splittable = int((counts >= 2).sum())
+    small_size = max(round(fraction * len(pairs)), splittable)
+    if splittable == 0 or len(rest) - small_size < splittable:
         return list(pairs), []
     large, small = train_test_split(
         rest, test_size=small_size, random_state=seed, stratify=classes[rest]

@@ -63,6 +63,7 @@ class PolarDataset(Dataset[Sample]):
         world = scene.source.world
         picture = polar_input(world.mosaic, scene.source.scaling, view, world.craters)
         target, mask = _answer(scene, view)
+        mask *= picture[-1]  # 0 where the mosaic has no data
         if self.augment:
             picture = _relight(picture, world.mosaic.bands, self.rng)
             if self.rng.random() < 0.5:

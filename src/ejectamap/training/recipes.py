@@ -41,7 +41,7 @@ class Recipe(Protocol):
         """Training and validation data of the ensemble's member with this seed."""
         ...
 
-    def network(self) -> nn.Module:
+    def network(self, pretrained: bool) -> nn.Module:
         """A new network, not trained here yet."""
         ...
 
@@ -72,9 +72,9 @@ class ConnectionRecipe:
         checked = CorridorDataset(validation, self.settings.views, augment=False)
         return Data(learnt, checked, _normalisation(learnt.pictures, self.views), None)
 
-    def network(self) -> nn.Module:
+    def network(self, pretrained: bool) -> nn.Module:
         """A new classifier."""
-        return build_connection(**self.arguments, pretrained=self.settings.connection.pretrained)
+        return build_connection(**self.arguments, pretrained=pretrained)
 
 
 class SegmentationRecipe:
@@ -117,11 +117,9 @@ class SegmentationRecipe:
             _normalisation(learnt.metadata, self.views),
         )
 
-    def network(self) -> nn.Module:
+    def network(self, pretrained: bool) -> nn.Module:
         """A new segmentation network."""
-        return build_segmentation(
-            **self.arguments, pretrained=self.settings.segmentation.pretrained
-        )
+        return build_segmentation(**self.arguments, pretrained=pretrained)
 
 
 class ContextRecipe:
@@ -155,9 +153,9 @@ class ContextRecipe:
         checked = PolarDataset(validation, views, augment=False, seed=seed)
         return Data(learnt, checked, _polar_normalisation(self.views["bands"]), None)
 
-    def network(self) -> nn.Module:
+    def network(self, pretrained: bool) -> nn.Module:
         """Build a context network."""
-        return build_context(**self.arguments, pretrained=self.settings.context.pretrained)
+        return build_context(**self.arguments, pretrained=pretrained)
 
 
 RECIPES: dict[str, Callable[[Project, Sources], Recipe]] = {

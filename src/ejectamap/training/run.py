@@ -109,8 +109,8 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
         raise LabelError(
             f"nothing to train the {member.kind} network on: no labelled tile lies in a crater's reach"
         )
-    network = recipe.network()
     start = project.start_networks(member.kind)
+    network = recipe.network(pretrained=settings.pretrained and start is None)
     if start is not None:
         take_weights(network, recipe.arguments, start, member.number)
     loss = build_loss(settings.loss.name, **settings.loss.arguments)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ejectamap.errors import LabelError
+from ejectamap.errors import LabelError, ProjectError
 from ejectamap.project import Project
 from ejectamap.training.pairs import Pair, make_pairs, split_pairs
 from ejectamap.views.inputs import BandScaling
@@ -67,6 +67,8 @@ def gather_sources(project: Project) -> Sources:
     ------
     LabelError
         If there are none at all.
+    ProjectError
+        If another project is not there, or its mosaic has another number of bands.
     """
     training = project.settings.training
     pairs = make_pairs(project.world, tile_side_px(project))
@@ -75,6 +77,11 @@ def gather_sources(project: Project) -> Sources:
     split |= {(p.crater.crater_id, p.tile_id): "test" for p in test}
     sources = [_source(project.world, training.scaling, train)]
     for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
+        if other.mosaic.bands != project.mosaic.bands:
+            raise ProjectError(
+                f"{other.folder}: its mosaic has {other.mosaic.bands} bands, this project's has {project.mosaic.bands}:"
+                " take it out of training.also_train_on"
+            )
         sources.append(
             _source(other.world, training.scaling, make_pairs(other.world, tile_side_px(other)))
         )

@@ -41,7 +41,7 @@ class Fit:
 
 
 class Task(L.LightningModule):
-    """A network in training; batches are dictionaries of `inputs`, `target`, `weight` and, if used, `metadata`, `mask`."""
+    """A network in training; batches are dictionaries of `inputs`, `target`, maybe `metadata`, `weight`, `mask`."""
 
     def __init__(
         self,

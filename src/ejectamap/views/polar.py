@@ -67,7 +67,7 @@ class PolarView:
         """Ranges of row centres, in metres; shape (rows,)."""
         inner, outer = self._inner_outer
         middle = inner + (np.arange(self.rows) + 0.5) / self.rows * (outer - inner)
-        return middle ** (1.0 / self.power)
+        return np.asarray(middle ** (1.0 / self.power), np.float64)
 
     def column_bearings_deg(self) -> Array:
         """Azimuths of column centres, in degrees clockwise from north; shape (cols,)."""
