@@ -71,7 +71,8 @@ class PolarView:
 
     def column_bearings_deg(self) -> Array:
         """Azimuths of column centres, in degrees clockwise from north; shape (cols,)."""
-        return self.turn_deg + (np.arange(self.cols) + 0.5) * (360.0 / self.cols)
+        middle = self.turn_deg + (np.arange(self.cols) + 0.5) * (360.0 / self.cols)
+        return np.asarray(middle, np.float64)
 
     def places(self) -> LonLat:
         """Places of the cell centres, each of shape (rows, cols)."""
