@@ -174,6 +174,8 @@ def _split(
 
 def _normalisation(pictures: Sequence[npt.NDArray[Any]], views: dict[str, Any]) -> Normalisation:
     """Standardise channels by their mean and spread in the training pictures; the poster leaves them as they are."""
+    if not pictures:  # nothing to learn from, as the caller will say
+        return Normalisation((), ())
     channels = len(pictures[0])
     if views["scaling"] == "255":
         return Normalisation((0.0,) * channels, (1.0,) * channels)

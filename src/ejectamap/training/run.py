@@ -107,7 +107,8 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
     data = recipe.datasets(seed)
     if not len(data.train):
         raise LabelError(
-            f"nothing to train the {member.kind} network on: no labelled tile lies in a crater's reach"
+            f"{project.folder}: nothing to train the {member.kind} network on: label ejecta in tiles within"
+            " their crater's reach"
         )
     start = project.start_networks(member.kind)
     network = recipe.network(pretrained=settings.pretrained and start is None)
@@ -120,7 +121,13 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
     result = fit(
         task,
         _loader(data.train, settings.batch_size, shuffle=True, seed=seed),
-        _loader(data.validation, settings.batch_size, shuffle=False, seed=seed),
+        # Without validation data the training data say which epoch was the best.
+        _loader(
+            data.validation if len(data.validation) else data.train,
+            settings.batch_size,
+            shuffle=False,
+            seed=seed,
+        ),
         folder,
         minutes,
     )

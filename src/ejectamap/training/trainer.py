@@ -2,6 +2,7 @@
 
 import logging
 import math
+import signal
 import warnings
 from dataclasses import dataclass
 from datetime import timedelta
@@ -156,9 +157,12 @@ def fit(
         log_every_n_steps=1,
     )
     last = folder / "last.ckpt"
-    trainer.fit(task, train, validation, ckpt_path=last if last.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(task, train, validation, ckpt_path=last if last.exists() else None)
+    except SystemExit:
+        # Lightning's answer to an interruption: it would end the process, and has made it deaf to further ones.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
     if task.settings.keep == "best" and best.best_model_path:
         task.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
     return Fit(trainer.current_epoch, float(best.best_model_score or 0.0))
@@ -219,4 +223,4 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*directory.*exists and is not empty.*")

@@ -1,0 +1,211 @@
+"""From a project to its bundles."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ejectamap.errors import BundleError, LabelError
+from ejectamap.networks.bundle import load_bundle
+from ejectamap.project import Project
+from ejectamap.training import run, train
+from ejectamap.world.grid import Window
+
+MakeProject = Callable[..., Project]
+BOTH = {"two-stage": ["connection", "segmentation"], "polar": ["context"]}
+
+
+def weights(project: Project, kind: str, member: str = "member-00") -> dict[str, torch.Tensor]:
+    return dict(load_file(project.models / kind / member / "weights.safetensors"))
+
+
+def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize("method", BOTH)
+def test_a_method_s_networks_are_trained_into_bundles(
+    make_project: MakeProject, method: str
+) -> None:
+    project = make_project(f"method={method}")
+    train(project)
+    assert sorted(path.name for path in project.models.iterdir()) == BOTH[method]
+    for kind in BOTH[method]:
+        assert [path.name for path in (project.models / kind).iterdir()] == ["member-00"]
+        bundle = load_bundle(project.models / kind / "member-00")
+        assert bundle.kind == kind
+        assert bundle.views["bands"] == 3
+        assert bundle.training["epochs"] == 1
+        assert bundle.training["samples"] > bundle.training["validation_samples"] > 0
+    split = pd.read_csv(project.split_path)
+    assert list(split) == ["crater_id", "tile_id", "split"]
+    assert set(split["split"]) == {"train", "test"}
+
+
+def test_what_is_trained_stays_and_one_seed_is_one_network(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = make_project("method=two-stage", "connection.members=2", name="one")
+    two = make_project("method=two-stage", "connection.members=2", name="two")
+    other = make_project("method=two-stage", "seed=1", name="other")
+    for project in (one, two, other):
+        train(project)
+    for kind, member in [("connection", "member-01"), ("segmentation", "member-00")]:
+        assert same(weights(one, kind, member), weights(two, kind, member))
+    assert not same(weights(one, "connection"), weights(one, "connection", "member-01"))
+    assert not same(weights(one, "segmentation"), weights(other, "segmentation"))
+    monkeypatch.setattr(run, "gather_sources", None)  # would fail if anything were trained
+    train(one)
+
+
+def test_an_interrupted_ensemble_goes_on_with_what_is_missing(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project("method=two-stage")
+    whole = run.fit
+
+    def fit_the_first(*arguments: object) -> object:
+        if (project.models / "connection" / "member-00").exists():
+            raise KeyboardInterrupt
+        return whole(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "fit", fit_the_first)
+    with pytest.raises(KeyboardInterrupt):
+        train(project)
+    first = weights(project, "connection")
+    written = (project.models / "connection" / "member-00" / "bundle.json").stat().st_mtime_ns
+    monkeypatch.setattr(run, "fit", whole)
+    train(project)
+    assert (
+        project.models / "connection" / "member-00" / "bundle.json"
+    ).stat().st_mtime_ns == written
+    assert same(weights(project, "connection"), first)
+    assert (project.models / "segmentation" / "member-00").is_dir()
+
+
+def test_fresh_forgets(make_project: MakeProject) -> None:
+    project = make_project("method=polar")
+    (project.models / "connection" / "member-00").mkdir(parents=True)
+    train(project, fresh=True)
+    assert [path.name for path in project.models.iterdir()] == ["context"]
+
+
+@pytest.mark.parametrize("method", BOTH)
+def test_without_validation_data_everything_is_learnt_from(
+    make_project: MakeProject, method: str
+) -> None:
+    project = make_project(f"method={method}", "training.validation_fraction=0")
+    train(project)
+    for kind in BOTH[method]:
+        training = load_bundle(project.models / kind / "member-00").training
+        assert training["validation_samples"] == 0
+        assert training["samples"] > 0
+
+
+def test_pairs_without_ejecta_teach_no_segmentation(
+    make_project: MakeProject, planet_files: Path, tmp_path: Path
+) -> None:
+    """Far from every crater's ejecta there are pairs, but none of them connected."""
+    project = make_project("method=two-stage", "views.tile_km=null")
+    assert project.labels is not None
+    rows = []
+    for row in range(0, 120, 8):
+        for col in range(0, 256, 8):
+            tile = Window(row, col, 8, 8)
+            if not project.labels.any_ejecta(tile).any():
+                rows.append(f"{len(rows)},{row},{col},8,8")
+    (tmp_path / "tiles.csv").write_text("tile_id,row,col,height,width\n" + "\n".join(rows) + "\n")
+    bare = Project.create(
+        tmp_path / "bare",
+        planet_files / "mosaic.tif",
+        planet_files / "craters.csv",
+        planet_files / "labels",
+        tmp_path / "tiles.csv",
+        changes=[
+            "method=two-stage",
+            "training.start_from=none",
+            "connection.pretrained=false",
+            "connection.architecture=test_resnet",
+            "connection.members=1",
+            "connection.max_epochs=1",
+        ],
+    )
+    with pytest.raises(LabelError, match="segmentation network"):
+        train(bare)
+
+
+def test_minutes_are_shared_out(make_project: MakeProject) -> None:
+    project = make_project(
+        "method=two-stage", "connection.members=2", "connection.share=1", "segmentation.share=3"
+    )
+    wanted = run.members(project)
+    shares = list(run._shared_out(wanted, 8.0, time.monotonic()))
+    assert [(m.kind, m.number) for m, _ in shares] == [
+        ("connection", 0),
+        ("connection", 1),
+        ("segmentation", 0),
+    ]
+    minutes = [m for _, m in shares if m is not None]
+    # Nothing was used up, so each later one gets its part of everything again.
+    assert minutes == pytest.approx([8 * 0.5 / 4, 8 * 0.5 / 3.5, 8], rel=1e-3)
+    assert [m for _, m in run._shared_out(wanted, None, 0.0)] == [None] * 3
+
+
+def test_the_time_budget_holds_for_all_networks_together(make_project: MakeProject) -> None:
+    project = make_project(
+        "method=two-stage",
+        *(
+            f"{kind}.{key}=100000"
+            for kind in BOTH["two-stage"]
+            for key in ("max_epochs", "patience")
+        ),
+    )
+    started = time.monotonic()
+    train(project, max_minutes=0.1)
+    assert time.monotonic() - started < 12
+
+
+def test_training_starts_from_trained_networks(make_project: MakeProject) -> None:
+    still = "context.optimiser={name: SGD, arguments: {lr: 0.0}}"
+    teacher = make_project("method=polar", name="teacher")
+    train(teacher)
+    pupil = make_project(
+        "method=polar", "training.start_from=../teacher/models", still, name="pupil"
+    )
+    train(pupil)
+    parameters = {
+        k for k in weights(teacher, "context") if "running" not in k and "num_batches" not in k
+    }
+    one, two = weights(teacher, "context"), weights(pupil, "context")
+    assert all(torch.equal(one[name], two[name]) for name in parameters)
+    wider = make_project(
+        "method=polar",
+        "training.start_from=../teacher/models",
+        "context.decoder_channels=[64, 16, 16, 8, 8]",
+        name="wider",
+    )
+    with pytest.raises(BundleError, match=r"decoder_channels differ.*training\.start_from"):
+        train(wider)
+
+
+def test_the_bundle_remembers_what_it_needs(make_project: MakeProject) -> None:
+    project = make_project("method=two-stage")
+    train(project)
+    written = json.loads(
+        (project.models / "segmentation" / "member-00" / "bundle.json").read_text()
+    )
+    assert written["views"] == {
+        "bands": 3,
+        "scaling": "mosaic",
+        "chip_px": 32,
+        "tile_m": pytest.approx(10 * project.mosaic.grid.pixel_m),
+        "annulus_radii": [2.0, 3.0],
+    }
+    assert len(written["normalisation"]["offset"]) == 4
+    assert len(written["metadata_normalisation"]["offset"]) == 4
+    assert written["training"]["seed"] == 0
