@@ -5,7 +5,7 @@ import rasterio
 
 from ejectamap.simulate import choose_tiles, simulate_planet, write_planet
 from ejectamap.world.craters import Crater
-from ejectamap.world.labels import load_labels
+from ejectamap.world.label_files import load_labels
 from ejectamap.world.mosaic import Mosaic
 
 

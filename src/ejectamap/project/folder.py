@@ -19,7 +19,8 @@ from ejectamap.project.yaml import (
     write_settings,
 )
 from ejectamap.world.craters import Crater, load_craters
-from ejectamap.world.labels import Labels, load_labels
+from ejectamap.world.label_files import load_labels
+from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.world import World
 

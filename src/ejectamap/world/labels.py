@@ -1,30 +1,14 @@
 """What people drew: one ejecta mask per labelled crater, and the tiles in which that is all."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import rasterio.features
-import rasterio.windows
-import shapely
-from affine import Affine
-from pyproj import CRS
 
-from ejectamap.errors import LabelError
-from ejectamap.world.craters import Crater
-from ejectamap.world.georeference import check_radius, cylinder, open_raster, raster_crs
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.sphere import distance
-from ejectamap.world.tables import Table, read_table
 
 Bools = npt.NDArray[np.bool_]
-
-_MASK_NAME = re.compile(r"mask_crater_(\d+)\.tiff?", re.IGNORECASE)
-_ON_GRID_PX = 0.05  # how far from a whole pixel a mask's corner may be: rounding of a transform
-_STRIP_PIXELS = 2**22
 
 
 @dataclass(frozen=True)
@@ -66,7 +50,7 @@ class Labels:
         """Ejecta of one crater over a window, shape (height, width); none if it is not labelled."""
         if crater_id not in self.masks:
             return np.zeros(window.shape, bool)
-        return _cut(*self.masks[crater_id], window, self.grid.width)
+        return cut(*self.masks[crater_id], window, self.grid.width)
 
     def sample(self, crater_id: int, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
         """Whether the pixels that hold places (degrees, any shape) are ejecta of one crater."""
@@ -88,205 +72,7 @@ class Labels:
         return union
 
 
-def load_labels(
-    path: Path | str,
-    grid: Grid,
-    craters: Sequence[Crater],
-    tiles_csv: Path | str | None = None,
-) -> Labels:
-    """Read the labels: a folder of rasters, or a layer of polygons.
-
-    Parameters
-    ----------
-    path : Path or str
-        A folder with `mask_crater_{id}.tif` on the mosaic's grid, the whole globe or a window of
-        it, in which any value but 0 and the declared no-data is ejecta; or a vector file of
-        polygons with a column `crater_id`, in degrees or in an equidistant cylindrical CRS. A pixel
-        is ejecta where a polygon holds its centre.
-    grid : Grid
-        The mosaic's.
-    craters : sequence of Crater
-        The catalogue.
-    tiles_csv : Path or str, optional
-        Columns tile_id, row, col, height, width, in mosaic pixels: the windows in which every
-        crater's ejecta were labelled. Without it the labels count as complete within the reach of
-        each labelled crater.
-
-    Raises
-    ------
-    LabelError
-        If something is missing or unreadable, does not fit the mosaic or the catalogue, or is
-        empty. With tiles one crater's mask may be empty, which says that it has no ejecta in them;
-        not all of them.
-    """
-    path = Path(path)
-    tiles = None if tiles_csv is None else _load_tiles(Path(tiles_csv), grid)
-    if not path.exists():
-        raise LabelError(
-            f"{path}: does not exist: give the folder of masks or the file of polygons"
-        )
-    drawn = _read_masks(path, grid) if path.is_dir() else _read_polygons(path, grid)
-    known = {crater.crater_id: crater for crater in craters}
-    masks: dict[int, tuple[Window, Bools]] = {}
-    for name, crater_id, window, mask in drawn:
-        if crater_id not in known:
-            raise LabelError(
-                f"{name}: crater {crater_id} is not in the catalogue: add it there, or remove its"
-                " label"
-            )
-        masks[crater_id] = window, mask
-        if mask.any():
-            _check_reach(name, known[crater_id], window, mask, grid)
-        elif tiles is None:
-            raise LabelError(
-                f"{name}: crater {crater_id}: the mask is empty: draw its ejecta, remove the"
-                " label, or name the labelled tiles"
-            )
-    if not any(mask.any() for _, mask in masks.values()):
-        raise LabelError(f"{path}: every mask is empty: draw the ejecta of at least one crater")
-    return Labels(grid, masks, tiles)
-
-
-def _check_reach(name: str, crater: Crater, window: Window, mask: Bools, grid: Grid) -> None:
-    """Refuse a mask that lies wholly outside its crater's reach: it belongs to another place."""
-    reach_m = crater.reach_m(grid.radius_m)
-    for strip in grid.strips(window, _STRIP_PIXELS):
-        lon, lat = grid.centres(strip)
-        near = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) <= reach_m
-        if (near & _cut(window, mask, strip, grid.width)).any():
-            return
-    raise LabelError(
-        f"{name}: no ejecta within the reach of crater {crater.crater_id} (lon {crater.lon:g}, lat"
-        f" {crater.lat:g}): check the id, and whether the crater's lon and lat are swapped"
-    )
-
-
-def _read_masks(folder: Path, grid: Grid) -> Iterator[tuple[str, int, Window, Bools]]:
-    """Name, crater id, window and mask of each raster in a folder."""
-    found = {path: _MASK_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
-    ids = {path: int(match[1]) for path, match in found.items() if match}
-    if not ids:
-        raise LabelError(f"{folder}: has no mask_crater_{{id}}.tif: give the folder that has them")
-    for path, crater_id in ids.items():
-        if list(ids.values()).count(crater_id) > 1:
-            raise LabelError(f"{path}: crater {crater_id} has another mask beside it: keep one")
-        with open_raster(path, LabelError) as source:
-            window = _window_of(source, grid)
-            ones = _read_ones(source)
-        yield str(path), crater_id, *_crop(window, ones, grid.width)
-
-
-def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
-    """Window of the mosaic that a mask covers."""
-    crs = raster_crs(source, LabelError)
-    check_radius(source.name, crs, grid.radius_m, LabelError)
-    corners = source.transform @ np.array([[0, source.width], [0, source.height]], np.float64)
-    cols, rows = _to_mosaic_px(source.name, crs, np.stack(corners), grid)
-    left, top = round(cols[0]), round(rows[0])
-    size = cols[1] - cols[0], rows[1] - rows[0]
-    if not np.allclose(size, (source.width, source.height), rtol=0, atol=_ON_GRID_PX):
-        raise LabelError(
-            f"{source.name}: its pixels are {size[0] / source.width:.6g} x"
-            f" {size[1] / source.height:.6g} of the mosaic's: resample it to the"
-            " mosaic's grid with gdalwarp -tr -te -r near"
-        )
-    if abs(cols[0] - left) > _ON_GRID_PX or abs(rows[0] - top) > _ON_GRID_PX:
-        raise LabelError(
-            f"{source.name}: its corner is at column {cols[0]:.3f}, row {rows[0]:.3f} of the"
-            " mosaic, off its grid: align it with gdalwarp -tr -te -r near"
-        )
-    if top < 0 or top + source.height > grid.height or source.width > grid.width:
-        raise LabelError(
-            f"{source.name}: covers rows {top} to {top + source.height} and {source.width} columns,"
-            f" the mosaic has {grid.height} x {grid.width}: cut it to the mosaic"
-        )
-    return Window(top, left % grid.width, source.height, source.width)
-
-
-def _to_mosaic_px(
-    name: object, crs: CRS, xy: npt.NDArray[np.float64], grid: Grid
-) -> npt.NDArray[np.float64]:
-    """Mosaic pixels (col, row), not wrapped, of coordinates (x, y) in a CRS; shape (2, n)."""
-    lonlat = cylinder(name, crs, LabelError).to_degrees(*xy)
-    x, y = cylinder("mosaic", CRS.from_wkt(grid.crs), LabelError).from_degrees(*lonlat)
-    return np.stack(~grid.transform @ np.stack([x, y]))
-
-
-def _read_ones(source: "rasterio.io.DatasetReader") -> Bools:
-    """Where a raster is neither 0 nor no-data; read in strips, as a whole globe may be large."""
-    ones = np.empty((source.height, source.width), bool)
-    rows = max(1, _STRIP_PIXELS // source.width)
-    for top in range(0, source.height, rows):
-        height = min(rows, source.height - top)
-        strip = rasterio.windows.Window(0, top, source.width, height)
-        values = source.read(1, window=strip, masked=True).filled(0)
-        ones[top : top + height] = np.nan_to_num(values) != 0
-    return ones
-
-
-def _read_polygons(path: Path, grid: Grid) -> Iterator[tuple[str, int, Window, Bools]]:
-    """Name, crater id, window and mask of each crater in a layer of polygons."""
-    table = read_table(path, LabelError)
-    ids = np.array(table.integers(table.require("crater_id", "crat_fid")))
-    if table.geometry is None:
-        table.fail("has no polygons: give a GeoPackage or shapefile of them, or a folder of masks")
-    crs = table.geometry.crs
-    if crs is None:
-        table.fail("has no CRS: assign the one that the polygons were drawn in")
-    check_radius(path, crs, grid.radius_m, LabelError)
-    shapes = np.asarray(table.geometry.array)
-    for crater_id in np.unique(ids):
-        mine = [s for s in shapes[ids == crater_id] if s is not None and not s.is_empty]
-        pixels = shapely.transform(mine, lambda xy: _to_mosaic_px(path, crs, xy.T, grid).T)
-        yield str(path), int(crater_id), *_rasterise(table, int(crater_id), pixels, grid)
-
-
-def _rasterise(
-    table: Table, crater_id: int, shapes: npt.NDArray[np.object_], grid: Grid
-) -> tuple[Window, Bools]:
-    """Pixels whose centres lie in any of the shapes, which are in mosaic pixel coordinates."""
-    areal = shapes[shapely.area(shapes) > 0]
-    if areal.size == 0:
-        return _crop(Window(0, 0, 0, 0), np.zeros((0, 0), bool), grid.width)
-    left, top, right, bottom = shapely.total_bounds(areal)
-    if top < -1 or bottom > grid.height + 1:
-        table.fail(
-            f"crater {crater_id}: its polygons reach beyond a pole: check the layer's CRS,"
-            " above all its unit"
-        )
-    top, bottom = max(0, int(np.floor(top))), min(grid.height, int(np.ceil(bottom)))
-    left, right = int(np.floor(left)), int(np.ceil(right))
-    canvas = rasterio.features.rasterize(
-        areal,
-        out_shape=(bottom - top, right - left),
-        transform=Affine.translation(left, top),
-        dtype=np.uint8,
-    ).astype(bool)
-    # A layer may show some ground twice, once on either side of the dateline.
-    for start in range(grid.width, right - left, grid.width):
-        beyond = canvas[:, start : start + grid.width]
-        canvas[:, : beyond.shape[1]] |= beyond
-    canvas = canvas[:, : grid.width]
-    window = Window(top, left % grid.width, *canvas.shape)
-    return _crop(window, canvas, grid.width)
-
-
-def _crop(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
-    """Smallest window that holds the ones of a mask, be it over the right edge; 0 x 0 if none."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if rows.size == 0:
-        return Window(0, 0, 0, 0), np.zeros((0, 0), bool)
-    cols = np.sort((window.col + np.flatnonzero(mask.any(axis=0))) % grid_width)
-    # Columns are a circle: start after its widest stretch without ones.
-    gaps = np.diff(cols, append=cols[0] + grid_width)
-    widest = int(np.argmax(gaps))
-    first = int(cols[(widest + 1) % cols.size])
-    width = int(grid_width - gaps[widest] + 1)
-    small = Window(window.row + int(rows[0]), first, int(rows[-1] - rows[0]) + 1, width)
-    return small, _cut(window, mask, small, grid_width)
-
-
-def _cut(window: Window, mask: Bools, target: Window, grid_width: int) -> Bools:
+def cut(window: Window, mask: Bools, target: Window, grid_width: int) -> Bools:
     """Part of a mask over `window` that lies in another window; False outside."""
     part = np.zeros(target.shape, bool)
     top = max(window.row, target.row)
@@ -297,28 +83,3 @@ def _cut(window: Window, mask: Bools, target: Window, grid_width: int) -> Bools:
         rows = mask[top - window.row : bottom - window.row]
         part[top - target.row : bottom - target.row, inside] = rows[:, cols[inside]]
     return part
-
-
-def _load_tiles(path: Path, grid: Grid) -> tuple[Tile, ...]:
-    """Tiles, checked, in the file's order; the published release's column names are read too."""
-    table = read_table(path, LabelError)
-    ids = table.unique_ids(table.require("tile_id", "pos_index"))
-    rows = table.integers(table.require("row", "y"))
-    cols = table.integers(table.require("col", "x"))
-    heights = table.integers(table.require("height"))
-    widths = table.integers(table.require("width"))
-    tiles = []
-    for tile_id, *place in zip(ids, rows, cols, heights, widths, strict=True):
-        window = Window(*place)
-        if not (
-            0 <= window.row < window.row + window.height <= grid.height
-            and 0 <= window.col < grid.width
-            and 0 < window.width <= grid.width
-        ):
-            table.fail(
-                f"tile {tile_id} (row {window.row}, col {window.col}, {window.height} x"
-                f" {window.width}) is not in the mosaic of {grid.height} x {grid.width}"
-                " pixels: give mosaic pixels"
-            )
-        tiles.append(Tile(tile_id, window))
-    return tuple(tiles)
