@@ -15,6 +15,7 @@ from ejectamap.training import train
 
 _TRAINING_PLANETS = 3
 _WIDTH_PX = 2048
+_MINUTES = 6.0
 
 
 def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Console) -> None:
@@ -25,7 +26,7 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
     folder : Path
         Gets planet-{k} (inputs), training and unseen (projects). What is there from an interrupted run is used.
     max_minutes : float, optional
-        Time budget of the training; the preset's by default.
+        Time budget of the training; 6 by default.
     seed : int
         Planets take seeds from 10 000 + 100 seed on: the networks that come with the program never saw these.
     console : Console
@@ -44,7 +45,7 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
     changes = ["training.test_fraction=0", f"training.also_train_on=[{names}]"]
     teacher = _project(folder, "training", 0, seed, changes)
     console.rule(f"training on {_TRAINING_PLANETS} planets")
-    train(teacher, max_minutes)
+    train(teacher, max_minutes or _MINUTES)
     console.rule("mapping a planet of another seed")
     pupil = _project(folder, "unseen", _TRAINING_PLANETS, seed, ())
     shutil.copytree(teacher.models, pupil.models, dirs_exist_ok=True)
