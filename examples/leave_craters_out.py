@@ -2,8 +2,9 @@
 
     python examples/leave_craters_out.py DATA WORK --folds 2 --minutes 5 --set training.start_from=builtin
 
-takes a folder with mosaic.tif, craters.csv and labels/mask_crater_{id}.tif, deals the labelled craters out to folds, trains
-once per fold on the craters of the others (`--minutes 0`: not at all), maps the fold's own, and judges all of them together.
+takes a folder with mosaic.tif, craters.csv and labels/mask_crater_{id}.tif, and deals the labelled craters out to
+folds. Once per fold it trains on the craters of the others (`--minutes 0`: not at all) and maps the fold's own; then
+it judges all of them together.
 """
 
 import argparse

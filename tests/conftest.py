@@ -1,8 +1,9 @@
-"""Mini planets: small grids and rasters in memory or on disk, on Mercury's sphere."""
+"""Mini planets, in memory or on disk, on Mercury's sphere, and projects whose networks train in seconds."""
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from affine import Affine
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
+from ejectamap.project import Project
 from ejectamap.simulate import Planet, simulate_planet, write_planet
+from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.sphere import unit_vectors
 
 RADIUS_M = 2_439_400.0
 
@@ -78,3 +83,89 @@ def planet_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("planet")
     write_planet(simulate_planet(3, 256, 6), folder)
     return folder
+
+
+@pytest.fixture
+def make_project(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
+    """A project on the simulated planet whose networks are the smallest there are."""
+    tiny = [
+        "views.chip_px=32",
+        "views.corridor_px=[64, 16]",
+        "views.polar_px=[32, 64]",
+        "views.tile_km=600",
+        "connection.architecture=test_resnet",
+        "connection.members=1",
+        "segmentation.encoder=tu-test_resnet",
+        "segmentation.decoder_channels=[32, 16, 16, 8, 8]",
+        "context.encoder=tu-test_resnet",
+        "context.decoder_channels=[32, 16, 16, 8, 8]",
+        *(f"{kind}.pretrained=false" for kind in ("connection", "segmentation", "context")),
+        *(f"{kind}.precision=full" for kind in ("connection", "segmentation", "context")),
+        *(f"{kind}.max_epochs=1" for kind in ("connection", "segmentation", "context")),
+        "training.max_minutes=null",
+        "training.start_from=none",
+    ]
+
+    def make(
+        *changes: str, name: str = "project", labels: bool = True, files: Path = planet_files
+    ) -> Project:
+        return Project.create(
+            tmp_path / name,
+            files / "mosaic.tif",
+            files / "craters.csv",
+            files / "labels" if labels else None,
+            changes=[*tiny, *changes],
+        )
+
+    return make
+
+
+def smooth_values(vectors: np.ndarray) -> np.ndarray:
+    """Two bands, -1 to 1, at unit vectors (..., 3)."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.stack([np.sin(3 * x + 2 * z) * np.cos(2 * y), np.cos(3 * y - z) * np.sin(2 * x + 1)])
+
+
+def frame(lon: float, lat: float) -> np.ndarray:
+    """Columns up, east and north at a place."""
+    lam = np.radians(lon)
+    up = unit_vectors(lon, lat)
+    east = np.array([-np.sin(lam), np.cos(lam), 0.0])
+    return np.stack([up, east, np.cross(up, east)], axis=1)
+
+
+@dataclass(frozen=True)
+class SmoothPlanet:
+    """A smooth planet, turned so that everything about `home` is now about a crater, north kept north."""
+
+    mosaic: Mosaic
+    crater: Crater
+
+
+@pytest.fixture(scope="session")
+def turned_planet(make_grid: Callable[..., Grid]) -> Callable[..., SmoothPlanet]:
+    """The planet that one gets by turning the place lon 20, lat 10 to another place."""
+    home = frame(20.0, 10.0)
+
+    def make(lon: float, lat: float, height: int = 256, **about: float) -> SmoothPlanet:
+        grid = make_grid(height)
+        turn = home @ frame(lon, lat).T
+        places = np.broadcast_arrays(*grid.centres(grid.whole))
+        values = smooth_values(unit_vectors(*places) @ turn.T).astype(np.float32)
+        mosaic = Mosaic.from_array(values, np.ones(grid.shape, bool), grid, ("a", "b"))
+        crater = Crater(1, "Home", lon, lat, **({"radius_m": 60e3} | about))
+        return SmoothPlanet(mosaic, crater)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_mosaic() -> Callable[..., Mosaic]:
+    def make(
+        values: Sequence[np.ndarray] | np.ndarray, grid: Grid, valid: np.ndarray | None = None
+    ) -> Mosaic:
+        everywhere = np.ones(grid.shape, bool) if valid is None else valid
+        names = tuple(f"band {k}" for k in range(len(values)))
+        return Mosaic.from_array(np.asarray(values), everywhere, grid, names)
+
+    return make
