@@ -121,7 +121,14 @@ def _training(
     training = project.settings.training
     limit = f"within {training.max_minutes:g} minutes" if training.max_minutes else "no time limit"
     table = Table(title=f"Training: {limit}", title_justify="left")
-    for column in ("network", "architecture", "parameters", "members", "samples", "epochs"):
+    for column in (
+        "network",
+        "architecture",
+        "parameters",
+        "members",
+        "samples",
+        "epochs (1 core)",
+    ):
         table.add_column(column)
     pairs = _all_pairs(sources)
     samples = {

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ejectamap.mapping.two_stage import BATCH
+from ejectamap.networks.ensemble import one_thread
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
 from ejectamap.views.inputs import (
@@ -83,7 +84,7 @@ def measure_speed(project: Project, kind: str, network: nn.Module, tile_m: float
     inputs = _LOOKS[kind](project, crater, tile_m)
     count = len(inputs[0])
     sampling_s = _quickest(lambda: _LOOKS[kind](project, crater, tile_m))
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         network.eval()
         with _watch_memory(network) as most:
             network(*inputs)

@@ -1,5 +1,7 @@
 """Networks of one kind that answer together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,20 @@ from torch import Tensor, nn
 
 from ejectamap.errors import BundleError
 from ejectamap.networks.bundle import SETTINGS_NAME, Bundle, load_bundle
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch compute on one thread: on several the last bits of a sum depend on how many there are.
+
+    So one project gives one map, on any number of processes and on any machine's number of cores.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def take_weights(network: nn.Module, arguments: dict[str, Any], folder: Path, number: int) -> None:
@@ -96,6 +112,7 @@ class Ensemble:
         return self.bundles[0].views
 
     @torch.inference_mode()
+    @one_thread()
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """Each network's probabilities, (n, member) or (n, member, h, w), in [0, 1], of a batch of raw inputs."""
         return torch.stack([self._logits(b, inputs, metadata).sigmoid() for b in self.bundles], 1)

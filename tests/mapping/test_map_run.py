@@ -1,0 +1,253 @@
+"""Mapping a project: its files, and that they are the same however often it stops or starts again."""
+
+import errno
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+
+from ejectamap.errors import BundleError, CraterError, MosaicError, OutputError
+from ejectamap.mapping import map_project, mapped_craters
+from ejectamap.mapping import run as map_run
+from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap
+from ejectamap.project import Project
+from ejectamap.world.craters import Crater
+from ejectamap.world.mosaic import read_grid
+
+MakeReady = Callable[..., Project]
+IDS = [0, 1, 2, 3, 4, 5]
+GLOBAL = ["connections.parquet", "ejecta.gpkg", "origin.tif"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a finished map, by name, the hidden notes included."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def reopened(project: Project) -> Project:
+    return Project.open(project.folder)
+
+
+class Counting:
+    """Another method's class that notes which craters it was asked for, and may stop at one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> None:
+        self.asked: list[int] = []
+        load = map_run.load_method
+
+        def loaded(project: Project) -> "Counting":
+            self.method = load(project)
+            return self
+
+        self.stop_at = stop_at
+        monkeypatch.setattr(map_run, "load_method", loaded)
+
+    def predict(self, crater: Crater) -> CraterMap:
+        if crater.crater_id == self.stop_at:
+            raise KeyboardInterrupt
+        self.asked.append(crater.crater_id)
+        return self.method.predict(crater)
+
+
+def test_the_files_other_programs_rely_on(make_ready: MakeReady) -> None:
+    project = make_ready("method=two-stage")
+    map_project(project)
+    names = [f"crater_{k}_{what}.tif" for k in IDS for what in ("probability", "mask")]
+    visible = [path.name for path in project.maps.iterdir() if not path.name.startswith(".")]
+    assert sorted(visible) == sorted([*names, *GLOBAL])
+    grid = project.mosaic.grid
+    for crater in project.craters:
+        stem = project.maps / f"crater_{crater.crater_id}"
+        with rasterio.open(f"{stem}_probability.tif") as p, rasterio.open(f"{stem}_mask.tif") as m:
+            stored, mask = p.read(1), m.read(1)
+            assert p.nodata == 255
+            assert (p.transform, p.shape, p.crs) == (m.transform, m.shape, m.crs)
+            assert p.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert stored.dtype == mask.dtype == np.uint8
+        assert ((stored <= 250) | (stored == 255)).all()
+        assert np.array_equal(mask == 1, (stored > 125) & (stored != 255))
+    with rasterio.open(project.maps / "origin.tif") as source:
+        assert read_grid(source).shape == grid.shape
+        origin = source.read(1)
+    assert set(np.unique(origin)) <= {0, *(k + 1 for k in IDS)}
+    polygons = gpd.read_file(project.maps / "ejecta.gpkg", layer="ejecta")
+    assert set(polygons["crater_id"]) <= set(IDS)
+    connections = pd.read_parquet(project.maps / "connections.parquet")
+    assert tuple(connections) == CONNECTION_COLUMNS
+    assert sorted(connections["crater_id"].unique()) == IDS
+    provenance = json.loads((project.folder / "provenance.json").read_text())
+    assert provenance["craters"] == IDS
+    assert provenance["settings"]["method"] == "two-stage"
+    assert any(name.endswith("weights.safetensors") for name in provenance["files"])
+
+
+def test_again_is_no_work_and_the_same_bytes(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_ready("method=polar")
+    map_project(project)
+    first = contents(project.folder)
+    monkeypatch.setattr(map_run, "load_method", None)  # would fail if there were work
+    map_project(reopened(project))
+    assert contents(project.folder) == first
+    assert mapped_craters(reopened(project)) == list(project.craters)
+
+
+def test_two_copies_are_the_same_map(make_ready: MakeReady) -> None:
+    one, two = (make_ready("method=two-stage", name=name) for name in ("one", "two"))
+    map_project(one)
+    map_project(two)
+    assert contents(one.maps) == contents(two.maps)
+
+
+def test_an_interrupted_map_goes_on(make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, project = (make_ready("method=polar", name=name) for name in ("whole", "cut"))
+    map_project(whole)
+    with monkeypatch.context() as patched:
+        cut = Counting(patched, stop_at=3)
+        with pytest.raises(KeyboardInterrupt):
+            map_project(project)
+    assert cut.asked == [0, 1, 2]
+    assert not (project.maps / "origin.tif").exists()
+    assert [c.crater_id for c in mapped_craters(reopened(project))] == [0, 1, 2]
+    rest = Counting(monkeypatch)
+    map_project(reopened(project))
+    assert rest.asked == [3, 4, 5]
+    assert contents(project.maps) == contents(whole.maps)
+
+
+@pytest.mark.parametrize(
+    "lost", ["crater_2_mask.tif", "crater_2_probability.tif", ".done/connections_2.parquet"]
+)
+def test_a_lost_file_is_made_again(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    project = make_ready("method=polar")
+    map_project(project)
+    first = contents(project.maps)
+    (project.maps / lost).unlink()
+    again = Counting(monkeypatch)
+    map_project(reopened(project))
+    assert again.asked == [2]
+    assert contents(project.maps) == first
+
+
+def test_another_setting_or_network_makes_the_map_stale(make_ready: MakeReady) -> None:
+    project = make_ready("method=polar")
+    map_project(project)
+    text = (project.folder / "project.yaml").read_text()
+    (project.folder / "project.yaml").write_text(text.replace("threshold: 0.5 ", "threshold: 0.6 "))
+    assert reopened(project).settings.map.threshold == 0.6
+    assert mapped_craters(reopened(project)) == []
+    (project.folder / "project.yaml").write_text(text)
+    assert len(mapped_craters(reopened(project))) == 6
+    bundle = project.models / "context" / "member-00" / "bundle.json"
+    bundle.write_text(bundle.read_text() + "\n")
+    assert mapped_craters(reopened(project)) == []
+
+
+def test_going_back_to_old_settings_does_not_mix_two_maps(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted between a crater's files, then asked for the first map again."""
+    project = make_ready("method=polar")
+    map_project(project)
+    first = contents(project.maps)
+    text = (project.folder / "project.yaml").read_text()
+    (project.folder / "project.yaml").write_text(text.replace("threshold: 0.5 ", "threshold: 0.6 "))
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(map_run, "write_connections", stop)
+        with pytest.raises(KeyboardInterrupt):
+            map_project(reopened(project))
+    (project.folder / "project.yaml").write_text(text)
+    again = Counting(monkeypatch)
+    map_project(reopened(project))
+    assert again.asked == [0]
+    assert contents(project.maps) == first
+
+
+def test_some_craters(make_ready: MakeReady) -> None:
+    whole, project = (make_ready("method=polar", name=name) for name in ("whole", "part"))
+    map_project(project, [4, 1])
+    assert [c.crater_id for c in mapped_craters(project)] == [1, 4]
+    with rasterio.open(project.maps / "origin.tif") as source:
+        assert set(np.unique(source.read(1))) <= {0, 2, 5}
+    with pytest.raises(CraterError, match="crater 77"):
+        map_project(project, [77])
+    map_project(project)
+    map_project(whole)
+    assert contents(project.maps) == contents(whole.maps)
+
+
+def test_two_workers_make_the_same_map(make_ready: MakeReady) -> None:
+    alone, together = (make_ready("method=two-stage", name=name) for name in ("alone", "together"))
+    map_project(alone)
+    map_project(together, workers=2)
+    assert contents(together.maps) == contents(alone.maps)
+
+
+@pytest.mark.parametrize("full_after", [0, 4, 24])
+def test_a_full_disk_leaves_nothing_half_written(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, full_after: int
+) -> None:
+    """The disk fills up with the first file, in the second crater, and with the last global file."""
+    whole, project = (make_ready("method=polar", name=name) for name in ("whole", "full"))
+    map_project(whole)
+    write, written = Path.write_bytes, 0
+
+    def write_until_full(path: Path, content: memoryview) -> int:
+        nonlocal written
+        written += 1
+        if written > full_after:
+            write(path, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", write_until_full)
+        with pytest.raises(OutputError, match=r"No space left.*free some space") as caught:
+            map_project(project)
+    assert "\n" not in str(caught.value)
+    finished = contents(whole.maps)
+    left = contents(project.maps)
+    assert len(left) == full_after
+    assert all(finished[name] == content for name, content in left.items())
+    map_project(reopened(project))
+    assert contents(project.maps) == finished
+
+
+def test_a_truncated_mosaic(make_ready: MakeReady, planet_files: Path, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    shutil.copytree(planet_files, files)
+    project = make_ready("method=polar", files=files)
+    mosaic = files / "mosaic.tif"
+    mosaic.write_bytes(mosaic.read_bytes()[: mosaic.stat().st_size // 2])
+    with pytest.raises(MosaicError, match=r"mosaic\.tif: cannot be read"):
+        map_project(reopened(project))
+    assert not project.maps.exists()
+
+
+def test_without_networks(make_project: Callable[..., Project]) -> None:
+    with pytest.raises(BundleError, match="run ejectamap train first"):
+        map_project(make_project("method=polar"))
+
+
+def test_a_folder_that_cannot_be_made(make_ready: MakeReady) -> None:
+    project = make_ready("method=polar")
+    project.maps.write_text("a file in the way")
+    with pytest.raises(OutputError, match=r"map.*cannot be made"):
+        map_project(project)

@@ -1,0 +1,293 @@
+"""Methods with networks that simply report what they see, so that the map has to be the planet itself."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ejectamap.errors import BundleError
+from ejectamap.mapping import polar, two_stage
+from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap, Method
+from ejectamap.mapping.registry import METHODS, load_method
+from ejectamap.networks.bundle import Bundle, Normalisation
+from ejectamap.networks.ensemble import Ensemble
+from ejectamap.project import Project
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.sphere import azimuthal_inverse, distance
+
+R = 2_439_400.0
+MakeProject = Callable[..., Project]
+
+
+@dataclasses.dataclass
+class Report:
+    """An ensemble that answers with a function of what it is shown."""
+
+    answer: Callable[[Tensor], Tensor]
+    views: dict[str, Any]
+    size: int = 1
+
+    def __len__(self) -> int:
+        return self.size
+
+    def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
+        return torch.stack([self.answer(inputs)] * self.size, 1)
+
+
+VIEWS = {
+    "connection": {"bands": 2, "scaling": "255", "corridor_px": [128, 32]},
+    "segmentation": {
+        "bands": 2,
+        "scaling": "255",
+        "chip_px": 64,
+        "tile_m": 400e3,
+        "annulus_radii": [2.0, 3.0],
+    },
+    "context": {"bands": 2, "scaling": "255", "polar_px": [160, 320], "polar_power": 0.5},
+}
+
+
+@pytest.fixture
+def load(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Method]:
+    """A method on a planet in memory, with given answers instead of networks."""
+
+    def make(method: str, mosaic: Mosaic, crater: Crater, *changes: str, **answers: Any) -> Method:
+        project = make_project(f"method={method}", *changes, name=f"p{len(loaded)}")
+        loaded.append(project)
+        vars(project).update(mosaic=mosaic, craters=(crater,))
+
+        class Reports:
+            @staticmethod
+            def load(folder: Path, bands: int) -> Report:
+                assert bands == mosaic.bands
+                given = answers[folder.name]
+                sized = given if isinstance(given, tuple) else (given, 1)
+                return Report(sized[0], VIEWS[folder.name], sized[1])
+
+        monkeypatch.setattr(two_stage, "Ensemble", Reports)
+        monkeypatch.setattr(polar, "Ensemble", Reports)
+        return load_method(project)
+
+    loaded: list[Project] = []
+    return make
+
+
+def first_band(inputs: Tensor) -> Tensor:
+    """Ejecta are where the first band is bright."""
+    return inputs[:, 0].clamp(0, 1)
+
+
+def any_bright(inputs: Tensor) -> Tensor:
+    """Connected is what shows anything bright at all."""
+    return (inputs[:, 0].amax(dim=(1, 2)) > 0.05).float()
+
+
+REPORTS: dict[str, dict[str, Any]] = {
+    "two-stage": {"connection": any_bright, "segmentation": first_band},
+    "polar": {"context": first_band},
+}
+
+
+def painted(
+    grid: Grid, crater: Crater, valid: np.ndarray | None = None
+) -> tuple[Mosaic, np.ndarray]:
+    """A planet whose first band shows a blanket and an offset blob, with soft edges; and that band, 0 to 1."""
+    lon, lat = np.broadcast_arrays(*grid.centres(grid.whole))
+    blob = azimuthal_inverse(600e3, 700e3, crater.lon, crater.lat, R)
+    near = distance(crater.lon, crater.lat, lon, lat, R)
+    far = distance(*blob, lon, lat, R)
+    truth = np.clip(np.maximum((400e3 - near) / 200e3, (300e3 - far) / 200e3), 0, 1)
+    values = np.stack([255 * truth, np.zeros(grid.shape)]).astype(np.float32)
+    everywhere = np.ones(grid.shape, bool) if valid is None else valid
+    return Mosaic.from_array(values, everywhere, grid, ("a", "b")), truth
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("lon", "lat"), [(20, 10), (-179.9, -35), (77, 89.9)])
+def test_the_map_is_what_the_networks_see(
+    make_grid: Callable[..., Grid], load: Callable[..., Method], method: str, lon: float, lat: float
+) -> None:
+    grid, crater = make_grid(256), Crater(5, "A", lon, lat, 60e3)
+    mosaic, truth = painted(grid, crater)
+    result = load(method, mosaic, crater, **REPORTS[method]).predict(crater)
+    window = result.window
+    rows, cols = (
+        slice(window.row, window.row + window.height),
+        slice(window.col, window.col + window.width),
+    )
+    places = grid.centres(window)
+    within = distance(lon, lat, places.lon, places.lat, R) <= crater.reach_m(R)
+    assert result.probability.dtype == np.float32
+    assert np.array_equal(np.isnan(result.probability), ~within)
+    expected = truth[rows, cols]
+    error = np.abs(result.probability - expected)[within]
+    assert error.max() < 0.12
+    assert error.mean() < 0.005
+    assert (truth.sum() - expected[within].sum()) < 1e-6 * truth.sum()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("place", [(180.0, 5.0), (40.0, 89.9)])
+def test_a_turned_planet_has_the_turned_map(
+    turned_planet: Callable[..., Any],
+    load: Callable[..., Method],
+    method: str,
+    place: tuple[float, float],
+) -> None:
+    """The same places, in the crater's own frame, have the same probability on the dateline and at the pole."""
+    rng = np.random.default_rng(0)
+    bearing, range_m = rng.uniform(0, 2 * np.pi, 3000), 0.24 * np.pi * R * np.sqrt(rng.random(3000))
+    x, y = range_m * np.sin(bearing), range_m * np.cos(bearing)
+
+    def half_bright(inputs: Tensor) -> Tensor:
+        return (inputs[:, 0].mean(dim=(1, 2)) > 0).float()
+
+    def soft(inputs: Tensor) -> Tensor:
+        return (2 * inputs[:, 0] * 255).sigmoid()
+
+    reports = {"connection": half_bright, "segmentation": soft, "context": soft}
+    found, tables = [], []
+    for lon, lat in ((20.0, 10.0), place):
+        world = turned_planet(lon, lat)
+        result = load(method, world.mosaic, world.crater, **reports).predict(world.crater)
+        window = result.window
+        values = np.full((1, *world.mosaic.grid.shape), np.nan, np.float32)
+        here = np.s_[
+            0, window.row : window.row + window.height, window.col : window.col + window.width
+        ]
+        values[here] = result.probability
+        whole = Mosaic.from_array(
+            np.nan_to_num(values), np.isfinite(values[0]), world.mosaic.grid, ("p",)
+        )
+        found.append(whole.sample(*azimuthal_inverse(x, y, lon, lat, R))[0][0])
+        tables.append(result.connections)
+    assert np.ptp(found[0]) > 0.5
+    assert np.abs(found[0] - found[1]).max() < 0.02
+    if method == "two-stage":
+        # A chip on the verge may fall on the other side.
+        agree = tables[0]["connected"].to_numpy() == tables[1]["connected"].to_numpy()
+        assert agree.all()
+        assert 0.2 < tables[0]["connected"].mean() < 0.8
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_data_stays_unknown(
+    make_grid: Callable[..., Grid], load: Callable[..., Method], method: str
+) -> None:
+    grid, crater = make_grid(128), Crater(5, "A", 20, 10, 60e3)
+    valid = np.ones(grid.shape, bool)
+    valid[50:60, 130:150] = False
+    mosaic, _ = painted(grid, crater, valid)
+    result = load(method, mosaic, crater, **REPORTS[method]).predict(crater)
+    window = result.window
+    known = np.isfinite(result.probability)
+    hole = valid[window.row : window.row + window.height, window.col : window.col + window.width]
+    assert not known[~hole].any()
+    assert (~hole).sum() == 200
+    assert known[hole].mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("positive", "threshold", "connected"),
+    [(5, 0.5, True), (4, 0.5, False), (4, 0.4, True), (9, 1.0, False), (10, 1.0, True)],
+)
+def test_a_chip_is_connected_by_its_share_of_the_votes(
+    make_grid: Callable[..., Grid],
+    load: Callable[..., Method],
+    positive: int,
+    threshold: float,
+    connected: bool,
+) -> None:
+    class Voters(Report):
+        def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
+            yes = torch.tensor([0.9] * positive + [0.2] * (10 - positive))
+            return yes.expand(len(inputs), 10)
+
+    grid, crater = make_grid(64), Crater(5, "A", 20, 10, 60e3, reach=0.1)
+    mosaic, _ = painted(grid, crater)
+    method = load(
+        "two-stage",
+        mosaic,
+        crater,
+        f"connection.vote_threshold={threshold}",
+        connection=(any_bright, 10),
+        segmentation=lambda inputs: torch.ones_like(inputs[:, 0]),
+    )
+    method.connection = Voters(any_bright, VIEWS["connection"], 10)  # type: ignore[attr-defined]
+    result = method.predict(crater)
+    table = result.connections
+    assert tuple(table) == CONNECTION_COLUMNS
+    assert (table["crater_id"] == 5).all()
+    assert table["tile"].tolist() == list(range(len(table)))
+    assert (table["votes"] == positive).all()
+    assert np.allclose(table["score"], 0.2 + 0.07 * positive)
+    assert (table["connected"] == connected).all()
+    assert table["distance_m"].min() == 0
+    assert np.nanmax(result.probability) == pytest.approx(float(connected))
+
+
+def test_more_chips_than_a_batch(
+    make_grid: Callable[..., Grid], load: Callable[..., Method], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid, crater = make_grid(128), Crater(5, "A", 20, 10, 60e3)
+    mosaic, _ = painted(grid, crater)
+    whole = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
+    monkeypatch.setattr(two_stage, "BATCH", 7)
+    parts = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
+    assert np.array_equal(whole.probability, parts.probability, equal_nan=True)
+    assert whole.connections.equals(parts.connections)
+
+
+def test_the_mirrored_look_is_mirrored_back(
+    make_grid: Callable[..., Grid], load: Callable[..., Method]
+) -> None:
+    """A network that always looks a column too far to the right is put right by its mirror image."""
+    grid, crater = make_grid(256), Crater(5, "A", 20, 10, 60e3)
+    mosaic, _ = painted(grid, crater)
+    off = load("polar", mosaic, crater, context=lambda x: first_band(x).roll(1, -1)).predict(crater)
+    straight = load("polar", mosaic, crater, context=first_band).predict(crater)
+    assert np.nanmax(np.abs(off.probability - straight.probability)) < 0.1
+    assert np.nansum(off.probability) == pytest.approx(np.nansum(straight.probability), rel=0.01)
+
+
+def test_networks_answer_on_one_thread() -> None:
+    """On two the last bits differ, and with them the map."""
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(torch.get_num_threads())
+            return x[:, 0]
+
+    scaling = Normalisation((1.0,), (2.0,))
+    bundle = Bundle("context", {}, {"bands": 1}, scaling, None, {}, {}, Spy())
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        answer = Ensemble((bundle, bundle)).probabilities(torch.full((3, 1, 2, 2), 1.0))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 1]
+    assert answer.shape == (3, 2, 2, 2)
+    assert (answer == 0.5).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_without_networks_nothing_is_mapped(make_project: MakeProject, method: str) -> None:
+    with pytest.raises(BundleError, match="ejectamap train"):
+        load_method(make_project(f"method={method}"))
+
+
+def test_a_map_is_empty_of_connections_by_default() -> None:
+    window = Grid(4, 8, R, -180.0, "", None).whole  # type: ignore[arg-type]
+    bare = CraterMap(Crater(1, "A", 0, 0, 1e4), window, np.zeros((4, 8), np.float32))
+    assert tuple(bare.connections) == CONNECTION_COLUMNS
+    assert len(bare.connections) == 0
