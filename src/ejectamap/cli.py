@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from ejectamap.errors import EjectamapError, OutputError
+from ejectamap.errors import EjectamapError, OutputError, SettingsError
 
 app = typer.Typer(
     help="One ejecta map per fresh crater, for a whole planet.",
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # Heavy libraries are imported inside the verbs, so that --help answers at once.
+
+_INTERRUPTED = 130  # typer's exit code for it
 
 ProjectFolder = Annotated[
     Path, typer.Argument(metavar="PROJECT", help="Project folder.", show_default=False)
@@ -158,8 +160,8 @@ def _ids(text: str | None) -> list[int] | None:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a list of ids such as 12,17", param_hint="--craters"
+        raise SettingsError(
+            f"--craters {text!r}: is not a list of ids: write them as in 12,17"
         ) from None
 
 
@@ -180,9 +182,10 @@ def main() -> None:
                 f"{error.filename or 'a file'}: {error.strerror or error}: check space and permissions"
             )
         )
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: run the same command again to go on\n")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            sys.stderr.write("interrupted: run the same command again to go on\n")
+        raise
 
 
 def _fail(error: EjectamapError) -> None:
