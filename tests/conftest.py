@@ -93,6 +93,7 @@ def make_project(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
         "views.corridor_px=[64, 16]",
         "views.polar_px=[32, 64]",
         "views.tile_km=600",
+        "views.overlap=0",
         "connection.architecture=test_resnet",
         "connection.members=1",
         "segmentation.encoder=tu-test_resnet",

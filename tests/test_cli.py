@@ -115,17 +115,11 @@ def test_help_lists_every_verb(run: Run) -> None:
 
 def test_exit_code_of_the_real_program(tmp_path: Path) -> None:
     """One process of its own: nothing but one line on standard error."""
-    program = [
-        sys.executable,
-        "-c",
-        "from ejectamap.cli import main; main()",
-        "check",
-        str(tmp_path),
-    ]
+    call = ["new", str(tmp_path), "--mosaic", str(tmp_path / "none.tif"), "--craters", "none.csv"]
+    program = [sys.executable, "-c", "from ejectamap.cli import main; main()", *call]
     ended = subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ)
-    Outcome(ended.returncode, ended.stdout, ended.stderr).is_refusal(
-        "project.yaml", "ejectamap new"
-    )
+    said = Outcome(ended.returncode, ended.stdout, ended.stderr)
+    said.is_refusal("none.tif", "does not exist", "check the path")
     assert ended.stdout == ""
 
 

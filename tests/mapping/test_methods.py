@@ -59,7 +59,8 @@ def load(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> Callable
     """A method on a planet in memory, with given answers instead of networks."""
 
     def make(method: str, mosaic: Mosaic, crater: Crater, *changes: str, **answers: Any) -> Method:
-        project = make_project(f"method={method}", *changes, name=f"p{len(loaded)}")
+        half = "views.overlap=0.5"
+        project = make_project(f"method={method}", half, *changes, name=f"p{len(loaded)}")
         loaded.append(project)
         vars(project).update(mosaic=mosaic, craters=(crater,))
 
