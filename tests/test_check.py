@@ -51,7 +51,10 @@ def test_inputs_networks_and_cost(make_project: MakeProject) -> None:
         f"next: ejectamap train {project.folder}",
     ):
         assert words in said, words
-    assert re.search(r"about \d+ corridors, \d+ chips about \d+ s and \d+\.\d GB", said)
+    assert re.search(
+        r"about \d+ corridors, \d+ chips about \d+ s on this machine, pictures apart, and \d+\.\d GB",
+        said,
+    )
 
 
 def test_the_next_command_follows_the_work(make_project: MakeProject) -> None:

@@ -121,15 +121,8 @@ def _training(
     training = project.settings.training
     limit = f"within {training.max_minutes:g} minutes" if training.max_minutes else "no time limit"
     table = Table(title=f"Training: {limit}", title_justify="left")
-    for column in (
-        "network",
-        "architecture",
-        "parameters",
-        "members",
-        "samples",
-        "epochs (1 core)",
-    ):
-        table.add_column(column)
+    for column in ("network", "built of", "weights", "members", "samples", "epochs on one core"):
+        table.add_column(column, overflow="fold")
     pairs = _all_pairs(sources)
     samples = {
         "connection": len(pairs),
@@ -156,10 +149,8 @@ def _mapping(project: Project, cost: Cost, mapped: int) -> Iterator[Row]:
     names = {"connection": "corridors", "segmentation": "chips", "context": "polar views"}
     looks = ", ".join(f"{count} {names[kind]}" for kind, count in cost.pictures.items())
     yield "map", f"method {project.settings.method}: about {looks}"
-    yield (
-        "",
-        f"about {_duration(cost.seconds)} and {cost.memory_bytes / 1e9:.1f} GB on this machine",
-    )
+    memory = f"{cost.memory_bytes / 1e9:.1f} GB"
+    yield "", f"about {_duration(cost.seconds)} on this machine, pictures apart, and {memory}"
     counts = (f"{found} of {n} {kind} networks" for kind, (found, n) in _trained(project).items())
     yield "done", f"{', '.join(counts)} trained, {mapped} of {len(project.craters)} craters mapped"
 
@@ -192,9 +183,11 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
 
 def _next(project: Project, mapped: int) -> str:
     trained = _trained(project)
+    ready = all(any(project.networks(kind).glob(f"*/{SETTINGS_NAME}")) for kind in trained)
     if _can_train(project) and any(found < wanted for found, wanted in trained.values()):
-        return f"ejectamap train {project.folder}"
-    if not all(any(project.networks(kind).glob(f"*/{SETTINGS_NAME}")) for kind in trained):
+        at_once = f", or at once ejectamap map {project.folder}" if ready else ""
+        return f"ejectamap train {project.folder}{at_once}"
+    if not ready:
         return f"put trained networks into {project.models}, then ejectamap map {project.folder}"
     verb = "map" if mapped < len(project.craters) else "evaluate"
     return f"ejectamap {verb} {project.folder}"
