@@ -7,7 +7,7 @@ STAMP := .venv/installed
 install: $(STAMP)
 
 $(STAMP): requirements.txt pyproject.toml
-	test -x $(PY) || python3 -m venv .venv
+	test -x .venv/bin/pip || python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check uv
 	.venv/bin/uv pip install --quiet --python $(PY) -r requirements.txt
 	.venv/bin/uv pip install --quiet --python $(PY) --no-deps -e .
