@@ -18,7 +18,7 @@ from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
 Floats = npt.NDArray[np.float32]
-BATCH = 64
+BATCH = 16
 
 
 class TwoStage:

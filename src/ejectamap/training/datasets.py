@@ -1,7 +1,11 @@
-"""What the networks learn from: pictures and answers, sampled once and kept in memory in half precision."""
+"""What the networks learn from: pictures and answers, sampled once and kept in memory.
+
+Corridors are kept in half precision; chips are fewer, and a logarithm of distance needs the full one.
+"""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +21,16 @@ from ejectamap.views.chip import Chip, largest_chip
 from ejectamap.views.inputs import chip_input, corridor_input, crater_metadata
 
 Sample = dict[str, torch.Tensor]
-Halves = npt.NDArray[np.float16]
+Picture = npt.NDArray[np.floating[Any]]
 
 
 def _sample_all(
-    sources: Sequence[Source], look: Callable[[Source, Pair, Chip], Halves], what: str
-) -> list[Halves]:
+    sources: Sequence[Source], look: Callable[[Source, Pair, Chip], Picture], what: str
+) -> list[Picture]:
     """Look at every pair of every source, on threads: sampling releases the interpreter."""
     jobs = [(source, pair) for source in sources for pair in source.pairs]
 
-    def look_at(job: tuple[Source, Pair]) -> Halves:
+    def look_at(job: tuple[Source, Pair]) -> Picture:
         source, pair = job
         return look(source, pair, largest_chip(pair.crater, pair.window, source.world.mosaic.grid))
 
@@ -39,7 +43,7 @@ class CorridorDataset(Dataset[Sample]):
     """Corridors and whether they are connected: `inputs` (band + 1, width, length); scalars `target`, `weight`."""
 
     def __init__(self, sources: Sequence[Source], views: Views, augment: bool) -> None:
-        def look(source: Source, pair: Pair, chip: Chip) -> Halves:
+        def look(source: Source, pair: Pair, chip: Chip) -> Picture:
             picture = corridor_input(
                 source.world.mosaic, source.scaling, pair.crater, chip, views.corridor_px
             )
@@ -69,7 +73,7 @@ class ChipDataset(Dataset[Sample]):
     def __init__(
         self, sources: Sequence[Source], views: Views, share_weights: bool, augment: bool
     ) -> None:
-        def look(source: Source, pair: Pair, chip: Chip) -> Halves:
+        def look(source: Source, pair: Pair, chip: Chip) -> Picture:
             picture = chip_input(
                 source.world.mosaic, source.scaling, pair.crater, chip, views.chip_px
             )
