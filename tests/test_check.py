@@ -13,6 +13,7 @@ from ejectamap.check import check_project
 from ejectamap.errors import BundleError, LabelError
 from ejectamap.mapping import map_project
 from ejectamap.mapping.cost import Speed, mapping_cost
+from ejectamap.mapping.two_stage import BATCH
 from ejectamap.project import Project
 from ejectamap.training import train
 from ejectamap.training.rehearsal import rehearse
@@ -160,5 +161,5 @@ def test_cost_is_counted_per_picture_and_member(make_project: MakeProject) -> No
     assert cost.seconds == pytest.approx(sum(chips) * (0.31 + 0.25))
     hungry = {"connection": Speed(0.01, 0.1, 1e6), "segmentation": Speed(0.0, 1.0, 1e9)}
     more = mapping_cost(project, networks, hungry, tile_m, connected=0.25)
-    batch = min(64, 0.25 * max(chips))
+    batch = min(BATCH, 0.25 * max(chips))
     assert more.memory_bytes - cost.memory_bytes == pytest.approx(batch * (1e9 - 5e6), rel=0.05)
