@@ -1,0 +1,37 @@
+"""The application that the verbs register with, and the arguments that they share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ejectamap.errors import SettingsError
+
+app = typer.Typer(
+    help="One ejecta map per fresh crater, for a whole planet.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+# Heavy libraries are imported inside the verbs, so that --help answers at once.
+
+ProjectFolder = Annotated[
+    Path, typer.Argument(metavar="PROJECT", help="Project folder.", show_default=False)
+]
+Minutes = Annotated[float | None, typer.Option(min=0.01, help="Time budget of all training.")]
+CraterIds = Annotated[
+    str | None, typer.Option("--craters", metavar="IDS", help="Only these, as in 12,17.")
+]
+
+
+def read_ids(text: str | None) -> list[int] | None:
+    """Read a list of crater ids as users write it."""
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise SettingsError(
+            f"--craters {text!r}: is not a list of ids: write them as in 12,17"
+        ) from None

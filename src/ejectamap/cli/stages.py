@@ -1,0 +1,62 @@
+"""Verbs that do the work, in its order: train, map, evaluate."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ejectamap.cli.app import CraterIds, Minutes, ProjectFolder, app, read_ids
+
+
+@app.command(epilog="Example: ejectamap train mercury --max-minutes 60")
+def train(
+    folder: ProjectFolder,
+    max_minutes: Minutes = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget what was trained and start again.")
+    ] = False,
+) -> None:
+    """Train the networks that the project's method needs; an interrupted training goes on."""
+    from ejectamap.project import Project
+    from ejectamap.training import train as train_project
+
+    train_project(Project.open(folder), max_minutes, fresh)
+
+
+@app.command(name="map", epilog="Example: ejectamap map mercury --craters 12,17 --workers 2")
+def map_(
+    folder: ProjectFolder,
+    craters: CraterIds = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to use instead.")
+    ] = None,
+) -> None:
+    """Map every crater's ejecta; an interrupted map goes on with the craters that are missing."""
+    from ejectamap.mapping import map_project
+    from ejectamap.project import Project
+    from ejectamap.show import draw_maps
+
+    project = Project.open(folder)
+    map_project(project, read_ids(craters), workers, scheduler)
+    draw_maps(project)
+
+
+@app.command(epilog="Example: ejectamap evaluate mercury --json")
+def evaluate(
+    folder: ProjectFolder,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print evaluation.json instead of tables.")
+    ] = False,
+) -> None:
+    """Compare the map with the labels, as the poster does."""
+    from ejectamap.evaluation import evaluate_project, print_tables
+    from ejectamap.project import Project
+
+    evaluation = evaluate_project(Project.open(folder))
+    if as_json:
+        sys.stdout.write(json.dumps(evaluation.to_dict(), indent=2) + "\n")
+    else:
+        print_tables(evaluation, Console())
