@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from ejectamap.errors import SettingsError
 from ejectamap.networks.bundle import Normalisation
 from ejectamap.networks.losses import build_loss
-from ejectamap.project.settings import Fitting, Named
+from ejectamap.project.fitting import Fitting
+from ejectamap.project.section import Named
 from ejectamap.training.trainer import Task, build_optimiser, build_schedule, fit
 
 

@@ -16,7 +16,8 @@ from ejectamap.networks.bundle import Bundle, library_versions, save_bundle
 from ejectamap.networks.ensemble import take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
-from ejectamap.project.settings import METHOD_NETWORKS, Fitting
+from ejectamap.project.fitting import Fitting
+from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.training.polar import PolarDataset, SizeBatches
 from ejectamap.training.recipes import RECIPES, Recipe
 from ejectamap.training.sources import gather_sources

@@ -21,7 +21,8 @@ from ejectamap.errors import SettingsError
 from ejectamap.networks.bundle import Normalisation
 from ejectamap.networks.losses import Loss
 from ejectamap.networks.names import unknown_name
-from ejectamap.project.settings import Fitting, Named
+from ejectamap.project.fitting import Fitting
+from ejectamap.project.section import Named
 
 Batch = dict[str, torch.Tensor]
 

@@ -1,0 +1,84 @@
+"""Settings of the networks: what each is built of, and how it is trained. The defaults are the poster's."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ejectamap.project.section import Count, Named, Section
+
+
+class Fitting(Section):
+    """How one network is trained."""
+
+    pretrained: bool = Field(True, description="start from ImageNet weights where they can be had")
+    loss: Named
+    optimiser: Named = Field(
+        Named(name="AdamW", arguments={"lr": 1e-4}),
+        description="any of torch.optim, with its arguments",
+    )
+    scheduler: Named = Field(
+        Named(name="StepLR", arguments={"step_size": 10, "gamma": 0.9}),
+        description="any of torch.optim.lr_scheduler by epoch; anneal: cosine over the time budget; constant",
+    )
+    batch_size: Count = 4
+    max_epochs: Count = 200
+    patience: Count = Field(
+        20, description="stop after so many epochs without a better validation F1"
+    )
+    members: Count = Field(
+        1, description="networks in the ensemble, each with its own train/validation split"
+    )
+    keep: Literal["best", "last"] = Field(
+        "best", description="weights of the epoch with the best validation F1, or of the last one"
+    )
+    augment: bool = Field(
+        False, description="mirrored and turned pictures, changed brightness and contrast"
+    )
+    precision: Literal["full", "auto"] = Field(
+        "full",
+        description="auto: half precision (bfloat16) in training where the processor is made for it",
+    )
+    share: float = Field(1.0, gt=0, description="this network's share of training.max_minutes")
+
+
+class Connection(Fitting):
+    """The connection network, which says whether a ray links crater and chip."""
+
+    architecture: str = Field("res2net50_26w_4s", description="any timm classifier")
+    loss: Named = Field(
+        Named(name="focal", arguments={"alpha": 0.1}), description="focal, dice, bce or jaccard"
+    )
+    batch_size: Count = 64
+    members: Count = Field(
+        10, description="networks in the vote, each with its own train/validation split"
+    )
+    vote_threshold: float = Field(
+        0.5, gt=0, le=1, description="share of the votes that makes a chip connected"
+    )
+
+
+class Segmentation(Fitting):
+    """The segmentation network, which outlines this crater's ejecta in a chip."""
+
+    decoder: str = Field("UnetPlusPlus", description="any segmentation-models-pytorch architecture")
+    encoder: str = Field("resnet34", description="any of its encoders")
+    decoder_channels: tuple[Count, ...] | None = Field(
+        None, description="decoder widths, deepest first; null: its own"
+    )
+    loss: Named = Field(Named(name="dice"), description="focal, dice, bce or jaccard")
+    share_weights: bool = Field(
+        True, description="weigh chips up in which this crater has a small share of all ejecta"
+    )
+
+
+class Context(Fitting):
+    """The context network, which marks a crater's ejecta in all the ground around it at once."""
+
+    decoder: str = Field("Unet", description="Unet or UnetPlusPlus")
+    encoder: str = Field(
+        "resnet34", description="an encoder that can close the circle: resnet or tu-mobilenetv3"
+    )
+    decoder_channels: tuple[Count, ...] | None = Field(
+        None, description="decoder widths, deepest first; null: its own"
+    )
+    loss: Named = Field(Named(name="dice-bce"), description="dice-bce, focal, dice, bce or jaccard")
