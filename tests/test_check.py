@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from ejectamap.check import check_project
-from ejectamap.errors import BundleError, LabelError
+from ejectamap.errors import BundleError, LabelError, SettingsError
 from ejectamap.mapping import map_project
 from ejectamap.mapping.cost import Speed, mapping_cost
 from ejectamap.mapping.two_stage import BATCH
@@ -148,6 +148,16 @@ def test_networks_to_start_from_have_to_fit(make_project: MakeProject) -> None:
         said_of(project)
     same = make_project("method=polar", "training.start_from=../teacher/models", name="same")
     assert "next: ejectamap train" in said_of(same)
+
+
+def test_a_loss_of_pictures_is_no_loss_for_the_connection_network(
+    make_project: MakeProject,
+) -> None:
+    project = make_project("method=two-stage", "connection.loss={name: cldice}")
+    with pytest.raises(
+        SettingsError, match=r"project.yaml: connection: loss cldice is of pictures"
+    ):
+        said_of(project)
 
 
 def test_cost_is_counted_per_picture_and_member(make_project: MakeProject) -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from ejectamap.errors import SettingsError
 from ejectamap.networks import build_loss
 
-NAMES = ["focal", "dice", "bce", "jaccard"]
+NAMES = ["focal", "dice", "bce", "jaccard", "tversky", "dice-bce", "tversky-bce"]
 
 
 def logit(p):

@@ -1,12 +1,7 @@
-"""Losses by name, with weights for samples and for pixels.
-
-All are binary, of logits, in float32. A weight says how often something counts: a sample or pixel
-of weight 0 might as well not be there, and one of weight 2 counts as if it were there twice.
-"""
+"""Losses by name, with weights for samples and for pixels; all are binary, of logits, in float32."""
 
 import inspect
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import segmentation_models_pytorch as smp
 import torch
@@ -14,39 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ejectamap.errors import SettingsError
+from ejectamap.networks.loss_weights import TINY, Loss, weighted
 from ejectamap.networks.names import unknown_name
+from ejectamap.networks.structure_losses import boundary, cldice
 
-
-class Loss(Protocol):
-    """A scalar to be minimised."""
-
-    def __call__(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
-        """Compare logits with what should have come out.
-
-        Parameters
-        ----------
-        logits : Tensor
-            (n,) or (n, h, w).
-        target : Tensor
-            Same shape; 0 or 1 (any dtype), or anything at all where the mask is 0.
-        weight : Tensor, optional
-            (n,), at least 0: weight of each sample; 1 by default.
-        mask : Tensor, optional
-            Same shape as the logits, bool or at least 0: where the target is known, or how much
-            ground each pixel stands for; 1 by default.
-
-        Returns
-        -------
-        Tensor
-            Scalar, float32; 0 (with a gradient of 0) if everything has weight 0.
-        """
-        ...
+__all__ = ["Loss", "build_loss"]
 
 
 def focal(alpha: float = 0.1, gamma: float = 2.0) -> Loss:
@@ -91,81 +58,116 @@ def jaccard(smooth: float = 0.0) -> Loss:
     return _overlap(smp.losses.JaccardLoss("binary", from_logits=False, smooth=smooth))
 
 
-def dice_bce() -> Loss:
-    """Sum of `dice` and `bce`: the overlap drives, the cross-entropy keeps probabilities honest and gradients alive."""
-    overlap, entropy = dice(), bce()
+def tversky(alpha: float = 0.3, beta: float = 0.7, gamma: float = 1.0) -> Loss:
+    """1 - Tversky index of the whole batch (Salehi et al. 2017, arXiv:1706.05721); else as `dice`.
 
-    def loss(
-        logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        return overlap(logits, target, weight, mask) + entropy(logits, target, weight, mask)
+    The index is tp / (tp + alpha fp + beta fn), 0 to 1; alpha = beta = 0.5 is Dice.
 
-    return loss
+    Parameters
+    ----------
+    alpha : float
+        Price of a false pixel.
+    beta : float
+        Price of a missed pixel; above alpha it buys recall, such as faint rays, with precision.
+    gamma : float
+        Power of the loss; 0.75 is the focal Tversky loss (Abraham and Khan 2018, arXiv:1810.07842).
+    """
+    score = smp.losses.TverskyLoss("binary", from_logits=False, alpha=alpha, beta=beta)
+    return _overlap(score, gamma)
+
+
+def lovasz() -> Loss:
+    """Lovász hinge of the Jaccard loss, the whole batch together (Berman et al. 2018, arXiv:1705.08790); 0 or more.
+
+    As smp's, but weighted: a pixel of weight 2 stands twice in the sorted list of errors. It is 0
+    where every logit is right by 1 or more; a batch without any target costs its worst error.
+    """
+
+    def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
+        errors = F.relu(1 - logits * (2 * target - 1)) * (counts > 0)
+        errors, order = errors.flatten().sort(descending=True)
+        counts, target = counts.flatten()[order], target.flatten()[order]
+        true = (counts * target).sum()
+        missed, false = (counts * target).cumsum(0), (counts * (1 - target)).cumsum(0)
+        jaccard = 1 - (true - missed) / (true + false).clamp_min(TINY)
+        steps = jaccard.diff(prepend=jaccard.new_zeros(1))
+        return (errors * steps).sum() * (counts.sum() > 0)
+
+    return weighted(value)
 
 
 _LOSSES: dict[str, Callable[..., Loss]] = {
+    "bce": bce,
     "focal": focal,
     "dice": dice,
-    "bce": bce,
     "jaccard": jaccard,
-    "dice-bce": dice_bce,
+    "tversky": tversky,
+    "lovasz": lovasz,
+    "cldice": cldice,
+    "boundary": boundary,
 }
 
 
 def build_loss(name: str, **parameters: float) -> Loss:
-    """Look a loss up by its name: focal (alpha, gamma), dice (smooth), bce, jaccard (smooth), dice-bce.
+    """Look a loss up by its name, or the sum of several by their names joined by hyphens, as in dice-bce.
+
+    Parameters
+    ----------
+    name : str
+        bce, focal, dice, jaccard, tversky, lovasz, cldice, boundary, or a sum of some.
+    **parameters : float
+        Arguments of those losses; one that several of them know goes to each of these.
 
     Raises
     ------
     SettingsError
-        If there is no such loss, or it has no such parameter.
+        If there is no such loss, or none of them has such a parameter.
     """
-    if name.lower() not in _LOSSES:
-        raise unknown_name("loss", name, _LOSSES)
-    make = _LOSSES[name.lower()]
-    known = inspect.signature(make).parameters
+    makers = []
+    for part in name.lower().split("-"):
+        if part not in _LOSSES:
+            raise unknown_name("loss", part, _LOSSES)
+        makers.append((_LOSSES[part], set(inspect.signature(_LOSSES[part]).parameters)))
+    known = set().union(*(names for _, names in makers))
     for parameter in parameters:
         if parameter not in known:
-            names = ", ".join(known) or "none"
+            names = ", ".join(sorted(known)) or "none"
             raise SettingsError(f"loss {name} has no parameter {parameter!r}: it takes {names}")
-    return make(**parameters)
+    losses = [make(**{k: v for k, v in parameters.items() if k in own}) for make, own in makers]
+    return losses[0] if len(losses) == 1 else _sum(losses)
+
+
+def _sum(losses: Sequence[Loss]) -> Loss:
+    """Sum of several, as dice-bce: the overlap drives, the cross-entropy keeps probabilities honest."""
+
+    def loss(
+        logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        return torch.stack([part(logits, target, weight, mask) for part in losses]).sum()
+
+    return loss
 
 
 def _mean(elementwise: Callable[[Tensor, Tensor], Tensor]) -> Loss:
     """Weighted mean of a loss of single pixels."""
 
-    def loss(
-        logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        counts, target = _prepare(logits, target, weight, mask)
-        total = (elementwise(logits.float(), target) * counts).sum()
-        return total / counts.sum().clamp_min(torch.finfo(torch.float32).tiny)
+    def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
+        total = (elementwise(logits, target) * counts).sum()
+        return total / counts.sum().clamp_min(TINY)
 
-    return loss
+    return weighted(value)
 
 
-def _overlap(score: nn.Module) -> Loss:
-    """Weighted version of a loss of sums: weighting both pictures weights every sum in it."""
+def _overlap(score: nn.Module, gamma: float = 1.0) -> Loss:
+    """Weighted version of a loss of sums, to some power: weighting both pictures weights every sum in it."""
 
-    def loss(
-        logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        counts, target = _prepare(logits, target, weight, mask)
+    def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
         n = len(logits)
-        weighted = (logits.float().sigmoid() * counts).reshape(n, 1, -1)
-        result: Tensor = score(weighted, (target * counts).reshape(n, 1, -1))
-        return result
+        answer = (logits.sigmoid() * counts).reshape(n, 1, -1)
+        result: Tensor = score(answer, (target * counts).reshape(n, 1, -1))
+        if gamma == 1:
+            return result
+        # The slope of a broken power is infinite at 0, where nothing is left to learn.
+        return torch.where(result > 0, result.clamp_min(TINY) ** gamma, 0.0 * result)
 
-    return loss
-
-
-def _prepare(
-    logits: Tensor, target: Tensor, weight: Tensor | None, mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Weight of every pixel, and a target that is 0 where nothing counts; both float32."""
-    counts = torch.ones_like(logits, dtype=torch.float32)
-    if mask is not None:
-        counts = counts * mask
-    if weight is not None:
-        counts = counts * weight.reshape(-1, *[1] * (logits.ndim - 1))
-    return counts, target.float().where(counts > 0, 0.0)
+    return weighted(value)

@@ -6,6 +6,10 @@ from pydantic import Field
 
 from ejectamap.project.section import Count, Named, Section
 
+PICTURE_LOSSES = (
+    "bce, focal, dice, jaccard, tversky, lovasz, cldice, boundary, or a sum as in dice-bce-cldice"
+)
+
 
 class Fitting(Section):
     """How one network is trained."""
@@ -46,7 +50,8 @@ class Connection(Fitting):
 
     architecture: str = Field("res2net50_26w_4s", description="any timm classifier")
     loss: Named = Field(
-        Named(name="focal", arguments={"alpha": 0.1}), description="focal, dice, bce or jaccard"
+        Named(name="focal", arguments={"alpha": 0.1}),
+        description="bce, focal, dice, jaccard, tversky, lovasz, or a sum as in dice-bce",
     )
     batch_size: Count = 64
     members: Count = Field(
@@ -65,7 +70,7 @@ class Segmentation(Fitting):
     decoder_channels: tuple[Count, ...] | None = Field(
         None, description="decoder widths, deepest first; null: its own"
     )
-    loss: Named = Field(Named(name="dice"), description="focal, dice, bce or jaccard")
+    loss: Named = Field(Named(name="dice"), description=PICTURE_LOSSES)
     share_weights: bool = Field(
         True, description="weigh chips up in which this crater has a small share of all ejecta"
     )
@@ -81,4 +86,4 @@ class Context(Fitting):
     decoder_channels: tuple[Count, ...] | None = Field(
         None, description="decoder widths, deepest first; null: its own"
     )
-    loss: Named = Field(Named(name="dice-bce"), description="dice-bce, focal, dice, bce or jaccard")
+    loss: Named = Field(Named(name="dice-bce"), description=PICTURE_LOSSES)

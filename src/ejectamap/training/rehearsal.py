@@ -1,5 +1,6 @@
 """Whether the networks can be trained as the settings say, found out without training."""
 
+import torch
 from torch import nn
 
 from ejectamap.errors import SettingsError
@@ -27,7 +28,9 @@ def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:
     for kind in METHOD_NETWORKS[project.settings.method]:
         settings = getattr(project.settings, kind)
         try:
-            build_loss(settings.loss.name, **settings.loss.arguments)
+            loss = build_loss(settings.loss.name, **settings.loss.arguments)
+            answer = torch.zeros(2 if kind == "connection" else (2, 8, 8))
+            loss(answer, answer)
             arguments = RECIPES[kind](project, sources).arguments
             networks[kind] = BUILDERS[kind](**arguments, pretrained=False)
             start = project.start_networks(kind)
