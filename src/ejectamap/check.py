@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -13,7 +14,6 @@ from ejectamap.mapping import mapped_craters
 from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed
 from ejectamap.networks.bundle import SETTINGS_NAME
 from ejectamap.project import Project
-from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.training.pairs import Pair
 from ejectamap.training.rehearsal import rehearse
 from ejectamap.training.sources import Sources, gather_sources, tile_side_px
@@ -128,9 +128,11 @@ def _training(
         "connection": len(pairs),
         "segmentation": sum(pair.connected for pair in pairs),
         "context": sum(len({pair.crater for pair in s.pairs}) for s in sources.sources),
+        "distance-only": len(pairs),
+        "agnostic": sum(len({pair.tile_id for pair in s.pairs}) for s in sources.sources),
     }
     for kind, network in networks.items():
-        settings = getattr(project.settings, kind)
+        settings: Any = project.settings.fittings[kind]
         parameters = sum(p.numel() for p in network.parameters())
         learnt = samples[kind] * (1 - training.validation_fraction)
         epoch = _duration(_STEP_OVER_LOOK * learnt * speeds[kind].forward_s)
@@ -146,8 +148,8 @@ def _training(
 
 
 def _mapping(project: Project, cost: Cost, mapped: int) -> Iterator[Row]:
-    names = {"connection": "corridors", "segmentation": "chips", "context": "polar views"}
-    looks = ", ".join(f"{count} {names[kind]}" for kind, count in cost.pictures.items())
+    names = {"connection": "corridors", "context": "polar views"}
+    looks = ", ".join(f"{n} {names.get(kind, 'chips')}" for kind, n in cost.pictures.items())
     yield "map", f"method {project.settings.method}: about {looks}"
     memory = f"{cost.memory_bytes / 1e9:.1f} GB"
     yield "", f"about {_duration(cost.seconds)} on this machine, pictures apart, and {memory}"
@@ -160,9 +162,9 @@ def _trained(project: Project) -> dict[str, tuple[int, int]]:
     return {
         kind: (
             len(list((project.models / kind).glob(f"[!.]*/{SETTINGS_NAME}"))),
-            getattr(project.settings, kind).members,
+            fitting.members,
         )
-        for kind in METHOD_NETWORKS[project.settings.method]
+        for kind, fitting in project.settings.fittings.items()
     }
 
 

@@ -8,7 +8,6 @@ import torch
 from ejectamap.networks import Bundle, library_versions, save_bundle
 from ejectamap.networks.bundle import BUILDERS, Normalisation
 from ejectamap.project import Project
-from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.training.recipes import RECIPES
 from ejectamap.training.sources import gather_sources
 
@@ -21,7 +20,7 @@ def make_ready(make_project: Callable[..., Project]) -> Callable[..., Project]:
         project = make_project(*changes, **more)
         torch.manual_seed(0)
         sources = gather_sources(project)
-        for kind in METHOD_NETWORKS[project.settings.method]:
+        for kind in project.settings.fittings:
             recipe = RECIPES[kind](project, sources)
             channels = recipe.arguments["in_channels"]
             described = recipe.arguments.get("metadata_size", 0)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ejectamap.errors import BundleError
-from ejectamap.mapping import polar, two_stage
+from ejectamap.mapping import earlier, polar, two_stage
+from ejectamap.mapping.earlier import nearest_in_radii
 from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap, Method
 from ejectamap.mapping.registry import METHODS, load_method
 from ejectamap.networks.bundle import Bundle, Normalisation
@@ -51,6 +52,8 @@ VIEWS = {
         "annulus_radii": [2.0, 3.0],
     },
     "context": {"bands": 2, "scaling": "255", "polar_px": [160, 320], "polar_power": 0.5},
+    "distance-only": {"bands": 2, "scaling": "255", "chip_px": 64, "tile_m": 400e3},
+    "agnostic": {"bands": 2, "scaling": "255", "chip_px": 64, "tile_m": 400e3},
 }
 
 
@@ -58,11 +61,18 @@ VIEWS = {
 def load(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Method]:
     """A method on a planet in memory, with given answers instead of networks."""
 
-    def make(method: str, mosaic: Mosaic, crater: Crater, *changes: str, **answers: Any) -> Method:
+    def make(
+        method: str,
+        mosaic: Mosaic,
+        crater: Crater | tuple[Crater, ...],
+        *changes: str,
+        **answers: Any,
+    ) -> Method:
         half = "views.overlap=0.5"
         project = make_project(f"method={method}", half, *changes, name=f"p{len(loaded)}")
         loaded.append(project)
-        vars(project).update(mosaic=mosaic, craters=(crater,))
+        craters = crater if isinstance(crater, tuple) else (crater,)
+        vars(project).update(mosaic=mosaic, craters=craters)
 
         class Reports:
             @staticmethod
@@ -72,8 +82,8 @@ def load(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> Callable
                 sized = given if isinstance(given, tuple) else (given, 1)
                 return Report(sized[0], VIEWS[folder.name], sized[1])
 
-        monkeypatch.setattr(two_stage, "Ensemble", Reports)
-        monkeypatch.setattr(polar, "Ensemble", Reports)
+        for module in (two_stage, polar, earlier):
+            monkeypatch.setattr(module, "Ensemble", Reports)
         return load_method(project)
 
     loaded: list[Project] = []
@@ -93,6 +103,8 @@ def any_bright(inputs: Tensor) -> Tensor:
 REPORTS: dict[str, dict[str, Any]] = {
     "two-stage": {"connection": any_bright, "segmentation": first_band},
     "polar": {"context": first_band},
+    "distance-only": {"distance-only": first_band},
+    "agnostic": {"agnostic": first_band},
 }
 
 
@@ -153,7 +165,7 @@ def test_a_turned_planet_has_the_turned_map(
     def soft(inputs: Tensor) -> Tensor:
         return (2 * inputs[:, 0] * 255).sigmoid()
 
-    reports = {"connection": half_bright, "segmentation": soft, "context": soft}
+    reports = {"connection": half_bright, **dict.fromkeys(list(VIEWS)[1:], soft)}
     found, tables = [], []
     for lon, lat in ((20.0, 10.0), place):
         world = turned_planet(lon, lat)
@@ -232,6 +244,70 @@ def test_a_chip_is_connected_by_its_share_of_the_votes(
     assert (table["connected"] == connected).all()
     assert table["distance_m"].min() == 0
     assert np.nanmax(result.probability) == pytest.approx(float(connected))
+
+
+def test_ignoring_connections_maps_every_chip(
+    make_grid: Callable[..., Grid], load: Callable[..., Method]
+) -> None:
+    grid, crater = make_grid(128), Crater(5, "A", 20, 10, 60e3)
+    mosaic, _ = painted(grid, crater)
+    two = {"connection": lambda x: torch.zeros(len(x)), "segmentation": first_band}
+    voted = load("two-stage", mosaic, crater, **two).predict(crater)
+    assert np.nanmax(voted.probability) == 0
+    assert len(voted.connections) > 0
+    only = {"segmentation": first_band}
+    whole = load("two-stage", mosaic, crater, "map.ignore_connections=true", **only).predict(crater)
+    assert np.nanmax(whole.probability) > 0.9
+    assert len(whole.connections) == 0
+    plain = load("distance-only", mosaic, crater, **REPORTS["distance-only"]).predict(crater)
+    assert np.array_equal(whole.probability, plain.probability, equal_nan=True)
+
+
+def test_the_earlier_networks_see_no_more_than_they_should(
+    make_grid: Callable[..., Grid], load: Callable[..., Method]
+) -> None:
+    grid, crater = make_grid(64), Crater(5, "A", 20, 10, 60e3, reach=0.1)
+    mosaic, _ = painted(grid, crater)
+    for method, channels in (("distance-only", 3), ("agnostic", 2)):
+        shapes = set()
+
+        def spy(inputs: Tensor, shapes: set[int] = shapes) -> Tensor:
+            shapes.add(inputs.shape[1])
+            return inputs[:, 0]
+
+        load(method, mosaic, crater, **{method: spy}).predict(crater)
+        assert shapes == {channels}
+
+
+def test_anybody_s_ejecta_go_to_the_nearest_in_radii(
+    make_grid: Callable[..., Grid], load: Callable[..., Method]
+) -> None:
+    """Three craters: a large one, a small one inside its reach, and one whose reach ends before it matters."""
+    grid = make_grid(128)
+    large, small = Crater(1, "A", 0, 0, 200e3), Crater(2, "B", 20, 0, 40e3)
+    short = Crater(3, "C", -20, 5, 300e3, reach=0.05)
+    craters = (large, small, short)
+    values = np.full((2, *grid.shape), 200, np.float32)
+    mosaic = Mosaic.from_array(values, np.ones(grid.shape, bool), grid, ("a", "b"))
+    everything = {"agnostic": lambda x: torch.full_like(x[:, 0], 0.8)}
+    method = load("agnostic", mosaic, craters, **everything)
+    whole = np.zeros((3, *grid.shape), np.float32)
+    for k, crater in enumerate(craters):
+        found = method.predict(crater)
+        w = found.window
+        whole[k, w.row : w.row + w.height, w.col : w.col + w.width] = found.probability
+        own = nearest_in_radii(crater, [c for c in craters if c != crater], grid, w)
+        assert np.array_equal(
+            np.nan_to_num(found.probability) > 0.5, own & ~np.isnan(found.probability)
+        )
+    lon, lat = grid.centres(grid.whole)
+    radii = np.stack([distance(c.lon, c.lat, lon, lat, R) / c.radius_m for c in craters])
+    within = np.stack([d * c.radius_m <= c.reach_m(R) for d, c in zip(radii, craters, strict=True)])
+    expected = np.where(within, radii, np.inf).argmin(axis=0)
+    owned = np.nan_to_num(whole) > 0.5
+    assert np.array_equal(owned.any(axis=0), within.any(axis=0))
+    assert np.array_equal(owned.argmax(axis=0)[within.any(axis=0)], expected[within.any(axis=0)])
+    assert [int((owned[k]).sum() > 20) for k in range(3)] == [1, 1, 1]
 
 
 def test_more_chips_than_a_batch(

@@ -6,9 +6,9 @@ import torch
 
 from ejectamap.project.settings import Views
 from ejectamap.training.augment import augment_chip, augment_corridor
-from ejectamap.training.datasets import ChipDataset, CorridorDataset
+from ejectamap.training.datasets import AnyEjectaDataset, ChipDataset, CorridorDataset
 from ejectamap.training.pairs import make_pairs, share_weight
-from ejectamap.training.sources import Source
+from ejectamap.training.sources import Source, connected_only, once_per_tile
 from ejectamap.views.chip import largest_chip
 from ejectamap.views.inputs import BandScaling, chip_input, corridor_input, crater_metadata
 from ejectamap.world.world import World
@@ -39,9 +39,10 @@ def test_corridors_and_their_answers(source: Source) -> None:
     assert batch["target"].shape == batch["weight"].shape == (2,)
 
 
-def test_chips_are_the_connected_ones_with_their_truth(source: Source) -> None:
-    data = ChipDataset([source, source], VIEWS, share_weights=True, augment=False)
+def test_chips_have_their_truth(source: Source) -> None:
+    some = connected_only([source, source])
     connected = [pair for pair in source.pairs if pair.connected]
+    data = ChipDataset(some, VIEWS, share_weights=True, augment=False)
     assert len(data) == 2 * len(connected)
     world = source.world
     assert world.labels is not None
@@ -58,7 +59,31 @@ def test_chips_are_the_connected_ones_with_their_truth(source: Source) -> None:
         assert np.array_equal(sample["metadata"], about)
         assert sample["weight"] == pytest.approx(share_weight(pair.share))
     even = ChipDataset([source], VIEWS, share_weights=False, augment=False)
+    assert len(even) == len(source.pairs)
     assert all(even[k]["weight"] == 1 for k in range(len(even)))
+    empty = next(k for k, pair in enumerate(source.pairs) if not pair.connected)
+    assert not even[empty]["target"].any()
+
+
+def test_any_crater_s_ejecta_and_no_distance(source: Source) -> None:
+    (alone,) = once_per_tile([source])
+    assert len(alone.pairs) == len({p.tile_id for p in source.pairs}) < len(source.pairs)
+    for pair in alone.pairs:
+        rivals = [p.distance_m for p in source.pairs if p.tile_id == pair.tile_id]
+        assert pair.distance_m == min(rivals)
+    data = AnyEjectaDataset([alone], VIEWS, share_weights=False, augment=False)
+    labels = source.world.labels
+    assert labels is not None
+    more = 0
+    for sample, pair in zip(data, alone.pairs, strict=True):
+        chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid)
+        seen = chip_input(source.world.mosaic, source.scaling, pair.crater, chip, 48)
+        assert np.array_equal(sample["inputs"], seen[:2])
+        places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, 48)
+        truth = labels.sample(1, *places) | labels.sample(2, *places)
+        assert np.array_equal(sample["target"], truth)
+        more += bool((truth & ~labels.sample(pair.crater.crater_id, *places)).any())
+    assert more > 0
 
 
 def relit(changed: torch.Tensor, original: torch.Tensor) -> bool:

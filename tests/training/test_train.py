@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from ejectamap.errors import BundleError, LabelError
 from ejectamap.networks.bundle import load_bundle
 from ejectamap.project import Project
+from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.training import run, train
 from ejectamap.world.grid import Window
 
 MakeProject = Callable[..., Project]
-BOTH = {"two-stage": ["connection", "segmentation"], "polar": ["context"]}
+NETWORKS = {method: sorted(kinds) for method, kinds in METHOD_NETWORKS.items()}
 
 
 def weights(project: Project, kind: str, member: str = "member-00") -> dict[str, torch.Tensor]:
@@ -28,14 +29,14 @@ def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(one[name], two[name]) for name in one)
 
 
-@pytest.mark.parametrize("method", BOTH)
+@pytest.mark.parametrize("method", NETWORKS)
 def test_a_method_s_networks_are_trained_into_bundles(
     make_project: MakeProject, method: str
 ) -> None:
     project = make_project(f"method={method}")
     train(project)
-    assert sorted(path.name for path in project.models.iterdir()) == BOTH[method]
-    for kind in BOTH[method]:
+    assert sorted(path.name for path in project.models.iterdir()) == NETWORKS[method]
+    for kind in NETWORKS[method]:
         assert [path.name for path in (project.models / kind).iterdir()] == ["member-00"]
         bundle = load_bundle(project.models / kind / "member-00")
         assert bundle.kind == kind
@@ -104,13 +105,13 @@ def test_fresh_forgets(make_project: MakeProject) -> None:
     assert [path.name for path in project.models.iterdir()] == ["context"]
 
 
-@pytest.mark.parametrize("method", BOTH)
+@pytest.mark.parametrize("method", NETWORKS)
 def test_without_validation_data_everything_is_learnt_from(
     make_project: MakeProject, method: str
 ) -> None:
     project = make_project(f"method={method}", "training.validation_fraction=0")
     train(project)
-    for kind in BOTH[method]:
+    for kind in NETWORKS[method]:
         training = load_bundle(project.models / kind / "member-00").training
         assert training["validation_samples"] == 0
         assert training["samples"] > 0

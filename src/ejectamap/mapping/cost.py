@@ -74,7 +74,7 @@ def measure_speed(project: Project, kind: str, network: nn.Module, tile_m: float
     ----------
     project : Project
     kind : str
-        "connection", "segmentation" or "context".
+        "connection", "segmentation", "context", "distance-only" or "agnostic".
     network : nn.Module
         Trained or not.
     tile_m : float
@@ -127,18 +127,21 @@ def mapping_cost(
     rounds = [np.prod(polar_size(c.reach, *polar_px)) for c in project.craters]
     per_crater = {
         "connection": np.array(chips, float),
-        "segmentation": connected * np.array(chips),
+        "segmentation": np.array(chips) * (connected if "connection" in networks else 1.0),
+        "distance-only": np.array(chips, float),
+        "agnostic": np.array(chips, float),
         # The view and its mirror image; a far reach makes a larger picture.
         "context": 2.0 * np.array(rounds) / np.prod(polar_size(0.25, *polar_px)),
     }
-    members = {kind: getattr(project.settings, kind).members for kind in networks}
+    members = {kind: project.settings.fittings[kind].members for kind in networks}
     seconds = sum(
         per_crater[kind].sum() * (speed.sampling_s + members[kind] * speed.forward_s)
         for kind, speed in speeds.items()
     )
     batches = (min(BATCH, per_crater[k].max()) * s.forward_bytes for k, s in speeds.items())
     weights = sum(members[kind] * _bytes(network) for kind, network in networks.items())
-    held = _largest_map_bytes(project, per_crater["segmentation"] * ("segmentation" in networks))
+    answers = [per_crater[k] for k in networks if k not in ("connection", "context")]
+    held = _largest_map_bytes(project, sum(answers, np.zeros(len(chips))))
     memory = psutil.Process().memory_info().rss + weights + max(batches) + held
     pictures = {kind: round(per_crater[kind].sum()) for kind in networks}
     return Cost(pictures, float(seconds), float(memory))
@@ -193,6 +196,15 @@ def _chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...
     return torch.from_numpy(np.stack(pictures)), about.expand(_SAMPLES, -1)
 
 
+def _bare_chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+    """Chips with their distance, and nothing about the crater."""
+    return _chips(project, crater, tile_m)[:1]
+
+
+def _bands_of_chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+    return (_chips(project, crater, tile_m)[0][:, :-1],)
+
+
 def _polar_views(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
     mosaic, views = project.mosaic, project.settings.views
     radius_m = mosaic.grid.radius_m
@@ -217,4 +229,6 @@ _LOOKS: Mapping[str, Callable[[Project, Crater, float], tuple[Tensor, ...]]] = {
     "connection": _corridors,
     "segmentation": _chips,
     "context": _polar_views,
+    "distance-only": _bare_chips,
+    "agnostic": _bands_of_chips,
 }

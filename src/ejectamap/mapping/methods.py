@@ -19,6 +19,11 @@ Floats = npt.NDArray[np.float32]
 CONNECTION_COLUMNS = ("crater_id", "tile", "distance_m", "score", "votes", "connected")
 
 
+def no_connections() -> pd.DataFrame:
+    """The table of a map that no connection network had a say in."""
+    return pd.DataFrame(columns=list(CONNECTION_COLUMNS))
+
+
 @dataclass(frozen=True)
 class CraterMap:
     """One crater's ejecta map.
@@ -38,9 +43,7 @@ class CraterMap:
     crater: Crater
     window: Window
     probability: Floats
-    connections: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=list(CONNECTION_COLUMNS))
-    )
+    connections: pd.DataFrame = field(default_factory=no_connections)
 
 
 class Method(Protocol):

@@ -8,7 +8,6 @@ from pathlib import Path
 from ejectamap.mapping.files import replace_file
 from ejectamap.networks.bundle import library_versions
 from ejectamap.project import Project
-from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.world.craters import Crater
 
 
@@ -39,6 +38,7 @@ def _map_settings(project: Project) -> dict[str, object]:
         "overlap": settings.views.overlap,
         "vote_threshold": settings.connection.vote_threshold,
         "threshold": settings.map.threshold,
+        "ignore_connections": settings.map.ignore_connections,
     }
 
 
@@ -46,7 +46,7 @@ def _files(project: Project) -> dict[str, str]:
     """Hash of each input and each network file, by its name."""
     inputs = project.settings.inputs
     paths = {text: project.input_path(text) for text in (inputs.mosaic, inputs.craters)}
-    for kind in METHOD_NETWORKS[project.settings.method]:
+    for kind in project.settings.fittings:
         for path in sorted(project.networks(kind).glob("[!.]*/*")):
             paths["/".join(path.parts[-3:])] = path
     return {name: _hash(path) for name, path in paths.items()}

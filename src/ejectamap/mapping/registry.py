@@ -1,11 +1,17 @@
 """The methods by name."""
 
+from ejectamap.mapping.earlier import Agnostic, DistanceOnly
 from ejectamap.mapping.methods import Method
 from ejectamap.mapping.polar import Polar
 from ejectamap.mapping.two_stage import TwoStage
 from ejectamap.project import Project
 
-METHODS: dict[str, type[Method]] = {"two-stage": TwoStage, "polar": Polar}
+METHODS: dict[str, type[Method]] = {
+    "two-stage": TwoStage,
+    "polar": Polar,
+    "distance-only": DistanceOnly,
+    "agnostic": Agnostic,
+}
 
 
 def load_method(project: Project) -> Method:

@@ -22,7 +22,7 @@ from ejectamap.mapping.export import (
     write_probability,
 )
 from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.methods import CONNECTION_COLUMNS, Method
+from ejectamap.mapping.methods import Method, no_connections
 from ejectamap.mapping.provenance import fingerprint, write_provenance
 from ejectamap.mapping.registry import load_method
 from ejectamap.project import Project
@@ -148,8 +148,8 @@ def _write_global(project: Project) -> None:
     origin.write(project.maps / "origin.tif", done)
     tables = [pd.read_parquet(_connections_path(project, crater)) for crater in done]
     tables = [table for table in tables if len(table)]
-    empty = pd.DataFrame(columns=list(CONNECTION_COLUMNS))
-    write_connections(project.maps / "connections.parquet", pd.concat(tables) if tables else empty)
+    everyone = pd.concat(tables) if tables else no_connections()
+    write_connections(project.maps / "connections.parquet", everyone)
     write_provenance(project, done)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from ejectamap.mapping.merge import merge_chips
-from ejectamap.mapping.methods import CraterMap, hide_no_data
+from ejectamap.mapping.methods import CraterMap, hide_no_data, no_connections
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
@@ -18,33 +18,36 @@ from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
 Floats = npt.NDArray[np.float32]
+Look = Callable[[Chip], Floats]
 BATCH = 16
 
 
 class TwoStage:
-    """Vote of the connection ensemble, segmentation of connected chips, average of overlapping probabilities."""
+    """Vote of the connection ensemble, segmentation of connected chips, average of overlapping probabilities.
+
+    With `map.ignore_connections` there is no vote: every chip within reach is outlined.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.connection = Ensemble.load(project.networks("connection"), project.mosaic.bands)
-        self.segmentation = Ensemble.load(project.networks("segmentation"), project.mosaic.bands)
+        bands = project.mosaic.bands
+        ignored = project.settings.map.ignore_connections
+        self.connection = None if ignored else Ensemble.load(project.networks("connection"), bands)
+        self.segmentation = Ensemble.load(project.networks("segmentation"), bands)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
-        grid = self.project.mosaic.grid
-        reach_m = crater.reach_m(grid.radius_m)
-        views = self.segmentation.views
-        chips = ChipGrid.around(reach_m, views["tile_m"], self.project.settings.views.overlap)
-        connections = self._vote(crater, chips)
-        chosen = np.flatnonzero(connections["connected"].to_numpy())
+        chips = chip_grid(self.project, crater, self.segmentation)
+        connections, chosen = no_connections(), np.arange(len(chips))
+        if self.connection is not None:
+            connections = self._vote(self.connection, crater, chips)
+            chosen = np.flatnonzero(connections["connected"].to_numpy())
         probabilities = self._segment(crater, [chips.chip(int(k)) for k in chosen])
-        window = grid.cap_window(crater.lon, crater.lat, reach_m)
-        merged = merge_chips(probabilities, chosen, chips, crater, grid, window)
-        return CraterMap(crater, window, hide_no_data(merged, self.project, window), connections)
+        return merge_to_map(self.project, crater, chips, chosen, probabilities, connections)
 
-    def _vote(self, crater: Crater, chips: ChipGrid) -> pd.DataFrame:
+    def _vote(self, networks: Ensemble, crater: Crater, chips: ChipGrid) -> pd.DataFrame:
         """Ask every connection network about every chip."""
-        views = self.connection.views
+        views = networks.views
         scaling = BandScaling.for_mosaic(self.project.mosaic, views["scaling"])
         size_px = tuple(views["corridor_px"])
 
@@ -52,9 +55,9 @@ class TwoStage:
             return corridor_input(self.project.mosaic, scaling, crater, chip, size_px)
 
         batches = _batches(chips.chips(), look)
-        answers = torch.cat([self.connection.probabilities(batch) for batch in batches]).numpy()
+        answers = torch.cat([networks.probabilities(batch) for batch in batches]).numpy()
         votes = (answers > 0.5).sum(axis=1)
-        needed = self.project.settings.connection.vote_threshold * len(self.connection)
+        needed = self.project.settings.connection.vote_threshold * len(networks)
         return pd.DataFrame(
             {
                 "crater_id": crater.crater_id,
@@ -68,23 +71,61 @@ class TwoStage:
 
     def _segment(self, crater: Crater, chips: Sequence[Chip]) -> Floats:
         """Probabilities (k, n, n) of the connected chips, averaged over the networks."""
-        views = self.segmentation.views
+        mosaic, views = self.project.mosaic, self.segmentation.views
         size_px = int(views["chip_px"])
-        scaling = BandScaling.for_mosaic(self.project.mosaic, views["scaling"])
-        annulus = tuple(views["annulus_radii"])
-        about = torch.from_numpy(crater_metadata(self.project.mosaic, scaling, crater, annulus))
+        scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
+        about = crater_metadata(mosaic, scaling, crater, tuple(views["annulus_radii"]))
 
         def look(chip: Chip) -> Floats:
-            return chip_input(self.project.mosaic, scaling, crater, chip, size_px)
+            return chip_input(mosaic, scaling, crater, chip, size_px)
 
-        parts = [np.zeros((0, size_px, size_px), np.float32)]
-        for batch in _batches(chips, look):
-            metadata = about.expand(len(batch), -1)
-            parts.append(self.segmentation.probabilities(batch, metadata).mean(1).numpy())
-        return np.concatenate(parts)
+        return outline(self.segmentation, chips, look, torch.from_numpy(about))
 
 
-def _batches(chips: Sequence[Chip], look: Callable[[Chip], Floats]) -> Iterator[torch.Tensor]:
+def chip_grid(project: Project, crater: Crater, networks: Ensemble) -> ChipGrid:
+    """The chips that cover a crater's reach, as large as the networks' own."""
+    reach_m = crater.reach_m(project.mosaic.grid.radius_m)
+    return ChipGrid.around(reach_m, networks.views["tile_m"], project.settings.views.overlap)
+
+
+def outline(
+    networks: Ensemble, chips: Sequence[Chip], look: Look, metadata: torch.Tensor | None = None
+) -> Floats:
+    """Probabilities (k, n, n) of k chips, averaged over segmentation networks.
+
+    Parameters
+    ----------
+    networks : Ensemble
+    chips : sequence of Chip
+    look : callable
+        From a chip to what the networks see of it, (channel, n, n).
+    metadata : Tensor, optional
+        (m,), what they are told about the crater.
+    """
+    size_px = int(networks.views["chip_px"])
+    parts = [np.zeros((0, size_px, size_px), np.float32)]
+    for batch in _batches(chips, look):
+        about = None if metadata is None else metadata.expand(len(batch), -1)
+        parts.append(networks.probabilities(batch, about).mean(1).numpy())
+    return np.concatenate(parts)
+
+
+def merge_to_map(
+    project: Project,
+    crater: Crater,
+    chips: ChipGrid,
+    chosen: npt.NDArray[np.int64],
+    probabilities: Floats,
+    connections: pd.DataFrame,
+) -> CraterMap:
+    """A crater's map from the probabilities of some of its chips; see `merge_chips`."""
+    grid = project.mosaic.grid
+    window = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
+    merged = merge_chips(probabilities, chosen, chips, crater, grid, window)
+    return CraterMap(crater, window, hide_no_data(merged, project, window), connections)
+
+
+def _batches(chips: Sequence[Chip], look: Look) -> Iterator[torch.Tensor]:
     """Pictures of chips in batches, sampled on threads."""
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(chips), BATCH):

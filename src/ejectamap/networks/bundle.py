@@ -29,6 +29,8 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "connection": build_connection,
     "segmentation": build_segmentation,
     "context": build_context,
+    "distance-only": build_segmentation,
+    "agnostic": build_segmentation,
 }
 
 
@@ -60,7 +62,7 @@ class Bundle:
     Attributes
     ----------
     kind : str
-        "connection", "segmentation" or "context".
+        One of `BUILDERS`.
     network : dict
         Arguments of the `build_*` function, without `pretrained`.
     views : dict

@@ -35,7 +35,7 @@ class SegmentationNetwork(nn.Module):
             }
         )
 
-    def forward(self, x: Tensor, metadata: Tensor) -> Tensor:
+    def forward(self, x: Tensor, metadata: Tensor | None = None) -> Tensor:
         """Map chips and metadata to logits.
 
         Parameters
@@ -43,7 +43,7 @@ class SegmentationNetwork(nn.Module):
         x : Tensor
             (n, c, h, w), float32, normalised; any h and w.
         metadata : Tensor
-            (n, m), float32, normalised.
+            (n, m), float32, normalised; none if the network was built without.
 
         Returns
         -------

@@ -7,14 +7,17 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from ejectamap.project.fitting import Connection, Context, Segmentation
+from ejectamap.project.fitting import Connection, Context, Fitting, Segmentation
 from ejectamap.project.section import Fraction, Pixels, Section
 
 METHOD_NETWORKS = {
     "two-stage": ("connection", "segmentation"),
     "polar": ("context",),
+    "distance-only": ("distance-only",),
+    "agnostic": ("agnostic",),
 }
-"""The methods, and the networks that each needs, in the order of training."""
+"""The methods, and the kinds of networks that each needs, in the order of training."""
+_SECTIONS = {"distance-only": "segmentation", "agnostic": "segmentation"}
 
 
 class Inputs(Section):
@@ -89,6 +92,9 @@ class Mapping(Section):
     threshold: float = Field(
         0.5, gt=0, lt=1, description="probability above which a pixel is in the mask"
     )
+    ignore_connections: bool = Field(
+        False, description="two-stage: outline every chip within reach, without any vote"
+    )
 
 
 class Settings(Section):
@@ -105,6 +111,14 @@ class Settings(Section):
     context: Context = Context()
     training: Training = Training()
     map: Mapping = Mapping()
+
+    @property
+    def fittings(self) -> dict[str, Fitting]:
+        """The kinds of networks that the method needs, in the order of training, and how each is trained."""
+        kinds = METHOD_NETWORKS[self.method]
+        if self.map.ignore_connections:
+            kinds = tuple(kind for kind in kinds if kind != "connection")
+        return {kind: getattr(self, _SECTIONS.get(kind, kind)) for kind in kinds}
 
     @field_validator("method")
     @classmethod

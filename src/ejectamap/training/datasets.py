@@ -19,6 +19,8 @@ from ejectamap.training.pairs import Pair, share_weight
 from ejectamap.training.sources import Source
 from ejectamap.views.chip import Chip, largest_chip
 from ejectamap.views.inputs import chip_input, corridor_input, crater_metadata
+from ejectamap.world.labels import Bools, Labels
+from ejectamap.world.sphere import LonLat
 
 Sample = dict[str, torch.Tensor]
 Picture = npt.NDArray[np.floating[Any]]
@@ -68,7 +70,7 @@ class CorridorDataset(Dataset[Sample]):
 
 
 class ChipDataset(Dataset[Sample]):
-    """Chips with ejecta and their masks: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar."""
+    """Chips and their crater's ejecta: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar."""
 
     def __init__(
         self, sources: Sequence[Source], views: Views, share_weights: bool, augment: bool
@@ -77,14 +79,14 @@ class ChipDataset(Dataset[Sample]):
             picture = chip_input(
                 source.world.mosaic, source.scaling, pair.crater, chip, views.chip_px
             )
-            return np.concatenate([picture, _chip_truth(source, pair, chip, views)]).astype(
-                np.float16
-            )
+            places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
+            assert source.world.labels is not None
+            truth = self._truth(source.world.labels, pair, places)
+            return np.concatenate([picture, truth[None].astype(np.float32)])
 
-        connected = [s.only([p for p in s.pairs if p.connected]) for s in sources]
-        pairs = [(source, pair) for source in connected for pair in source.pairs]
+        pairs = [(source, pair) for source in sources for pair in source.pairs]
         self.augment = augment
-        self.pictures = _sample_all(connected, look, "chips")
+        self.pictures = _sample_all(sources, look, "chips")
         self.weights = [share_weight(p.share) if share_weights else 1.0 for _, p in pairs]
         self.metadata = [
             crater_metadata(s.world.mosaic, s.scaling, p.crater, views.annulus_radii)
@@ -105,10 +107,18 @@ class ChipDataset(Dataset[Sample]):
             "weight": torch.tensor(self.weights[index]),
         }
 
+    @staticmethod
+    def _truth(labels: Labels, pair: Pair, places: LonLat) -> Bools:
+        return labels.sample(pair.crater.crater_id, *places)
 
-def _chip_truth(source: Source, pair: Pair, chip: Chip, views: Views) -> npt.NDArray[np.float32]:
-    """The label of each chip pixel, (1, n, n)."""
-    places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
-    assert source.world.labels is not None
-    truth = source.world.labels.sample(pair.crater.crater_id, places.lon, places.lat)
-    return truth[None].astype(np.float32)
+
+class AnyEjectaDataset(ChipDataset):
+    """Chips and any crater's ejecta in them: as `ChipDataset`, but `inputs` (band, n, n) without the distance."""
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = super().__getitem__(index)
+        return sample | {"inputs": sample["inputs"][:-1]}
+
+    @staticmethod
+    def _truth(labels: Labels, pair: Pair, places: LonLat) -> Bools:
+        return labels.sample_any(*places)

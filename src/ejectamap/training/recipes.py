@@ -13,9 +13,16 @@ from ejectamap.networks.connection import build_connection
 from ejectamap.networks.context import build_context
 from ejectamap.networks.segmentation import build_segmentation
 from ejectamap.project import Project
-from ejectamap.training.datasets import ChipDataset, CorridorDataset
+from ejectamap.training.datasets import AnyEjectaDataset, ChipDataset, CorridorDataset
 from ejectamap.training.polar import PolarDataset
-from ejectamap.training.sources import Source, Sources, hold_out_craters, split_validation
+from ejectamap.training.sources import (
+    Source,
+    Sources,
+    connected_only,
+    hold_out_craters,
+    once_per_tile,
+    split_validation,
+)
 from ejectamap.views.inputs import polar_channels
 
 
@@ -66,7 +73,7 @@ class ConnectionRecipe:
 
     def datasets(self, seed: int) -> Data:
         """Corridors of the training and of the validation pairs."""
-        train, validation = _split(self, seed)
+        train, validation = _split(self, self.sources.sources, seed)
         augment = self.settings.connection.augment
         learnt = CorridorDataset(train, self.settings.views, augment)
         checked = CorridorDataset(validation, self.settings.views, augment=False)
@@ -103,7 +110,8 @@ class SegmentationRecipe:
 
     def datasets(self, seed: int) -> Data:
         """Chips of the training and of the validation pairs."""
-        train, validation = _split(self, seed)
+        parts = _split(self, self.sources.sources, seed)
+        train, validation = (connected_only(part) for part in parts)
         settings = self.settings.segmentation
         learnt = ChipDataset(train, self.settings.views, settings.share_weights, settings.augment)
         checked = ChipDataset(
@@ -120,6 +128,43 @@ class SegmentationRecipe:
     def network(self, pretrained: bool) -> nn.Module:
         """A new segmentation network."""
         return build_segmentation(**self.arguments, pretrained=pretrained)
+
+
+class DistanceOnlyRecipe(SegmentationRecipe):
+    """The second of the earlier approaches: chips of all pairs, and nothing about the crater but the distance."""
+
+    def __init__(self, project: Project, sources: Sources) -> None:
+        super().__init__(project, sources)
+        self.arguments["metadata_size"] = 0
+        del self.views["annulus_radii"]
+
+    def datasets(self, seed: int) -> Data:
+        """Chips of the training and of the validation pairs, most of them without ejecta."""
+        train, validation = _split(self, self.sources.sources, seed)
+        augment = self.settings.segmentation.augment
+        learnt = ChipDataset(train, self.settings.views, share_weights=False, augment=augment)
+        checked = ChipDataset(validation, self.settings.views, share_weights=False, augment=False)
+        inputs = [picture[:-1] for picture in learnt.pictures]
+        return Data(learnt, checked, _normalisation(inputs, self.views), None)
+
+
+class AgnosticRecipe(DistanceOnlyRecipe):
+    """The first of the earlier approaches: each tile once, its bands alone, and every crater's ejecta in it."""
+
+    def __init__(self, project: Project, sources: Sources) -> None:
+        super().__init__(project, sources)
+        self.arguments["in_channels"] = self.views["bands"]
+
+    def datasets(self, seed: int) -> Data:
+        """Chips of the training and of the validation tiles."""
+        train, validation = _split(self, once_per_tile(self.sources.sources), seed)
+        augment = self.settings.segmentation.augment
+        learnt = AnyEjectaDataset(train, self.settings.views, share_weights=False, augment=augment)
+        checked = AnyEjectaDataset(
+            validation, self.settings.views, share_weights=False, augment=False
+        )
+        inputs = [picture[:-2] for picture in learnt.pictures]
+        return Data(learnt, checked, _normalisation(inputs, self.views), None)
 
 
 class ContextRecipe:
@@ -162,14 +207,15 @@ RECIPES: dict[str, Callable[[Project, Sources], Recipe]] = {
     "connection": ConnectionRecipe,
     "segmentation": SegmentationRecipe,
     "context": ContextRecipe,
+    "distance-only": DistanceOnlyRecipe,
+    "agnostic": AgnosticRecipe,
 }
 
 
 def _split(
-    recipe: ConnectionRecipe | SegmentationRecipe, seed: int
+    recipe: ConnectionRecipe | SegmentationRecipe, sources: Sequence[Source], seed: int
 ) -> tuple[list[Source], list[Source]]:
-    fraction = recipe.settings.training.validation_fraction
-    return split_validation(recipe.sources.sources, fraction, seed)
+    return split_validation(sources, recipe.settings.training.validation_fraction, seed)
 
 
 def _normalisation(pictures: Sequence[npt.NDArray[Any]], views: dict[str, Any]) -> Normalisation:

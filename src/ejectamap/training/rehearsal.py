@@ -8,7 +8,6 @@ from ejectamap.networks.bundle import BUILDERS
 from ejectamap.networks.ensemble import take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
-from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.training.recipes import RECIPES
 from ejectamap.training.sources import Sources
 from ejectamap.training.trainer import build_optimiser, build_schedule
@@ -25,8 +24,7 @@ def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:
         If the networks to start from are missing or of another shape.
     """
     networks = {}
-    for kind in METHOD_NETWORKS[project.settings.method]:
-        settings = getattr(project.settings, kind)
+    for kind, settings in project.settings.fittings.items():
         try:
             loss = build_loss(settings.loss.name, **settings.loss.arguments)
             answer = torch.zeros(2 if kind == "connection" else (2, 8, 8))

@@ -17,7 +17,6 @@ from ejectamap.networks.ensemble import take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
 from ejectamap.project.fitting import Fitting
-from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.training.polar import PolarDataset, SizeBatches
 from ejectamap.training.recipes import RECIPES, Recipe
 from ejectamap.training.sources import gather_sources
@@ -31,7 +30,7 @@ class Member:
     Attributes
     ----------
     kind : str
-        "connection", "segmentation", ...
+        "connection", "segmentation", "agnostic", ...
     number : int
         0, 1, ...
     settings : Fitting
@@ -50,9 +49,9 @@ class Member:
 def members(project: Project) -> list[Member]:
     """Networks that the project's method needs, in the order of training."""
     return [
-        Member(kind, number, getattr(project.settings, kind))
-        for kind in METHOD_NETWORKS[project.settings.method]
-        for number in range(getattr(project.settings, kind).members)
+        Member(kind, number, fitting)
+        for kind, fitting in project.settings.fittings.items()
+        for number in range(fitting.members)
     ]
 
 

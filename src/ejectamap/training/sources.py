@@ -105,6 +105,22 @@ def split_validation(
     )
 
 
+def connected_only(sources: Sequence[Source]) -> list[Source]:
+    """The same worlds with only those pairs whose tile holds ejecta of the crater."""
+    return [s.only([pair for pair in s.pairs if pair.connected]) for s in sources]
+
+
+def once_per_tile(sources: Sequence[Source]) -> list[Source]:
+    """The same worlds with one pair a tile: that with the nearest crater."""
+    result = []
+    for source in sources:
+        nearest: dict[int, Pair] = {}
+        for pair in sorted(source.pairs, key=lambda p: p.distance_m):
+            nearest.setdefault(pair.tile_id, pair)
+        result.append(source.only([nearest[tile_id] for tile_id in sorted(nearest)]))
+    return result
+
+
 def hold_out_craters(
     sources: Sequence[Source], fraction: float, seed: int
 ) -> tuple[list[Source], list[Source]]:

@@ -64,6 +64,13 @@ class Labels:
             ejecta[inside] = mask[r[inside], c[inside]]
         return ejecta
 
+    def sample_any(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
+        """Whether the pixels that hold places (degrees, any shape) are ejecta of any labelled crater."""
+        union = np.zeros(np.broadcast_shapes(np.shape(lon), np.shape(lat)), bool)
+        for crater_id in self.masks:
+            union |= self.sample(crater_id, lon, lat)
+        return union
+
     def any_ejecta(self, window: Window) -> Bools:
         """Ejecta of any labelled crater over a window, shape (height, width)."""
         union = np.zeros(window.shape, bool)

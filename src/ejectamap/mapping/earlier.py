@@ -1,0 +1,94 @@
+"""The poster's two earlier approaches, from before there was a connection network, with the same inputs and outputs.
+
+Both outline every chip within a crater's reach, by one ensemble of segmentation networks.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.mapping.methods import CraterMap, no_connections
+from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline
+from ejectamap.networks.ensemble import Ensemble
+from ejectamap.project import Project
+from ejectamap.views.chip import Chip
+from ejectamap.views.inputs import BandScaling, chip_input
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import distance
+
+Floats = npt.NDArray[np.float32]
+_STRIP_PIXELS = 2**20
+
+
+class DistanceOnly:
+    """Outline a crater's ejecta in every chip, knowing the chip and its distance from the crater alone."""
+
+    kind = "distance-only"
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.networks = Ensemble.load(project.networks(self.kind), project.mosaic.bands)
+
+    def predict(self, crater: Crater) -> CraterMap:
+        """Map one crater; see `CraterMap`."""
+        mosaic, views = self.project.mosaic, self.networks.views
+        scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
+        size_px = int(views["chip_px"])
+
+        def look(chip: Chip) -> Floats:
+            return self._seen(chip_input(mosaic, scaling, crater, chip, size_px))
+
+        chips = chip_grid(self.project, crater, self.networks)
+        everywhere = np.arange(len(chips))
+        answers = outline(self.networks, chips.chips(), look)
+        return merge_to_map(self.project, crater, chips, everywhere, answers, no_connections())
+
+    def _seen(self, picture: Floats) -> Floats:
+        """The channels that the networks see: bands and distance."""
+        return picture
+
+
+class Agnostic(DistanceOnly):
+    """Outline anybody's ejecta, and give each pixel to the crater that is nearest in crater radii.
+
+    The approach itself tells no crater from another. So that its map can be judged crater by crater like any other, a
+    crater gets the probability where no other crater of the catalogue, within that one's own reach, is nearer when
+    distances are measured in each crater's radii; elsewhere it gets 0.
+    """
+
+    kind = "agnostic"
+
+    def predict(self, crater: Crater) -> CraterMap:
+        """Map one crater; see `CraterMap`."""
+        found = super().predict(crater)
+        rivals = [c for c in self.project.craters if c.crater_id != crater.crater_id]
+        own = nearest_in_radii(crater, rivals, self.project.mosaic.grid, found.window)
+        unknown = np.isnan(found.probability)
+        return replace(found, probability=np.where(own | unknown, found.probability, 0))
+
+    def _seen(self, picture: Floats) -> Floats:
+        """The channels that the networks see: the bands alone."""
+        return picture[:-1]
+
+
+def nearest_in_radii(
+    crater: Crater, rivals: list[Crater], grid: Grid, window: Window
+) -> npt.NDArray[np.bool_]:
+    """Where no rival whose reach goes there is nearer than a crater, each by its own radii; (height, width)."""
+    apart_m = {
+        c: float(distance(crater.lon, crater.lat, c.lon, c.lat, grid.radius_m)) for c in rivals
+    }
+    reach_m = crater.reach_m(grid.radius_m)
+    meeting = [c for c, gap_m in apart_m.items() if gap_m < reach_m + c.reach_m(grid.radius_m)]
+    own = np.ones(window.shape, bool)
+    for strip in grid.strips(window, _STRIP_PIXELS):
+        top = strip.row - window.row
+        part = own[top : top + strip.height]
+        lon, lat = grid.centres(strip)
+        here = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) / crater.radius_m
+        for rival in meeting:
+            away_m = distance(rival.lon, rival.lat, lon, lat, grid.radius_m)
+            part &= (away_m / rival.radius_m >= here) | (away_m > rival.reach_m(grid.radius_m))
+    return own
