@@ -17,6 +17,7 @@ from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap, Method
 from ejectamap.mapping.registry import METHODS, load_method
 from ejectamap.networks.bundle import Bundle, Normalisation
 from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.vote import Vote, vote
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
@@ -40,6 +41,9 @@ class Report:
 
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         return torch.stack([self.answer(inputs)] * self.size, 1)
+
+    def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
+        return vote([self.answer] * self.size, inputs, threshold, batch)
 
 
 VIEWS = {
@@ -208,8 +212,14 @@ def test_no_data_stays_unknown(
 
 
 @pytest.mark.parametrize(
-    ("positive", "threshold", "connected"),
-    [(5, 0.5, True), (4, 0.5, False), (4, 0.4, True), (9, 1.0, False), (10, 1.0, True)],
+    ("positive", "threshold", "connected", "asked"),
+    [
+        (5, 0.5, True, 5),
+        (4, 0.5, False, 10),
+        (4, 0.4, True, 4),
+        (9, 1.0, False, 10),
+        (0, 0.5, False, 6),
+    ],
 )
 def test_a_chip_is_connected_by_its_share_of_the_votes(
     make_grid: Callable[..., Grid],
@@ -217,11 +227,13 @@ def test_a_chip_is_connected_by_its_share_of_the_votes(
     positive: int,
     threshold: float,
     connected: bool,
+    asked: int,
 ) -> None:
     class Voters(Report):
-        def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
-            yes = torch.tensor([0.9] * positive + [0.2] * (10 - positive))
-            return yes.expand(len(inputs), 10)
+        def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
+            answers = [0.9] * positive + [0.2] * (10 - positive)
+            voters = [lambda x, p=p: torch.full((len(x),), p) for p in answers]
+            return vote(voters, inputs, threshold, batch)
 
     grid, crater = make_grid(64), Crater(5, "A", 20, 10, 60e3, reach=0.1)
     mosaic, _ = painted(grid, crater)
@@ -239,8 +251,9 @@ def test_a_chip_is_connected_by_its_share_of_the_votes(
     assert tuple(table) == CONNECTION_COLUMNS
     assert (table["crater_id"] == 5).all()
     assert table["tile"].tolist() == list(range(len(table)))
-    assert (table["votes"] == positive).all()
-    assert np.allclose(table["score"], 0.2 + 0.07 * positive)
+    said_yes = min(positive, asked)
+    assert (table["votes"] == said_yes).all()
+    assert np.allclose(table["score"], 0.2 + 0.7 * said_yes / asked)
     assert (table["connected"] == connected).all()
     assert table["distance_m"].min() == 0
     assert np.nanmax(result.probability) == pytest.approx(float(connected))
@@ -317,6 +330,7 @@ def test_more_chips_than_a_batch(
     mosaic, _ = painted(grid, crater)
     whole = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
     monkeypatch.setattr(two_stage, "BATCH", 7)
+    monkeypatch.setattr(two_stage, "_ROUND", 21)
     parts = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
     assert np.array_equal(whole.probability, parts.probability, equal_nan=True)
     assert whole.connections.equals(parts.connections)

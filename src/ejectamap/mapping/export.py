@@ -243,9 +243,22 @@ def write_polygons(
 
 
 def write_connections(path: Path, table: pd.DataFrame) -> None:
-    """Write the connection table: crater_id, tile, distance_m, score, votes, connected.
+    """Write the connection table: a row for each chip within a crater's reach. Other columns are dropped.
 
-    Other columns are dropped.
+    A vote stops as soon as it is decided, so `score` and `votes` tell of the networks that were asked until then.
+
+    Columns
+    -------
+    crater_id, tile
+        Which crater, and which of its chips.
+    distance_m
+        From the crater's centre to the chip's.
+    score
+        Mean probability over the networks that were asked, in [0, 1].
+    votes
+        How many of those said yes (probability above 0.5).
+    connected
+        Whether the share of yes in the full vote reaches the threshold; this never depends on where the vote stopped.
     """
     buffer = io.BytesIO()
     columns = table[list(_CONNECTION_TYPES)].astype(_CONNECTION_TYPES)

@@ -36,8 +36,8 @@ class CraterMap:
     probability : float32 array (height, width)
         In [0, 1]; nan beyond the reach and where the mosaic has no data.
     connections : DataFrame
-        One row a chip looked at by a connection network: crater_id, tile, distance_m, score (mean probability), votes,
-        connected. Empty for a method without such networks.
+        One row a chip looked at by a connection network; see `mapping.export.write_connections`. Empty for a method
+        without such networks.
     """
 
     crater: Crater

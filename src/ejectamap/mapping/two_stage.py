@@ -1,7 +1,8 @@
 """The poster's method: connection networks vote on each chip, the segmentation network outlines the connected ones."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from ejectamap.world.craters import Crater
 Floats = npt.NDArray[np.float32]
 Look = Callable[[Chip], Floats]
 BATCH = 16
+_ROUND = 8 * BATCH  # corridors voted on together, so that batches stay full when some are decided
 
 
 class TwoStage:
@@ -46,7 +48,7 @@ class TwoStage:
         return merge_to_map(self.project, crater, chips, chosen, probabilities, connections)
 
     def _vote(self, networks: Ensemble, crater: Crater, chips: ChipGrid) -> pd.DataFrame:
-        """Ask every connection network about every chip."""
+        """Have the connection networks vote on every chip, none longer than it takes to decide."""
         views = networks.views
         scaling = BandScaling.for_mosaic(self.project.mosaic, views["scaling"])
         size_px = tuple(views["corridor_px"])
@@ -54,18 +56,19 @@ class TwoStage:
         def look(chip: Chip) -> Floats:
             return corridor_input(self.project.mosaic, scaling, crater, chip, size_px)
 
-        batches = _batches(chips.chips(), look)
-        answers = torch.cat([networks.probabilities(batch) for batch in batches]).numpy()
-        votes = (answers > 0.5).sum(axis=1)
-        needed = self.project.settings.connection.vote_threshold * len(networks)
+        threshold = self.project.settings.connection.vote_threshold
+        found = [
+            networks.vote(corridors, threshold, BATCH)
+            for corridors in _batches(chips.chips(), look, _ROUND)
+        ]
         return pd.DataFrame(
             {
                 "crater_id": crater.crater_id,
                 "tile": np.arange(len(chips)),
                 "distance_m": [chip.distance_m for chip in chips.chips()],
-                "score": answers.mean(axis=1),
-                "votes": votes,
-                "connected": votes >= needed,
+                "score": np.concatenate([vote.score for vote in found]),
+                "votes": np.concatenate([vote.votes for vote in found]),
+                "connected": np.concatenate([vote.yes for vote in found]),
             }
         )
 
@@ -104,7 +107,7 @@ def outline(
     """
     size_px = int(networks.views["chip_px"])
     parts = [np.zeros((0, size_px, size_px), np.float32)]
-    for batch in _batches(chips, look):
+    for batch in _batches(chips, look, BATCH):
         about = None if metadata is None else metadata.expand(len(batch), -1)
         parts.append(networks.probabilities(batch, about).mean(1).numpy())
     return np.concatenate(parts)
@@ -125,9 +128,20 @@ def merge_to_map(
     return CraterMap(crater, window, hide_no_data(merged, project, window), connections)
 
 
-def _batches(chips: Sequence[Chip], look: Look) -> Iterator[torch.Tensor]:
-    """Pictures of chips in batches, sampled on threads."""
+def _batches(chips: Sequence[Chip], look: Look, size: int) -> Iterator[torch.Tensor]:
+    """Pictures of chips in batches; the next one is sampled on threads while the networks look at this one."""
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(chips), BATCH):
-            pictures = list(pool.map(look, chips[start : start + BATCH]))
-            yield torch.from_numpy(np.stack(pictures))
+        ahead: deque[list[Future[Floats]]] = deque()
+        try:
+            for start in range(0, len(chips), size):
+                ahead.append([pool.submit(look, chip) for chip in chips[start : start + size]])
+                if len(ahead) > 1:
+                    yield _stacked(ahead.popleft())
+            while ahead:
+                yield _stacked(ahead.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _stacked(pictures: list[Future[Floats]]) -> torch.Tensor:
+    return torch.from_numpy(np.stack([picture.result() for picture in pictures]))

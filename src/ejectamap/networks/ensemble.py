@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ejectamap.errors import BundleError
 from ejectamap.networks.bundle import SETTINGS_NAME, Bundle, load_bundle
+from ejectamap.networks.vote import Vote, vote
 
 
 @contextmanager
@@ -111,16 +113,21 @@ class Ensemble:
         """What the networks look at."""
         return self.bundles[0].views
 
-    @torch.inference_mode()
-    @one_thread()
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """Each network's probabilities, (n, member) or (n, member, h, w), in [0, 1], of a batch of raw inputs."""
-        return torch.stack([self._logits(b, inputs, metadata).sigmoid() for b in self.bundles], 1)
+        return torch.stack([self._ask(b, inputs, metadata) for b in self.bundles], 1)
 
-    @staticmethod
-    def _logits(bundle: Bundle, inputs: Tensor, metadata: Tensor | None) -> Tensor:
+    def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
+        """Have the networks vote on each of some raw inputs; see `networks.vote`."""
+        voters = [partial(self._ask, bundle) for bundle in self.bundles]
+        return vote(voters, inputs, threshold, batch)
+
+    @torch.inference_mode()
+    @one_thread()
+    def _ask(self, bundle: Bundle, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
+        """One network's probabilities, (n,) or (n, h, w)."""
         extra: tuple[Tensor, ...] = ()
         if metadata is not None and bundle.metadata_normalisation is not None:
             extra = (bundle.metadata_normalisation.apply(metadata),)
         logits: Tensor = bundle.model(bundle.normalisation.apply(inputs), *extra)
-        return logits
+        return logits.sigmoid()
