@@ -224,4 +224,4 @@ def test_map_files_read_back(tmp_path: Path) -> None:
         files.mask(4, window)
     (tmp_path / "origin.tif").unlink()
     with pytest.raises(OutputError, match="map the craters"):
-        files.origin(window)
+        MapFiles(tmp_path, GRID).origin(window)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,12 +51,16 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print evaluation.json instead of tables.")
     ] = False,
+    second_labels: Annotated[
+        Path | None,
+        typer.Option(help="What another person drew: their agreement is a map's ceiling."),
+    ] = None,
 ) -> None:
     """Compare the map with the labels, as the poster does."""
     from ejectamap.evaluation import evaluate_project, print_tables
     from ejectamap.project import Project
 
-    evaluation = evaluate_project(Project.open(folder))
+    evaluation = evaluate_project(Project.open(folder), second_labels)
     if as_json:
         sys.stdout.write(json.dumps(evaluation.to_dict(), indent=2) + "\n")
     else:

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-import rasterio.windows
 from rasterio.errors import RasterioError
 from scipy.ndimage import map_coordinates
 
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Bools
-from ejectamap.mapping.export import read_mask, read_probability
+from ejectamap.mapping.export import NO_DATA, Bytes, read_mask, read_probability, read_stored
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.labels import Labels
+from ejectamap.world.labels import Labels, cut
 from ejectamap.world.mosaic import Floats
 
 Owners = npt.NDArray[np.unsignedinteger[Any]]
@@ -26,7 +25,7 @@ _OVERVIEW_PX = 6000
 
 
 class MapFiles:
-    """The rasters of a project's map folder. One crater's mask is held in memory at a time.
+    """The rasters of a project's map folder. One crater's rasters, and the origin map, are held in memory at a time.
 
     All that reads raises `OutputError` where a file is missing or damaged.
     """
@@ -35,15 +34,21 @@ class MapFiles:
         self.folder = folder
         self.grid = grid
         self._labels = lru_cache(1)(self._load_mask)
+        self._stored = lru_cache(1)(self._load_stored)
+        self._owners = lru_cache(1)(self._read_origin)
 
     def mask(self, crater_id: int, window: Window) -> Bools:
         """One crater's mask over any window of the grid, shape (height, width)."""
         return self._labels(crater_id).read(crater_id, window)
 
+    def stored(self, crater_id: int, window: Window) -> Bytes:
+        """One crater's probability as it is stored, 250 times, over any window; 255 where unknown."""
+        return cut(*self._stored(crater_id), window, self.grid.width, fill=NO_DATA)
+
     def origin(self, window: Window) -> Owners:
         """Id + 1 of the likeliest crater over any window, 0 for none, shape (height, width)."""
-        rows = rasterio.windows.Window(0, window.row, self.grid.width, window.height)
-        return self._read_origin(window=rows)[:, self.grid.columns(window)]
+        rows = self._owners()[window.row : window.row + window.height]
+        return rows[:, self.grid.columns(window)]
 
     def origin_overview(self) -> Owners:
         """Thin the same for the whole globe out to what a picture can show."""
@@ -75,6 +80,9 @@ class MapFiles:
     def _load_mask(self, crater_id: int) -> Labels:
         mask = read_mask(self._path(crater_id, "mask"), self.grid)
         return Labels(self.grid, {crater_id: mask}, None)
+
+    def _load_stored(self, crater_id: int) -> tuple[Window, Bytes]:
+        return read_stored(self._path(crater_id, "probability"), self.grid)
 
     def _read_origin(self, **part: Any) -> Owners:
         path = self.folder / "origin.tif"

@@ -1,46 +1,33 @@
 """A map judged as the poster does: per pixel and per tile, pooled over all (crater, tile) pairs.
 
-Also what the poster only tells in words: the same by true ground area, by distance from the crater,
-for each crater, and whether ejecta went to the right crater. Masks are compared on the mosaic's own
-grid, one tile at a time.
+Also what the poster only tells in words: the same by true ground area, by distance and direction from the crater,
+for each crater, and whether ejecta went to the right crater. Masks are compared on the mosaic's own grid, one tile
+at a time.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Bools, Counts, compare
-from ejectamap.evaluation.scores import CraterScore, Evaluation, Ownership, Scores
+from ejectamap.evaluation.ownership import Ownership
+from ejectamap.evaluation.rings import RingTable, counts, decile_edges_m
+from ejectamap.evaluation.scores import CraterScore, Evaluation, Scores
+from ejectamap.mapping.export import NO_DATA
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Window
+from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels, Tile
-from ejectamap.world.sphere import distance
+from ejectamap.world.sphere import Array, distance
 
 __all__ = ["Counts", "CraterScore", "Evaluation", "Ownership", "Scores", "compare", "evaluate"]
 
 ReadMask = Callable[[int, Window], Bools]
+ReadStored = Callable[[int, Window], npt.NDArray[np.uint8]]
 ReadOrigin = Callable[[Window], npt.NDArray[np.integer[Any]]]
-
-DISTANCES = ("0-3", "3-10", ">10")  # crater radii from the centre
-_EDGES = (3.0, 10.0)
-_M2_PER_KM2 = 1e6
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Counts of one crater in one tile; tables have a row a distance, columns tn, fp, fn, tp."""
-
-    test: bool
-    in_reach: bool  # the tile's centre is: only then it counts as a tile
-    pixels: npt.NDArray[np.int64]
-    area_km2: npt.NDArray[np.float64]
-    owner: Ownership
 
 
 def evaluate(
@@ -50,6 +37,7 @@ def evaluate(
     split: Mapping[tuple[int, int], str] | None,
     *,
     tile_px: int,
+    stored: ReadStored | None = None,
     origin: ReadOrigin | None = None,
 ) -> Evaluation:
     """Compare a map with the labels.
@@ -70,117 +58,129 @@ def evaluate(
         What each pair was used for; a pair that it lacks was used for nothing, and is test.
     tile_px : int
         Side of a tile where the labels name none, in mosaic pixels.
+    stored : callable, optional
+        (crater_id, window) to the probabilities as they are stored, uint8, 255 where unknown.
     origin : callable, optional
         A window to the map's id + 1 of the likeliest crater, 0 for none, shape (height, width).
     """
-    pairs: list[_Pair] = []
-    rows: list[CraterScore] = []
-    judge = _Judge(labels, predicted_mask, split or {}, tile_px, origin)
+    judge = _Judge(labels, predicted_mask, tile_px, stored, origin)
+    rows = []
+    held_out = False
     for crater in craters:
-        own = list(judge.pairs(crater))
-        if own:
-            rows.append(CraterScore(crater.crater_id, crater.name, judge.pool(own)))
-        pairs += own
-    test = [pair for pair in pairs if pair.test]
-    return Evaluation(judge.pool(pairs), judge.pool(test), len(test) < len(pairs), tuple(rows))
+        tiles = judge.tiles_of(crater)
+        used = {t.tile_id: (split or {}).get((crater.crater_id, t.tile_id), "test") for t in tiles}
+        unseen = [tile for tile in tiles if used[tile.tile_id] == "test"]
+        seen = [tile for tile in tiles if used[tile.tile_id] != "test"]
+        held_out |= bool(seen)
+        if tiles:
+            edges_m = judge.decile_edges_m(crater, tiles)
+            test = judge.scores(crater, unseen, edges_m)
+            both = test + judge.scores(crater, seen, edges_m)
+            rows.append(CraterScore(crater.crater_id, crater.name, crater.family, both, test))
+    return Evaluation(tuple(rows), held_out)
 
 
 class _Judge:
-    """Counts one pair after another."""
+    """Compares one crater after another with its label."""
 
     def __init__(
         self,
         labels: Labels,
         predicted_mask: ReadMask,
-        split: Mapping[tuple[int, int], str],
         tile_px: int,
+        stored: ReadStored | None,
         origin: ReadOrigin | None,
     ) -> None:
         self.labels = labels
         self.predicted_mask = predicted_mask
-        self.split = split
+        self.stored = stored or (lambda _, window: np.full(window.shape, NO_DATA, np.uint8))
         self.origin = origin
         self.tiles = planet_tiles(labels.grid, tile_px) if labels.tiles is None else labels.tiles
 
-    def pairs(self, crater: Crater) -> Iterator[_Pair]:
-        """All pairs of a crater."""
+    def tiles_of(self, crater: Crater) -> list[Tile]:
+        """Tiles in which a crater is judged."""
         grid = self.labels.grid
-        in_reach = {tile.tile_id for tile in tiles_in_reach(crater, self.tiles, grid)}
         if self.labels.tiles is not None:
-            tiles = [tile for tile in self.tiles if tile.tile_id in in_reach]
-        elif crater.crater_id in self.labels.masks:
-            reach_m = crater.reach_m(grid.radius_m)
-            cap = grid.cap_window(crater.lon, crater.lat, reach_m)
-            tiles = [tile for tile in self.tiles if _overlap(tile.window, cap)]
-        else:
-            tiles = []
+            return tiles_in_reach(crater, self.tiles, grid)
+        if crater.crater_id not in self.labels.masks:
+            return []
+        cap = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
+        return [tile for tile in self.tiles if _overlap(tile.window, cap)]
+
+    def decile_edges_m(self, crater: Crater, tiles: Sequence[Tile]) -> Array:
+        """Distances that cut a crater's true ejecta beyond its rim into ten parts of equal area."""
+        parts = [self._true_ground(crater, tile.window) for tile in tiles]
+        return decile_edges_m(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def scores(self, crater: Crater, tiles: Sequence[Tile], deciles_m: Array) -> Scores:
+        """Scores of a crater in some tiles."""
+        grid = self.labels.grid
+        in_reach = {tile.tile_id for tile in tiles_in_reach(crater, tuple(tiles), grid)}
+        table = RingTable.empty(crater, self._judged_m(crater), deciles_m)
+        tile_counts, owner = Counts(), Ownership()
         for tile in tiles:
-            yield self._pair(crater, tile, tile.tile_id in in_reach)
-
-    def _pair(self, crater: Crater, tile: Tile, in_reach: bool) -> _Pair:
-        grid, window = self.labels.grid, tile.window
-        distance_m = distance(crater.lon, crater.lat, *grid.centres(window), grid.radius_m)
-        truth = self.labels.read(crater.crater_id, window)
-        if self.labels.tiles is None:
-            where = distance_m <= crater.reach_m(grid.radius_m)
-        else:
-            where = np.ones(window.shape, bool)
-        prediction = self.predicted_mask(crater.crater_id, window)
-        code = 4 * np.digitize(distance_m / crater.radius_m, _EDGES) + 2 * truth + prediction
-        row_area_m2 = grid.row_area_m2[window.row : window.row + window.height, None]
-        area_km2 = np.broadcast_to(row_area_m2 / _M2_PER_KM2, window.shape)
-        size = 4 * len(DISTANCES)
-        areas = np.bincount(code[where], area_km2[where], size).astype(np.float64)
-        return _Pair(
-            self.split.get((crater.crater_id, tile.tile_id), "test") == "test",
-            in_reach,
-            np.bincount(code[where], minlength=size).reshape(-1, 4),
-            areas.reshape(-1, 4),
-            self._owner(truth & where, window),
-        )
-
-    def _owner(self, truth: Bools, window: Window) -> Ownership:
-        """Whom the map gives a crater's true pixels to."""
-        if self.origin is None or not truth.any():
-            return Ownership()
-        value = np.where(truth, self.origin(window), 0)
-        owners = np.unique(value[value > 0])
-        right = sum(
-            int(np.count_nonzero((value == owner) & self.labels.read(int(owner) - 1, window)))
-            for owner in owners
-        )
-        return Ownership(int(np.count_nonzero(value)), right)
-
-    def pool(self, pairs: Sequence[_Pair]) -> Scores:
-        """Scores of some pairs together."""
-        none = np.zeros((len(DISTANCES), 4))
-        pixels = reduce(add, (pair.pixels for pair in pairs), none.astype(np.int64))
-        area_km2 = reduce(add, (pair.area_km2 for pair in pairs), none)
-        owner = reduce(add, (pair.owner for pair in pairs), Ownership())
+            truth = self.labels.read(crater.crater_id, tile.window)
+            prediction = self.predicted_mask(crater.crater_id, tile.window)
+            stored = self.stored(crater.crater_id, tile.window)
+            _, fp, fn, tp = table.count(grid, tile.window, truth, prediction, stored)
+            if tile.tile_id in in_reach:
+                tile_counts += compare(np.array(tp + fp > 0), np.array(tp + fn > 0))
+            if self.origin is not None and tp + fn > 0:
+                owner += self._owner(crater, truth, tile.window)
         return Scores(
-            pixel=_counts(pixels.sum(axis=0)),
-            area_km2=_counts(area_km2.sum(axis=0)),
-            tile=_tiles(pair.pixels for pair in pairs if pair.in_reach),
-            distance={name: _counts(row) for name, row in zip(DISTANCES, pixels, strict=True)},
+            pixel=counts(table.pixels.sum(axis=(0, 1))),
+            area_km2=counts(table.area_km2.sum(axis=(0, 1))),
+            outside_km2=table.outside_km2(),
+            tile=tile_counts,
+            distance=table.distances(),
+            deciles=table.deciles(),
+            sectors=table.sectors(),
+            calibration=Calibration(table.levels),
             owner=None if self.origin is None else owner,
         )
+
+    def _judged_m(self, crater: Crater) -> float:
+        """How far out a crater is judged."""
+        if self.labels.tiles is not None:
+            return np.inf
+        return crater.reach_m(self.labels.grid.radius_m)
+
+    def _true_ground(self, crater: Crater, window: Window) -> tuple[Array, Array]:
+        """Distance and area of the pixels of a crater's true ejecta beyond its rim."""
+        grid = self.labels.grid
+        row, col = np.nonzero(self.labels.read(crater.crater_id, window))
+        distance_m = _distance_m(crater, grid, row + window.row, col + window.col)
+        keep = (distance_m >= crater.radius_m) & (distance_m <= self._judged_m(crater))
+        return distance_m[keep], grid.row_area_m2[row[keep] + window.row]
+
+    def _owner(self, crater: Crater, truth: Bools, window: Window) -> Ownership:
+        """Whom the map gives a crater's true pixels to."""
+        assert self.origin is not None
+        grid = self.labels.grid
+        row, col = np.nonzero(truth)
+        near = _distance_m(crater, grid, row + window.row, col + window.col) <= self._judged_m(
+            crater
+        )
+        row, col = row[near], col[near]
+        value = self.origin(window)[row, col]
+        numbers = np.bincount(value)
+        given = {int(k) - 1: int(numbers[k]) for k in np.flatnonzero(numbers) if k > 0}
+        rightly = {
+            owner: int(self.labels.read(owner, window)[row, col][value == owner + 1].sum())
+            for owner in given
+        }
+        return Ownership(given, rightly, int(numbers[0]) if numbers.size else 0)
+
+
+def _distance_m(
+    crater: Crater, grid: Grid, row: npt.NDArray[np.intp], col: npt.NDArray[np.intp]
+) -> Array:
+    """Distance from a crater to the centres of pixels."""
+    lon, lat = grid.to_lonlat(col + 0.5, row + 0.5)
+    return distance(crater.lon, crater.lat, lon, lat, grid.radius_m)
 
 
 def _overlap(a: Window, b: Window) -> bool:
     """Whether two windows that do not wrap around have a pixel in common."""
     rows = min(a.row + a.height, b.row + b.height) > max(a.row, b.row)
     return rows and min(a.col + a.width, b.col + b.width) > max(a.col, b.col)
-
-
-def _counts(row: npt.NDArray[Any]) -> Counts:
-    """Name the counts of (tn, fp, fn, tp)."""
-    tn, fp, fn, tp = row.tolist()
-    return Counts(tp=tp, fp=fp, fn=fn, tn=tn)
-
-
-def _tiles(tables: Iterable[npt.NDArray[np.int64]]) -> Counts:
-    """Tiles that truly hold ejecta against tiles in which some were predicted."""
-    totals = [table.sum(axis=0) for table in tables]
-    truth = np.array([fn + tp > 0 for _, _, fn, tp in totals], bool)
-    prediction = np.array([fp + tp > 0 for _, fp, _, tp in totals], bool)
-    return compare(prediction, truth)

@@ -1,39 +1,22 @@
 """What an evaluation finds: counts, pooled in several ways, and ready for JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
 
-from ejectamap.evaluation.counts import Counts, none_if_nan
+import numpy as np
 
+from ejectamap.evaluation.bootstrap import Interval, intervals
+from ejectamap.evaluation.calibration import Calibration
+from ejectamap.evaluation.counts import Counts
+from ejectamap.evaluation.ownership import Ownership, confusion
+from ejectamap.evaluation.rings import DECILES, DISTANCES, LEVELS, SECTORS
+from ejectamap.networks.names import unknown_name
 
-@dataclass(frozen=True)
-class Ownership:
-    """How much of a crater's true ejecta the map gives to any crater, and to a right one.
-
-    Attributes
-    ----------
-    mapped : int
-        True pixels that the map gives to some crater.
-    right : int
-        Those of them that go to a crater whose own label holds the pixel.
-    """
-
-    mapped: int = 0
-    right: int = 0
-
-    def __add__(self, other: "Ownership") -> "Ownership":
-        return Ownership(self.mapped + other.mapped, self.right + other.right)
-
-    @property
-    def fraction(self) -> float:
-        """Right over mapped, 0 to 1; nan if nothing is mapped."""
-        return self.right / self.mapped if self.mapped else float("nan")
-
-    def to_dict(self) -> dict[str, float | None]:
-        """List the numbers under their names; None for nan."""
-        fraction = none_if_nan(self.fraction)
-        return {"fraction": fraction, "mapped": self.mapped, "right": self.right}
+if TYPE_CHECKING:
+    from ejectamap.evaluation.ceiling import Ceiling
 
 
 @dataclass(frozen=True)
@@ -43,42 +26,94 @@ class Scores:
     Attributes
     ----------
     pixel : Counts
-        Pixels of the mosaic's grid: the poster's main table.
+        Pixels of the mosaic's grid, crater interiors included: the poster's main table.
     area_km2 : Counts
         The same by true ground area, in square kilometres.
+    outside_km2 : Counts
+        The same by ground area, beyond the craters' rims only.
     tile : Counts
-        Tiles that hold any ejecta of the crater.
+        Tiles that hold any ejecta of the crater, interiors included.
     distance : mapping of str to Counts
-        Pixels by distance from the crater's centre, in crater radii; keys are
-        `pixels.DISTANCES`.
+        Pixels by distance from the crater's centre, in crater radii, interiors included; keys are `rings.DISTANCES`.
+    deciles : tuple of Counts
+        Ground area beyond the rim, by tenth of the true ejecta's area from the centre outwards.
+    sectors : mapping of str to Counts
+        Ground area beyond the rim, by direction in degrees clockwise from north; keys are `rings.SECTORS`.
+    calibration : Calibration
     owner : Ownership or None
         None without an origin map.
     """
 
     pixel: Counts
     area_km2: Counts
+    outside_km2: Counts
     tile: Counts
     distance: Mapping[str, Counts]
+    deciles: tuple[Counts, ...]
+    sectors: Mapping[str, Counts]
+    calibration: Calibration
     owner: Ownership | None
+
+    @classmethod
+    def none(cls, owner: bool) -> "Scores":
+        """Nothing judged yet; with or without an origin map."""
+        return cls(
+            Counts(),
+            Counts(),
+            Counts(),
+            Counts(),
+            dict.fromkeys(DISTANCES, Counts()),
+            (Counts(),) * DECILES,
+            dict.fromkeys(SECTORS, Counts()),
+            Calibration(np.zeros((2, LEVELS), np.int64)),
+            Ownership() if owner else None,
+        )
+
+    def __add__(self, other: "Scores") -> "Scores":
+        return Scores(
+            self.pixel + other.pixel,
+            self.area_km2 + other.area_km2,
+            self.outside_km2 + other.outside_km2,
+            self.tile + other.tile,
+            {name: self.distance[name] + other.distance[name] for name in self.distance},
+            tuple(a + b for a, b in zip(self.deciles, other.deciles, strict=True)),
+            {name: self.sectors[name] + other.sectors[name] for name in self.sectors},
+            self.calibration + other.calibration,
+            None if self.owner is None or other.owner is None else self.owner + other.owner,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything under its name, ready for JSON."""
+        deciles = enumerate(self.deciles, start=1)
         return {
             "pixel": self.pixel.to_dict(),
             "area_km2": self.area_km2.to_dict(),
+            "outside_km2": self.outside_km2.to_dict(),
             "tile": self.tile.to_dict(),
             "distance": {name: counts.to_dict() for name, counts in self.distance.items()},
+            "deciles": {str(k): counts.to_dict() for k, counts in deciles},
+            "sectors": {name: counts.to_dict() for name, counts in self.sectors.items()},
+            "calibration": self.calibration.to_dict(),
             "owner": None if self.owner is None else self.owner.to_dict(),
         }
 
 
 @dataclass(frozen=True)
 class CraterScore:
-    """One crater's scores over all its tiles."""
+    """One crater's scores over all its tiles, and over those that no network has seen.
+
+    Attributes
+    ----------
+    crater_id : int
+    name, family : str
+    scores, test : Scores
+    """
 
     crater_id: int
     name: str
+    family: str
     scores: Scores
+    test: Scores
 
 
 @dataclass(frozen=True)
@@ -87,28 +122,112 @@ class Evaluation:
 
     Attributes
     ----------
-    all, test : Scores
-        Over all pairs; over those that the networks have never seen.
-    split : bool
-        Whether any pair was held out at all; if not, `test` is `all`.
     craters : tuple of CraterScore
         In the order of the catalogue; craters without a tile in reach are left out.
+    split : bool
+        Whether any pair was held out at all; if not, `test` is `all`.
+    ceiling : Ceiling or None
+        How well two people agree, where a second one's labels were given.
     """
 
-    all: Scores
-    test: Scores
-    split: bool
     craters: tuple[CraterScore, ...]
+    split: bool
+    ceiling: "Ceiling | None" = None
+
+    @cached_property
+    def all(self) -> Scores:
+        """Scores over all pairs."""
+        return pool([row.scores for row in self.craters])
+
+    @cached_property
+    def test(self) -> Scores:
+        """Scores over the pairs that the networks have never seen."""
+        return pool([row.test for row in self.craters])
+
+    @property
+    def families(self) -> dict[str, Scores]:
+        """Scores over all pairs, by family; craters without a family are left out."""
+        names = sorted({row.family for row in self.craters} - {""})
+        return {
+            name: pool([row.scores for row in self.craters if row.family == name]) for name in names
+        }
+
+    def intervals(self) -> dict[str, dict[str, dict[str, Interval]]]:
+        """95 % bootstrap intervals over craters, by subset, unit and figure."""
+        subsets = {
+            "all": [row.scores for row in self.craters],
+            "test": [row.test for row in self.craters],
+        }
+        units = ("pixel", "outside_km2", "tile")
+        return {
+            subset: {unit: intervals([getattr(s, unit) for s in scores]) for unit in units}
+            for subset, scores in subsets.items()
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Everything under its name, ready for JSON."""
-        rows = [
-            {"crater_id": row.crater_id, "name": row.name, **row.scores.to_dict()}
-            for row in self.craters
-        ]
+        owners = {r.crater_id: r.scores.owner for r in self.craters if r.scores.owner is not None}
         return {
             "all": self.all.to_dict(),
             "test": self.test.to_dict(),
             "split": self.split,
-            "craters": rows,
+            "intervals": self.intervals(),
+            "families": {name: scores.to_dict() for name, scores in self.families.items()},
+            "attribution": confusion(owners) if owners else None,
+            "ceiling": None if self.ceiling is None else self.ceiling.to_dict(),
+            "craters": [
+                {"crater_id": row.crater_id, "name": row.name, "family": row.family}
+                | row.scores.to_dict()
+                for row in self.craters
+            ],
         }
+
+
+def pool(scores: Sequence[Scores]) -> Scores:
+    """Scores of several craters together."""
+    owner = all(score.owner is not None for score in scores)
+    return reduce(add, scores, Scores.none(owner))
+
+
+def value_of(
+    evaluation: Evaluation | Mapping[str, Any], wanted: str | Mapping[str, float]
+) -> float:
+    """One number of an evaluation, or a weighted sum of several.
+
+    Parameters
+    ----------
+    evaluation : Evaluation, or the content of an evaluation.json
+    wanted : str, or mapping of str to float
+        A name such as "all.pixel.f1", "test.deciles.10.recall" or "craters.12.outside_km2.iou"; or the weight of
+        each of several names.
+
+    Returns
+    -------
+    float
+        nan where the evaluation has no value under this name.
+
+    Raises
+    ------
+    SettingsError
+        Naming the nearest ones, if there is no such name.
+    """
+    found = evaluation.to_dict() if isinstance(evaluation, Evaluation) else evaluation
+    values = dict(_numbers(found, ""))
+    weights = {wanted: 1.0} if isinstance(wanted, str) else wanted
+    for name in weights:
+        if name not in values:
+            raise unknown_name("figure of an evaluation", name, values)
+    return float(sum(weight * values[name] for name, weight in weights.items()))
+
+
+def _numbers(part: Any, name: str) -> Iterator[tuple[str, float]]:
+    """All numbers of an evaluation under their dotted names; nan where there is none. Craters go by their ids."""
+    if isinstance(part, Mapping):
+        for key, inner in part.items():
+            yield from _numbers(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(part, list) and part and isinstance(part[0], Mapping):
+        for inner in part:
+            if "crater_id" in inner:
+                yield from _numbers(inner, f"{name}.{inner['crater_id']}")
+    elif part is None or isinstance(part, int | float):
+        yield name, float("nan") if part is None else float(part)

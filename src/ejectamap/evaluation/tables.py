@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ejectamap.evaluation.bootstrap import Interval
+from ejectamap.evaluation.ceiling import Ceiling
 from ejectamap.evaluation.counts import Counts
 from ejectamap.evaluation.scores import Evaluation, Scores
 
@@ -18,19 +20,53 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
     if not evaluation.split:
         subsets = {"All labels (none were held out)": evaluation.all}
     for title, scores in subsets.items():
-        console.print(_main_table(title, scores))
+        spread = evaluation.intervals()["test" if scores is evaluation.test else "all"]
+        console.print(_main_table(title, scores, spread))
         console.print(_distance_table(title, scores))
         if scores.owner is not None:
             share = _show(scores.owner.fraction)
-            console.print(f"Of the true ejecta that are mapped, {share} go to a right crater.\n")
+            console.print(f"Of the true ejecta that are mapped, {share} go to a right crater.")
+        _print_calibration(scores, console)
+    if evaluation.families:
+        console.print(_family_table(evaluation))
+    if evaluation.ceiling is not None:
+        console.print(_ceiling_table(evaluation.ceiling))
     console.print(_crater_table(evaluation))
 
 
-def _main_table(title: str, scores: Scores) -> Table:
-    table = _table(title, "", *_FIGURES)
-    table.add_row("Pixel", *_cells(scores.pixel))
-    table.add_row("Pixel, by ground area", *_cells(scores.area_km2), style="dim")
-    table.add_row("Tile", *_cells(scores.tile))
+def _main_table(title: str, scores: Scores, spread: dict[str, dict[str, Interval]]) -> Table:
+    table = _table(title, "", *_FIGURES, "F1, 95 % of draws of craters")
+    table.add_row("Pixel", *_cells(scores.pixel), _range(spread["pixel"]["f1"]))
+    table.add_row("Pixel, by ground area", *_cells(scores.area_km2), "", style="dim")
+    outside = _range(spread["outside_km2"]["f1"])
+    table.add_row("Ground beyond the rims", *_cells(scores.outside_km2), outside, style="dim")
+    table.add_row("Tile", *_cells(scores.tile), _range(spread["tile"]["f1"]))
+    return table
+
+
+def _print_calibration(scores: Scores, console: Console) -> None:
+    """Say in a line what the probabilities are worth."""
+    found = scores.calibration.to_dict()
+    if found is not None and found["best_f1"] is not None:
+        console.print(
+            f"Probabilities are off by {found['ece']:.3f} (expected calibration error); pixel F1 would be best,"
+            f" {found['best_f1']:.3f}, at a threshold of {found['best_threshold']:.3f}.\n",
+            soft_wrap=True,
+        )
+
+
+def _family_table(evaluation: Evaluation) -> Table:
+    table = _table("Each family", "Family", *_FIGURES)
+    for name, scores in evaluation.families.items():
+        table.add_row(Text(name), *_cells(scores.pixel))
+    return table
+
+
+def _ceiling_table(ceiling: Ceiling) -> Table:
+    """Two people, and the map, on the craters that both people drew."""
+    table = _table("Two people on the same craters", "Judged by the first one", *_FIGURES)
+    table.add_row("The second one, pixel", *_cells(ceiling.annotators.all.pixel))
+    table.add_row("The map, pixel", *_cells(ceiling.map.pixel))
     return table
 
 
@@ -63,6 +99,11 @@ def _table(title: str, first: str, *columns: str) -> Table:
 
 def _cells(counts: Counts) -> list[str]:
     return [_show(x) for x in (counts.f1, counts.precision, counts.recall, counts.iou)]
+
+
+def _range(interval: Interval) -> str:
+    low, high = interval
+    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def _show(figure: float) -> str:

@@ -99,7 +99,7 @@ def read_probability(path: Path, grid: Grid) -> tuple[Window, Floats]:
     OutputError
         If the file is missing or damaged.
     """
-    window, stored = _read(path, grid)
+    window, stored = read_stored(path, grid)
     probability = stored.astype(np.float32) / np.float32(_STEPS)
     probability[stored == NO_DATA] = np.nan
     return window, probability
@@ -131,7 +131,7 @@ def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
     OutputError
         If the file is missing or damaged.
     """
-    window, stored = _read(path, grid)
+    window, stored = read_stored(path, grid)
     return window, stored == 1
 
 
@@ -272,8 +272,14 @@ def _exceeds(stored: Bytes, threshold: float) -> Bools:
     return above
 
 
-def _read(path: Path, grid: Grid) -> tuple[Window, Bytes]:
-    """Read a raster of the map, and which window of the grid it covers."""
+def read_stored(path: Path, grid: Grid) -> tuple[Window, Bytes]:
+    """Read a raster of the map as it is stored, and which window of the grid it covers.
+
+    Raises
+    ------
+    OutputError
+        If the file is missing or damaged.
+    """
     try:
         with rasterio.open(path) as source:
             stored = source.read(1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from ejectamap.world.grid import Grid, Window
 
 Bools = npt.NDArray[np.bool_]
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,16 @@ class Labels:
         return union
 
 
-def cut(window: Window, mask: Bools, target: Window, grid_width: int) -> Bools:
-    """Part of a mask over `window` that lies in another window; False outside."""
-    part = np.zeros(target.shape, bool)
+def cut(
+    window: Window, values: npt.NDArray[Value], target: Window, grid_width: int, fill: float = 0
+) -> npt.NDArray[Value]:
+    """Part of an array over `window` that lies in another window; `fill` outside, False by default."""
+    part = np.full(target.shape, fill, values.dtype)
     top = max(window.row, target.row)
     bottom = min(window.row + window.height, target.row + target.height)
     if top < bottom:
         cols = (np.arange(target.col, target.col + target.width) - window.col) % grid_width
         inside = cols < window.width
-        rows = mask[top - window.row : bottom - window.row]
+        rows = values[top - window.row : bottom - window.row]
         part[top - target.row : bottom - target.row, inside] = rows[:, cols[inside]]
     return part

@@ -1,0 +1,190 @@
+"""Pixels counted by where they lie around a crater: rings of distance, sectors of azimuth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.evaluation.counts import Bools, Counts
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import Array
+
+DISTANCES = ("0-3", "3-10", ">10")
+"""Names of the distance classes, in crater radii from the centre."""
+SECTORS = ("0-45", "45-90", "90-135", "135-180", "180-225", "225-270", "270-315", "315-360")
+"""Names of the sectors, in degrees clockwise from north."""
+DECILES = 10
+LEVELS = 256  # of a stored probability; the last one is unknown
+
+_RADII = (1.0, 3.0, 10.0)
+_M2_PER_KM2 = 1e6
+
+
+def decile_edges_m(distance_m: Array, area: Array) -> Array:
+    """Distances that cut some ground into ten equal parts from the centre outwards; shape (9,), 0 if there is none.
+
+    A pixel at an edge lies beyond it.
+
+    Parameters
+    ----------
+    distance_m, area : float array (n,)
+        Distance from the centre and ground area of each pixel.
+    """
+    if distance_m.size == 0:
+        return np.zeros(DECILES - 1)
+    order = np.argsort(distance_m, kind="stable")
+    total = np.cumsum(area[order])
+    # A hair is taken off, so that ten equal pixels are one each in spite of rounding.
+    parts = np.arange(1, DECILES) / DECILES * total[-1] * (1 + 1e-9)
+    return np.asarray(distance_m[order][np.searchsorted(total, parts, side="right")], np.float64)
+
+
+@dataclass(frozen=True)
+class RingTable:
+    """Counts of one crater by ring and sector, filled window by window.
+
+    Attributes
+    ----------
+    crater : Crater
+    reach_m : float
+        Ground farther away is not counted; infinite to count all.
+    deciles_m : float array (9,)
+        Edges of the deciles of the true ejecta.
+    pixels : int64 array (rings, sectors, 4)
+        Columns tn, fp, fn, tp.
+    area_km2 : float64 array (rings, sectors, 4)
+        The same by ground area.
+    levels : int64 array (2, 256)
+        Pixels by truth and by stored probability.
+    """
+
+    crater: Crater
+    reach_m: float
+    deciles_m: Array
+    pixels: npt.NDArray[np.int64]
+    area_km2: Array
+    levels: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, crater: Crater, reach_m: float, deciles_m: Array) -> "RingTable":
+        """A table in which nothing is counted yet."""
+        shape = len(_RADII) + deciles_m.size + 1, len(SECTORS), 4
+        levels = np.zeros((2, LEVELS), np.int64)
+        return cls(crater, reach_m, deciles_m, np.zeros(shape, np.int64), np.zeros(shape), levels)
+
+    @property
+    def edges_m(self) -> Array:
+        """Distances at which the rings meet, ascending."""
+        return np.sort(np.concatenate([np.multiply(_RADII, self.crater.radius_m), self.deciles_m]))
+
+    def count(
+        self,
+        grid: Grid,
+        window: Window,
+        truth: Bools,
+        prediction: Bools,
+        stored: npt.NDArray[np.uint8],
+    ) -> npt.NDArray[np.int64]:
+        """Add a window, and return its own counts of (tn, fp, fn, tp).
+
+        Parameters
+        ----------
+        grid : Grid
+        window : Window
+        truth, prediction : bool array (height, width)
+        stored : uint8 array (height, width)
+            Probabilities as they are stored, 255 where unknown.
+        """
+        lon, lat = (np.radians(x).ravel() for x in grid.centres(window))
+        before = self.pixels.sum(axis=(0, 1))
+        reach_rad = self.reach_m / grid.radius_m
+        _count(
+            (truth, prediction, stored),
+            (lon - np.radians(self.crater.lon), lat, np.radians(self.crater.lat)),
+            np.cos(np.minimum(self.edges_m / grid.radius_m, np.pi)),
+            np.cos(reach_rad) if reach_rad < np.pi else -2.0,
+            grid.row_area_m2[window.row : window.row + window.height] / _M2_PER_KM2,
+            (self.pixels, self.area_km2, self.levels),
+        )
+        return np.asarray(self.pixels.sum(axis=(0, 1)) - before, np.int64)
+
+    def distances(self) -> dict[str, Counts]:
+        """Pixels by distance class."""
+        rings = np.searchsorted(
+            np.multiply(_RADII[1:], self.crater.radius_m), self._starts_m(), "right"
+        )
+        return {
+            name: counts(self.pixels[rings == k].sum(axis=(0, 1)))
+            for k, name in enumerate(DISTANCES)
+        }
+
+    def outside_km2(self) -> Counts:
+        """Ground area beyond the rim."""
+        return counts(self.area_km2[self._outside()].sum(axis=(0, 1)))
+
+    def deciles(self) -> tuple[Counts, ...]:
+        """Ground area beyond the rim, by decile of the true ejecta's area from the centre outwards."""
+        rings = np.searchsorted(self.deciles_m, self._starts_m(), "right")
+        return tuple(
+            counts(self.area_km2[self._outside() & (rings == k)].sum(axis=(0, 1)))
+            for k in range(DECILES)
+        )
+
+    def sectors(self) -> dict[str, Counts]:
+        """Ground area beyond the rim, by direction from the crater."""
+        beyond = self.area_km2[self._outside()].sum(axis=0)
+        return {name: counts(row) for name, row in zip(SECTORS, beyond, strict=True)}
+
+    def _starts_m(self) -> Array:
+        """Inner edge of each ring."""
+        return np.concatenate([[-1.0], self.edges_m])
+
+    def _outside(self) -> Bools:
+        return np.asarray(self._starts_m() >= self.crater.radius_m)
+
+
+def counts(row: npt.NDArray[np.number] | Sequence[float]) -> Counts:
+    """Name the counts of (tn, fp, fn, tp)."""
+    tn, fp, fn, tp = np.asarray(row).tolist()
+    return Counts(tp=tp, fp=fp, fn=fn, tn=tn)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(masks, places, edge_cos, reach_cos, row_area, tables):  # type: ignore[no-untyped-def]
+    """Count each pixel in its ring and sector. Distances are compared by their cosines, which costs no arccosine."""
+    truth, prediction, stored = masks
+    dlon, lat, lat0 = places
+    pixels, area, levels = tables
+    sin0, cos0 = np.sin(lat0), np.cos(lat0)
+    sin_lon, cos_lon = np.sin(dlon), np.cos(dlon)
+    for r in range(truth.shape[0]):
+        sin_lat, cos_lat = np.sin(lat[r]), np.cos(lat[r])
+        for c in range(truth.shape[1]):
+            cos_d = sin0 * sin_lat + cos0 * cos_lat * cos_lon[c]
+            if cos_d < reach_cos:
+                continue
+            ring = edge_cos.size
+            while ring > 0 and cos_d > edge_cos[ring - 1]:
+                ring -= 1
+            east = cos_lat * sin_lon[c]
+            north = cos0 * sin_lat - sin0 * cos_lat * cos_lon[c]
+            sector = _octant(east, north)
+            case = 2 * truth[r, c] + prediction[r, c]
+            pixels[ring, sector, case] += 1
+            area[ring, sector, case] += row_area[r]
+            levels[int(truth[r, c]), stored[r, c]] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _octant(east, north):  # type: ignore[no-untyped-def]
+    """Eighth of the circle, clockwise from north, in which a direction lies."""
+    quarter, ahead, aside = 0, north, east
+    while ahead <= 0.0 or aside < 0.0:
+        if quarter == 3:
+            break
+        ahead, aside = aside, -ahead
+        quarter += 1
+    return 2 * quarter + (1 if aside >= ahead else 0)
