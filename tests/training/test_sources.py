@@ -68,6 +68,17 @@ def test_a_project_without_labels_may_learn_from_others(make_project: MakeProjec
     assert gathered.split == {}
 
 
+def test_planted_craters_are_learnt_from_beside_the_labels(make_project: MakeProject) -> None:
+    own, planted = gather_sources(make_project("training.plant=5")).sources
+    catalogue = {crater.crater_id for crater in own.world.craters}
+    learnt = {pair.crater.crater_id for pair in planted.pairs}
+    assert len(learnt) == 5
+    assert not learnt & catalogue
+    assert catalogue < {crater.crater_id for crater in planted.world.craters}  # as rivals
+    (alone,) = gather_sources(make_project("training.plant=5", name="bare", labels=False)).sources
+    assert {pair.crater.crater_id for pair in alone.pairs} == learnt
+
+
 def test_nothing_to_learn_from(make_project: MakeProject) -> None:
     with pytest.raises(LabelError, match="nothing to learn from: give labels"):
         gather_sources(make_project(labels=False))

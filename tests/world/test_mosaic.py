@@ -292,3 +292,16 @@ def test_truncated_file(tmp_path: Path, grid: Grid, write_raster: Write) -> None
 def test_nothing_but_no_data(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
     path = write_raster(tmp_path / "m.tif", ONES, grid, nodata=1)
     assert "every pixel is no-data" in refusal(path)
+
+
+def test_a_reduced_mosaic_is_the_same_ground(grid: Grid) -> None:
+    _, lat = grid.centres(grid.whole)
+    values = np.broadcast_to(100 + 50 * np.cos(np.radians(lat)), grid.shape).astype(np.float32)
+    fine = Mosaic.from_array(values[None], np.ones(grid.shape, bool), grid, ("a",))
+    coarse = fine.reduced(64)
+    assert coarse.grid.shape == (32, 64)
+    assert coarse.grid.pixel_m == pytest.approx(2 * grid.pixel_m)
+    assert coarse.grid.radius_m == grid.radius_m
+    places = np.array([-179.0, 0.0, 90.0]), np.array([-40.0, 10.0, 70.0])
+    assert coarse.sample(*places)[0] == pytest.approx(fine.sample(*places)[0], rel=0.01)
+    assert fine.reduced(128).grid == grid

@@ -84,6 +84,11 @@ class Training(Section):
     also_train_on: tuple[str, ...] = Field(
         (), description="other project folders whose labels are learnt from too"
     )
+    plant: int = Field(
+        0,
+        ge=0,
+        description="simulated craters put on the mosaic, whose known ejecta are learnt from too",
+    )
 
 
 class Mapping(Section):

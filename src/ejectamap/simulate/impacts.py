@@ -4,6 +4,7 @@ Orders of magnitude follow the rayed craters of Mercury: radii of 6 to 60 km, co
 of 10 to 40 radii, a few reaching half-way around the planet (Hokusai).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,9 +90,9 @@ class Pattern:
 
 
 def draw_impacts(
-    rng: np.random.Generator, grid: Grid, look: Look, count: int
+    rng: np.random.Generator, grid: Grid, look: Look, count: int, taken: Sequence[Crater] = ()
 ) -> tuple[Impact, ...]:
-    """Draw a catalogue of fresh craters, well apart from one another, oldest first in no particular place."""
+    """Draw a catalogue of fresh craters, well apart from one another and from craters that are there already."""
     smallest_m = max(6_000.0, 1.6 * grid.pixel_m)
     largest_m = max(60_000.0, 2.5 * smallest_m)
     # The cumulative number falls with the power 0.8, as in the catalogue of rayed craters.
@@ -100,7 +101,8 @@ def draw_impacts(
     reaches = _draw_reaches(rng, radii)
     impacts: list[Impact] = []
     for crater_id, (radius_m, reach) in enumerate(zip(radii, reaches, strict=True)):
-        lon, lat = _free_place(rng, impacts, radius_m, grid, look)
+        others = [*taken, *(impact.crater for impact in impacts)]
+        lon, lat = _free_place(rng, others, radius_m, grid, look)
         crater = Crater(crater_id, f"S-{crater_id:02d}", lon, lat, float(radius_m), reach)
         impacts.append(_draw_impact(rng, crater, grid))
     return tuple(impacts)
@@ -117,7 +119,7 @@ def _draw_reaches(rng: np.random.Generator, radii: Array) -> list[float]:
 
 
 def _free_place(
-    rng: np.random.Generator, impacts: list[Impact], radius_m: float, grid: Grid, look: Look
+    rng: np.random.Generator, others: Sequence[Crater], radius_m: float, grid: Grid, look: Look
 ) -> tuple[float, float]:
     """Find a place with data, off the others' inner blankets; the best of many tries if crowded."""
     south, north = (90.0 - 1.6 * gap - 2.0 for gap in reversed(look.polar_gap_deg))
@@ -125,12 +127,12 @@ def _free_place(
     lat = np.degrees(
         np.arcsin(rng.uniform(np.sin(np.radians(-south)), np.sin(np.radians(north)), 40))
     )
-    if not impacts:
+    if not others:
         return float(lon[0]), float(lat[0])
     gaps = np.min(
         [
             distance(c.lon, c.lat, lon, lat, grid.radius_m) / (2.5 * (c.radius_m + radius_m))
-            for c in (i.crater for i in impacts)
+            for c in others
         ],
         axis=0,
     )
@@ -198,7 +200,7 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
     longest = impact.longest_ray_m / radius_m
     blanket = impact.blanket_m / radius_m
     giant = impact.crater.reach > 0.25
-    few, many = rng.poisson((20 if giant else 8) * look.rays) + 2, rng.poisson(90 * look.rays) + 15
+    few, many = rng.poisson((24 if giant else 12) * look.rays) + 2, rng.poisson(90 * look.rays) + 15
     n = few + many
     end = np.where(
         np.arange(n) < few,

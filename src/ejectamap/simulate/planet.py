@@ -1,5 +1,6 @@
 """Whole planets with exactly known truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,9 +14,9 @@ from ejectamap.simulate.look import Look, draw_look
 from ejectamap.simulate.noise import Floats
 from ejectamap.world.body import BODIES, Body
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid
+from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Bools, Mosaic
 
 _MERCURY = BODIES["mercury"]
 # Old ray systems that nobody would put in a catalogue, per catalogued crater.
@@ -67,23 +68,29 @@ def simulate_planet(
     look = draw_look(style)
     latent = make_ground(relief, grid, look)
     spread = local_spread(latent, grid, look)
-    look = _with_visible_ejecta(look, spread)
+    look = with_visible_ejecta(look, spread)
     scene = Scene(
         grid, look, latent, np.zeros(grid.shape, np.float32), spread, draw_valid(sensor, grid, look)
     )
 
     ghosts = int(events.poisson(_GHOSTS * craters))
     impacts = draw_impacts(events, grid, look, craters + ghosts)
-    patterns = [draw_pattern(events, impact, look, grid) for impact in impacts]
-    for k in range(craters, craters + ghosts):
-        patterns[k] = patterns[k].faded(events.uniform(0.05, 0.2))
-    # The youngest first: what it covers hides the older ones' ejecta.
-    order = sorted(range(craters + ghosts), key=lambda k: impacts[k].age)
-    masks = {k: lay_down(scene, impacts[k], patterns[k]) for k in order}
-
+    masks = throw_out(events, scene, impacts, ghosts)
     fresh = impacts[:craters]
     truth = Labels(grid, {k: masks[k] for k in range(craters)}, None)
     return Planet(expose(sensor, scene), tuple(i.crater for i in fresh), truth, fresh)
+
+
+def throw_out(
+    rng: np.random.Generator, scene: Scene, impacts: Sequence[Impact], ghosts: int = 0
+) -> dict[int, tuple[Window, Bools]]:
+    """Lay the ejecta of impacts on a scene, the last `ghosts` of them nearly gone; return what can be seen."""
+    patterns = [draw_pattern(rng, impact, scene.look, scene.grid) for impact in impacts]
+    for k in range(len(impacts) - ghosts, len(impacts)):
+        patterns[k] = patterns[k].faded(rng.uniform(0.05, 0.2))
+    # The youngest first: what it covers hides the older ones' ejecta.
+    order = sorted(range(len(impacts)), key=lambda k: impacts[k].age)
+    return {k: lay_down(scene, impacts[k], patterns[k]) for k in order}
 
 
 def make_grid(width_px: int, body: Body) -> Grid:
@@ -95,7 +102,7 @@ def make_grid(width_px: int, body: Body) -> Grid:
     return Grid(width_px // 2, width_px, body.radius_m, -180.0, crs, transform)
 
 
-def _with_visible_ejecta(look: Look, spread: Floats) -> Look:
+def with_visible_ejecta(look: Look, spread: Floats) -> Look:
     """Scale fresh ejecta to the look's contrast with this planet's typical local spread."""
     typical = np.median(spread, axis=(1, 2))
     contrast = np.sqrt(np.mean((look.mix @ look.fresh / typical) ** 2))

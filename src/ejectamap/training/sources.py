@@ -8,6 +8,7 @@ import numpy as np
 from ejectamap.errors import LabelError, ProjectError
 from ejectamap.project import Project
 from ejectamap.training.pairs import Pair, make_pairs, split_pairs
+from ejectamap.training.planted import planted_world
 from ejectamap.views.inputs import BandScaling
 from ejectamap.world.world import World
 
@@ -61,7 +62,7 @@ def tile_side_px(project: Project) -> int:
 
 
 def gather_sources(project: Project) -> Sources:
-    """Pairs of the project itself, split, and of the projects it also trains on.
+    """Pairs of the project itself, split, of the projects it also trains on, and of planted craters.
 
     Raises
     ------
@@ -85,12 +86,16 @@ def gather_sources(project: Project) -> Sources:
         sources.append(
             _source(other.world, training.scaling, make_pairs(other.world, tile_side_px(other)))
         )
+    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    if training.plant:
+        world = planted_world(project)
+        tile_px = max(2, round(tile_m / world.mosaic.grid.pixel_m))
+        sources.append(_source(world, training.scaling, make_pairs(world, tile_px)))
     sources = [source for source in sources if source.pairs]
     if not sources:
         raise LabelError(
-            f"{project.folder}: nothing to learn from: give labels, or projects in training.also_train_on"
+            f"{project.folder}: nothing to learn from: give labels, or set training.also_train_on or training.plant"
         )
-    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
     return Sources(tuple(sources), split, tile_m)
 
 

@@ -96,6 +96,13 @@ class Mosaic:
         cols = self.grid.columns(window)
         return np.moveaxis(self.levels[0][rows][:, cols], -1, 0), self.valid[0][rows][:, cols]
 
+    def reduced(self, widest_px: int) -> "Mosaic":
+        """The same mosaic at a coarser level of its pyramid, no wider than asked where whole pixels allow it."""
+        level, grid = 0, self.grid
+        while grid.width > widest_px and grid.height % 2 == 0 and level + 1 < len(self.levels):
+            level, grid = level + 1, grid.halved()
+        return Mosaic(grid, self.band_names, self.levels[level:], self.valid[level:])
+
     def sample(
         self, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: npt.ArrayLike = 0.0
     ) -> tuple[Floats, Bools]:
