@@ -16,7 +16,7 @@ from ejectamap.networks.bundle import SETTINGS_NAME
 from ejectamap.project import Project
 from ejectamap.training.pairs import Pair
 from ejectamap.training.rehearsal import rehearse
-from ejectamap.training.sources import Sources, gather_sources, tile_side_px
+from ejectamap.training.sources import Sources, gather_sources, leakage_of, tile_side_px
 from ejectamap.world.body import BODIES
 
 Row = tuple[str, str]
@@ -38,7 +38,7 @@ def check_project(project: Project, console: Console) -> None:
     networks = rehearse(project, sources or Sources((), {}, tile_m))
     speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
     if sources is not None:
-        _show(console, [_pairs(project, sources)])
+        _show(console, _pairs(project, sources))
         console.print(_training(project, sources, networks, speeds))
     # Without labels any chip may turn out to be connected.
     share = np.mean([p.connected for p in _all_pairs(sources)]) if sources is not None else 1.0
@@ -100,16 +100,24 @@ def _all_pairs(sources: Sources) -> list[Pair]:
     return [pair for source in sources.sources for pair in source.pairs]
 
 
-def _pairs(project: Project, sources: Sources) -> Row:
+def _pairs(project: Project, sources: Sources) -> Iterator[Row]:
     pairs = _all_pairs(sources)
     connected = sum(pair.connected for pair in pairs)
     others = len(project.settings.training.also_train_on)
-    held = sum(part == "test" for part in sources.split.values())
-    return (
+    yield (
         "pairs",
         f"{len(pairs)} of crater and tile to learn from, {connected} of them connected"
-        f"{f', {others} other projects included' if others else ''}; {held} held out for the test",
+        f"{f', {others} other projects included' if others else ''}; {_held_out(sources)}",
     )
+    if "test" in sources.split.values():
+        yield "", str(leakage_of(project, sources.split))
+
+
+def _held_out(sources: Sources) -> str:
+    held = sum(part == "test" for part in sources.split.values())
+    if not sources.split:
+        return "no labels of its own"
+    return f"{held} held out for the test" if held else "none held out: all labels are trained on"
 
 
 def _training(

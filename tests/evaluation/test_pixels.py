@@ -225,3 +225,11 @@ def test_map_files_read_back(tmp_path: Path) -> None:
     (tmp_path / "origin.tif").unlink()
     with pytest.raises(OutputError, match="map the craters"):
         MapFiles(tmp_path, GRID).origin(window)
+
+
+def test_unused_pairs_are_not_judged() -> None:
+    split = {(0, 0): "train", (0, 1): "unused", (4, 0): "test"}
+    found = evaluate(LABELS, CRATERS, predicted, split, tile_px=10)
+    whole = evaluate(LABELS, CRATERS, predicted, {(0, 0): "train"}, tile_px=10)
+    assert whole.all.pixel.tp + whole.all.pixel.fn == found.all.pixel.tp + found.all.pixel.fn + 9
+    assert found.all.tile.fn == 0

@@ -54,8 +54,8 @@ def evaluate(
     predicted_mask : callable
         (crater_id, window) to a bool array (height, width). Asked for one crater after another, so
         that it can keep the last one in memory.
-    split : mapping of (crater_id, tile_id) to "train", "validation" or "test", or None
-        What each pair was used for; a pair that it lacks was used for nothing, and is test.
+    split : mapping of (crater_id, tile_id) to "train", "test" or "unused", or None
+        What each pair was used for; a pair that it lacks taught nothing, and is test; an unused one is not judged.
     tile_px : int
         Side of a tile where the labels name none, in mosaic pixels.
     stored : callable, optional
@@ -69,6 +69,7 @@ def evaluate(
     for crater in craters:
         tiles = judge.tiles_of(crater)
         used = {t.tile_id: (split or {}).get((crater.crater_id, t.tile_id), "test") for t in tiles}
+        tiles = [tile for tile in tiles if used[tile.tile_id] != "unused"]
         unseen = [tile for tile in tiles if used[tile.tile_id] == "test"]
         seen = [tile for tile in tiles if used[tile.tile_id] != "test"]
         held_out |= bool(seen)

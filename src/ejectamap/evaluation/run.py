@@ -4,16 +4,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from ejectamap.errors import LabelError, ProjectError
 from ejectamap.evaluation.ceiling import find_ceiling
 from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.scores import Evaluation
+from ejectamap.mapping import mapped_craters
 from ejectamap.mapping.files import replace_file
+from ejectamap.mapping.provenance import is_put_together
 from ejectamap.project import Project
-from ejectamap.training.sources import tile_side_px
+from ejectamap.training.sources import leakage_of, read_split, tile_side_px
+from ejectamap.world.craters import Crater
 from ejectamap.world.label_files import load_labels
 
 
@@ -35,27 +36,26 @@ def evaluate_project(project: Project, second_labels: Path | None = None) -> Eva
     LabelError
         If the project has no labels, or the second ones are not possible.
     ProjectError
-        If there is no map.
+        If there is no map of the present settings, networks and inputs.
     """
     if project.labels is None:
         raise LabelError(
             f"{project.folder}: has no labels to compare with: set inputs.labels in its project.yaml"
         )
-    mapped = [c for c in project.craters if _mask_exists(project, c.crater_id)]
-    if not mapped or not (project.maps / "origin.tif").exists():
-        raise ProjectError(
-            f"{project.maps}: holds no map: run ejectamap map {project.folder} first"
-        )
+    mapped = _judged_craters(project)
+    split = read_split(project)
     files = MapFiles(project.maps, project.mosaic.grid)
     evaluation = evaluate(
         project.labels,
         mapped,
         files.mask,
-        read_split(project),
+        split,
         tile_px=tile_side_px(project),
         stored=files.stored,
         origin=files.origin,
     )
+    if split and evaluation.split:
+        evaluation = replace(evaluation, leakage=leakage_of(project, split))
     if second_labels is not None:
         second = load_labels(second_labels, project.mosaic.grid, project.craters)
         ceiling = find_ceiling(evaluation, project.labels, second, mapped, tile_side_px(project))
@@ -65,14 +65,17 @@ def evaluate_project(project: Project, second_labels: Path | None = None) -> Eva
     return evaluation
 
 
-def read_split(project: Project) -> dict[tuple[int, int], str] | None:
-    """What each (crater_id, tile_id) pair of this project was used for; None if its labels trained nothing."""
-    if not project.split_path.exists():
-        return None
-    table = pd.read_csv(project.split_path)
-    keys = zip(table["crater_id"].tolist(), table["tile_id"].tolist(), strict=True)
-    return dict(zip(keys, table["split"].tolist(), strict=True))
-
-
-def _mask_exists(project: Project, crater_id: int) -> bool:
-    return (project.maps / f"crater_{crater_id}_mask.tif").exists()
+def _judged_craters(project: Project) -> list[Crater]:
+    """Craters mapped with the present settings, networks and inputs, all of them in the global files too."""
+    mapped = mapped_craters(project)
+    if not mapped:
+        raise ProjectError(
+            f"{project.maps}: holds no map of the present settings, networks and inputs:"
+            f" run ejectamap map {project.folder} first"
+        )
+    if not is_put_together(project, mapped):
+        raise ProjectError(
+            f"{project.maps / 'origin.tif'}: is not of the same run as the craters' maps:"
+            f" run ejectamap map {project.folder} again"
+        )
+    return mapped

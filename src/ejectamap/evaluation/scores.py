@@ -1,7 +1,7 @@
 """What an evaluation finds: counts, pooled in several ways, and ready for JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from ejectamap.evaluation.counts import Counts
 from ejectamap.evaluation.ownership import Ownership, confusion
 from ejectamap.evaluation.rings import DECILES, DISTANCES, LEVELS, SECTORS
 from ejectamap.networks.names import unknown_name
+from ejectamap.training.splits import Leakage
 
 if TYPE_CHECKING:
     from ejectamap.evaluation.ceiling import Ceiling
@@ -126,6 +127,8 @@ class Evaluation:
         In the order of the catalogue; craters without a tile in reach are left out.
     split : bool
         Whether any pair was held out at all; if not, `test` is `all`.
+    leakage : Leakage or None
+        How much of the test ground training tiles have seen; None if nothing was held out.
     ceiling : Ceiling or None
         How well two people agree, where a second one's labels were given.
     """
@@ -133,6 +136,7 @@ class Evaluation:
     craters: tuple[CraterScore, ...]
     split: bool
     ceiling: "Ceiling | None" = None
+    leakage: Leakage | None = None
 
     @cached_property
     def all(self) -> Scores:
@@ -174,6 +178,7 @@ class Evaluation:
             "intervals": self.intervals(),
             "families": {name: scores.to_dict() for name, scores in self.families.items()},
             "attribution": confusion(owners) if owners else None,
+            "leakage": None if self.leakage is None else asdict(self.leakage),
             "ceiling": None if self.ceiling is None else self.ceiling.to_dict(),
             "craters": [
                 {"crater_id": row.crater_id, "name": row.name, "family": row.family}

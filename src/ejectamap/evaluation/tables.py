@@ -27,6 +27,8 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
             share = _show(scores.owner.fraction)
             console.print(f"Of the true ejecta that are mapped, {share} go to a right crater.")
         _print_calibration(scores, console)
+    if evaluation.leakage is not None:
+        console.print(f"Of the test set, {evaluation.leakage}.\n", soft_wrap=True)
     if evaluation.families:
         console.print(_family_table(evaluation))
     if evaluation.ceiling is not None:

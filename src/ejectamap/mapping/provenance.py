@@ -30,6 +30,16 @@ def write_provenance(project: Project, done: Sequence[Crater]) -> None:
     replace_file(project.folder / "provenance.json", memoryview(text.encode()))
 
 
+def is_put_together(project: Project, craters: Sequence[Crater]) -> bool:
+    """Whether the global files are of just these craters' present maps."""
+    try:
+        content = json.loads((project.folder / "provenance.json").read_text())
+    except (OSError, ValueError):
+        return False
+    ids = [crater.crater_id for crater in craters]
+    return bool(content["fingerprint"] == fingerprint(project) and content["craters"] == ids)
+
+
 def _map_settings(project: Project) -> dict[str, object]:
     """The settings that change a map once the networks are trained."""
     settings = project.settings

@@ -33,6 +33,10 @@ class Inputs(Section):
         None,
         description="CSV of fully labelled windows; null: labels are complete within each crater's reach",
     )
+    split: str | None = Field(
+        None,
+        description="CSV of crater_id, tile_id, test (0 train, 1 test, -1 unused); null: drawn as training.split says",
+    )
 
 
 class Views(Section):
@@ -68,8 +72,16 @@ class Training(Section):
         "255",
         description="bands divided by 255, or standardised by the mosaic's own mean and spread",
     )
-    test_fraction: Fraction = Field(
-        0.2, description="share of the pairs held out for the evaluation"
+    split: Literal["pairs", "place"] = Field(
+        "pairs",
+        description="pairs: as published, a tile may teach with one crater and test with another; "
+        "place: no tile overlaps one of the other side",
+    )
+    test_fraction: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="share of the pairs held out for the evaluation; 0: all teach; 1: only also_train_on teaches",
     )
     validation_fraction: Fraction = Field(
         0.1, description="share of the rest that decides when to stop"

@@ -55,7 +55,7 @@ def make_pairs(world: World, tile_px: int) -> list[Pair]:
     labels, grid = world.labels, world.mosaic.grid
     if labels is None:
         return []
-    tiles = world.tiles if world.tiles is not None else planet_tiles(grid, tile_px)
+    tiles = labelled_tiles(world, tile_px)
     pairs = []
     for crater in world.labelled_craters():
         for tile in tiles_in_reach(crater, tiles, grid):
@@ -67,6 +67,11 @@ def make_pairs(world: World, tile_px: int) -> list[Pair]:
             )
             pairs.append(Pair(crater, tile.tile_id, tile.window, distance_m, own > 0, share))
     return pairs
+
+
+def labelled_tiles(world: World, tile_px: int) -> tuple[Tile, ...]:
+    """The tiles that were named or, where none were, the whole planet cut into tiles of `tile_px` pixels."""
+    return world.tiles if world.tiles is not None else planet_tiles(world.mosaic.grid, tile_px)
 
 
 def _centre(tile: Tile, grid: Grid) -> LonLat:
@@ -95,6 +100,8 @@ def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> tuple[list
 
     A stratum of one pair cannot be split; it goes to the large part.
     """
+    if fraction == 1.0:
+        return [], list(pairs)
     if fraction == 0.0 or len(pairs) < 2:
         return list(pairs), []
     classes = np.array(strata(pairs))

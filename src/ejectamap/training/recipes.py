@@ -215,7 +215,8 @@ RECIPES: dict[str, Callable[[Project, Sources], Recipe]] = {
 def _split(
     recipe: ConnectionRecipe | SegmentationRecipe, sources: Sequence[Source], seed: int
 ) -> tuple[list[Source], list[Source]]:
-    return split_validation(sources, recipe.settings.training.validation_fraction, seed)
+    training = recipe.settings.training
+    return split_validation(sources, training.validation_fraction, seed, training.split)
 
 
 def _normalisation(pictures: Sequence[npt.NDArray[Any]], views: dict[str, Any]) -> Normalisation:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
-import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
@@ -19,7 +18,7 @@ from ejectamap.project import Project
 from ejectamap.project.fitting import Fitting
 from ejectamap.training.polar import PolarDataset, SizeBatches
 from ejectamap.training.recipes import RECIPES, Recipe
-from ejectamap.training.sources import gather_sources
+from ejectamap.training.sources import gather_sources, write_split
 from ejectamap.training.trainer import Task, fit
 
 
@@ -70,6 +69,8 @@ def train(project: Project, max_minutes: float | None = None, fresh: bool = Fals
     ------
     LabelError
         If there is nothing to learn from.
+    ProjectError
+        If networks are there that learnt from other pairs.
     SettingsError
         If a network, loss or optimiser is unknown.
     """
@@ -81,7 +82,7 @@ def train(project: Project, max_minutes: float | None = None, fresh: bool = Fals
     budget = max_minutes or project.settings.training.max_minutes
     started = time.monotonic()
     sources = gather_sources(project)
-    _write_split(project, sources.split)
+    write_split(project, sources.split)
     for member, minutes in _shared_out(wanted, budget, started):
         _train_member(project, member, RECIPES[member.kind](project, sources), minutes)
 
@@ -165,10 +166,3 @@ def _loader(data: Any, batch_size: int, shuffle: bool, seed: int) -> DataLoader[
         drop_last=shuffle and uneven,
         generator=torch.Generator().manual_seed(seed),
     )
-
-
-def _write_split(project: Project, split: dict[tuple[int, int], str]) -> None:
-    """Keep which pairs the networks saw, for the evaluation."""
-    rows = [(crater_id, tile_id, part) for (crater_id, tile_id), part in sorted(split.items())]
-    table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "split"])
-    table.to_csv(project.split_path, index=False)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from ejectamap.errors import LabelError, ProjectError
 from ejectamap.project import Project
-from ejectamap.training.pairs import Pair, make_pairs, split_pairs
+from ejectamap.training.pairs import Pair, labelled_tiles, make_pairs
 from ejectamap.training.planted import planted_world
+from ejectamap.training.splits import Leakage, Parts, count_leakage, divide, pair_key, read_parts
 from ejectamap.views.inputs import BandScaling
 from ejectamap.world.world import World
 
@@ -40,14 +42,14 @@ class Sources:
     Attributes
     ----------
     sources : tuple of Source
-    split : dict
-        "train" or "test" of each pair (crater_id, tile_id) of the project itself.
+    split : Parts
+        "train", "test" or "unused" for each pair (crater_id, tile_id) of the project itself.
     tile_m : float
         Side of a tile on the ground, in metres.
     """
 
     sources: tuple[Source, ...]
-    split: dict[tuple[int, int], str]
+    split: Parts
     tile_m: float
 
 
@@ -67,15 +69,14 @@ def gather_sources(project: Project) -> Sources:
     Raises
     ------
     LabelError
-        If there are none at all.
+        If there are none at all, or the given split is not possible.
     ProjectError
         If another project is not there, or its mosaic has another number of bands.
     """
     training = project.settings.training
     pairs = make_pairs(project.world, tile_side_px(project))
-    train, test = split_pairs(pairs, training.test_fraction, project.settings.seed)
-    split = {(p.crater.crater_id, p.tile_id): "train" for p in train}
-    split |= {(p.crater.crater_id, p.tile_id): "test" for p in test}
+    split = split_parts(project, pairs)
+    train = [pair for pair in pairs if split[pair_key(pair)] == "train"]
     sources = [_source(project.world, training.scaling, train)]
     for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
         if other.mosaic.bands != project.mosaic.bands:
@@ -99,11 +100,60 @@ def gather_sources(project: Project) -> Sources:
     return Sources(tuple(sources), split, tile_m)
 
 
+def split_parts(project: Project, pairs: Sequence[Pair]) -> Parts:
+    """What each of the project's own pairs is used for: as its split table says, else drawn as its settings say."""
+    settings = project.settings
+    if settings.inputs.split is not None:
+        return read_parts(project.input_path(settings.inputs.split), pairs)
+    fraction, how = settings.training.test_fraction, settings.training.split
+    _, test = divide(pairs, fraction, settings.seed, how, project.mosaic.grid.width)
+    held = {pair_key(pair) for pair in test}
+    return {key: "test" if key in held else "train" for key in map(pair_key, pairs)}
+
+
+def write_split(project: Project, split: Parts) -> None:
+    """Keep which pairs the networks saw, for the evaluation.
+
+    Raises
+    ------
+    ProjectError
+        If networks are there already that were trained with another split: one may have seen another's test pairs.
+    """
+    before = read_split(project)
+    if before is not None and before != split and any(project.models.glob("*/*")):
+        raise ProjectError(
+            f"{project.split_path}: the pairs are divided otherwise now than for the networks in {project.models}:"
+            " train with --fresh, or restore settings and labels"
+        )
+    rows = [(*key, part) for key, part in sorted(split.items())]
+    table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "split"])
+    table.to_csv(project.split_path, index=False)
+
+
+def read_split(project: Project) -> Parts | None:
+    """What each pair of this project was used for; None if its labels trained nothing."""
+    if not project.split_path.exists():
+        return None
+    table = pd.read_csv(project.split_path)
+    keys = zip(table["crater_id"].tolist(), table["tile_id"].tolist(), strict=True)
+    return dict(zip(keys, table["split"].tolist(), strict=True))
+
+
+def leakage_of(project: Project, split: Parts) -> Leakage:
+    """How much of a project's test ground its training tiles have seen."""
+    tiles = labelled_tiles(project.world, tile_side_px(project))
+    windows = {tile.tile_id: tile.window for tile in tiles}
+    return count_leakage(split, windows, project.mosaic.grid.width)
+
+
 def split_validation(
-    sources: Sequence[Source], fraction: float, seed: int
+    sources: Sequence[Source], fraction: float, seed: int, how: str = "pairs"
 ) -> tuple[list[Source], list[Source]]:
-    """Take a stratified part of each world's pairs out for validation."""
-    parts = [split_pairs(source.pairs, fraction, seed) for source in sources]
+    """Take a stratified part of each world's pairs out for validation, by pairs or by place."""
+    parts = [
+        divide(source.pairs, fraction, seed, how, source.world.mosaic.grid.width)
+        for source in sources
+    ]
     return (
         [source.only(train) for source, (train, _) in zip(sources, parts, strict=True)],
         [source.only(validation) for source, (_, validation) in zip(sources, parts, strict=True)],

@@ -1,0 +1,48 @@
+"""Judging a project: only what was mapped with the present settings counts."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from ejectamap.errors import ProjectError
+from ejectamap.evaluation import evaluate_project, print_tables
+from ejectamap.mapping import map_project
+from ejectamap.project import Project
+from ejectamap.training import train
+
+MakeProject = Callable[..., Project]
+
+
+def rewrite(project: Project, old: str, new: str) -> Project:
+    path = project.folder / "project.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return Project.open(project.folder)
+
+
+def test_only_maps_of_the_present_settings_count(
+    make_project: MakeProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project("method=polar", "training.split=place")
+    train(project)
+    with pytest.raises(ProjectError, match="holds no map"):
+        evaluate_project(project)
+    map_project(project)
+    evaluation = evaluate_project(project)
+    written = json.loads((project.folder / "evaluation.json").read_text())
+    assert written["leakage"]["seen_px"] == 0 < written["leakage"]["test_px"]
+    print_tables(evaluation, Console(width=200))
+    assert "training tiles have seen 0 of" in capsys.readouterr().out
+    changed = rewrite(project, "threshold: 0.5 ", "threshold: 0.4 ")
+    with pytest.raises(ProjectError, match="present settings, networks and inputs"):
+        evaluate_project(changed)
+    map_project(changed, [0, 1])
+    judged = {row.crater_id for row in evaluate_project(changed).craters}
+    assert judged <= {0, 1}
+    provenance = project.folder / "provenance.json"
+    provenance.write_text(provenance.read_text().replace("1\n  ]", "2\n  ]"))
+    with pytest.raises(ProjectError, match=r"origin\.tif: is not of the same run"):
+        evaluate_project(changed)

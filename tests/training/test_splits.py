@@ -1,0 +1,211 @@
+"""No split by place has a tile on one side that overlaps a tile on the other; given splits; what was seen."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ejectamap.errors import LabelError, ProjectError
+from ejectamap.project import Project
+from ejectamap.training.pairs import Pair, make_pairs
+from ejectamap.training.sources import (
+    gather_sources,
+    leakage_of,
+    read_split,
+    split_validation,
+    tile_side_px,
+    write_split,
+)
+from ejectamap.training.splits import (
+    Leakage,
+    count_leakage,
+    overlaps,
+    pair_key,
+    split_by_place,
+)
+from ejectamap.views.chip import largest_chip
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.labels import Tile
+from ejectamap.world.world import World
+
+MakeProject = Callable[..., Project]
+WIDTH, HEIGHT = 128, 64
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Window:
+    height, width = draw(st.integers(2, 14)), draw(st.integers(2, 20))
+    row = draw(st.integers(0, HEIGHT - height))
+    return Window(row, draw(st.integers(0, WIDTH - 1)), height, width)
+
+
+def ground(window: Window) -> np.ndarray:
+    """Which pixels of the grid a window covers."""
+    covered = np.zeros((HEIGHT, WIDTH), bool)
+    cols = np.arange(window.col, window.col + window.width) % WIDTH
+    covered[window.row : window.row + window.height, cols] = True
+    return covered
+
+
+def pairs_of(tiles: list[Window], seed: int) -> list[Pair]:
+    """Every tile with some of five craters, at random distances."""
+    rng = np.random.default_rng(seed)
+    craters = [Crater(k, f"{k}", 0, 0, 1e4) for k in range(5)]
+    return [
+        Pair(crater, k, window, rng.uniform(0, 1e6), bool(rng.random() < 0.4), 1.0)
+        for k, window in enumerate(tiles)
+        for crater in craters
+        if rng.random() < 0.7
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(windows(), min_size=1, max_size=40), st.integers(0, 99), st.floats(0.05, 0.6))
+def test_by_place_no_ground_is_on_both_sides(
+    tiles: list[Window], seed: int, fraction: float
+) -> None:
+    pairs = pairs_of(tiles, seed)
+    large, small = split_by_place(pairs, fraction, seed, WIDTH)
+    assert sorted(map(pair_key, large + small)) == sorted(map(pair_key, pairs))
+    taught = np.any([ground(p.window) for p in large], axis=0) if large else np.zeros(1, bool)
+    for pair in small:
+        assert not (taught & ground(pair.window)).any()
+    assert split_by_place(pairs, fraction, seed, WIDTH) == (large, small)
+    parts = {pair_key(p): "train" for p in large} | {pair_key(p): "test" for p in small}
+    pixels = sum(p.window.height * p.window.width for p in small)
+    assert count_leakage(parts, dict(enumerate(tiles)), WIDTH) == Leakage(pixels, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(windows(), min_size=1, max_size=8), st.lists(windows(), min_size=1, max_size=8))
+def test_overlaps_are_common_pixels(first: list[Window], second: list[Window]) -> None:
+    expected = [[bool((ground(a) & ground(b)).any()) for b in second] for a in first]
+    assert overlaps(first, second, WIDTH).tolist() == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(windows(), min_size=1, max_size=12), st.integers(0, 99))
+def test_leakage_is_the_pixels_that_were_seen(tiles: list[Window], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    parts = {pair_key(p): str(rng.choice(["train", "test", "unused"])) for p in pairs_of(tiles, 1)}
+    taught = np.zeros((HEIGHT, WIDTH), bool)
+    for (_, tile_id), part in parts.items():
+        if part == "train":
+            taught |= ground(tiles[tile_id])
+    tested = [ground(tiles[tile_id]) for (_, tile_id), part in parts.items() if part == "test"]
+    expected = Leakage(
+        sum(int(g.sum()) for g in tested), sum(int((g & taught).sum()) for g in tested)
+    )
+    assert count_leakage(parts, dict(enumerate(tiles)), WIDTH) == expected
+
+
+def test_by_place_takes_about_the_fraction_of_every_stratum() -> None:
+    tiles = [Window(row, col, 8, 8) for row in range(0, HEIGHT, 8) for col in range(0, WIDTH, 8)]
+    pairs = pairs_of(tiles, 3)
+    _, small = split_by_place(pairs, 0.25, 0, WIDTH)
+    assert len(small) == pytest.approx(0.25 * len(pairs), rel=0.1)
+    connected = [sum(p.connected for p in part) for part in (small, pairs)]
+    assert connected[0] == pytest.approx(0.25 * connected[1], rel=0.25)
+    assert split_by_place(pairs, 0.0, 0, WIDTH) == (pairs, [])
+    assert split_by_place(pairs, 1.0, 0, WIDTH) == ([], pairs)
+    assert split_by_place([], 0.2, 0, WIDTH) == ([], [])
+
+
+def test_what_a_chip_shows_lies_in_its_tile(make_world: Callable[..., World], grid: Grid) -> None:
+    """So that tiles apart are chips apart."""
+    tiles = (Tile(0, Window(20, 60, 10, 10)), Tile(1, Window(14, 70, 9, 25)))
+    pairs = make_pairs(make_world(tiles), 8)
+    assert {p.tile_id for p in pairs} == {0, 1}
+    for pair in pairs:
+        places = largest_chip(pair.crater, pair.window, grid).places(pair.crater, grid.radius_m, 64)
+        col, row = grid.to_pixel(*places)
+        w = pair.window
+        assert (col >= w.col - 0.1).all()
+        assert (col <= w.col + w.width + 0.1).all()
+        assert (row >= w.row - 0.1).all()
+        assert (row <= w.row + w.height + 0.1).all()
+
+
+# --- a project's
+
+
+def test_a_project_s_split_by_place_leaks_nothing(make_project: MakeProject) -> None:
+    leaks = {}
+    for how in ("pairs", "place"):
+        project = make_project(f"training.split={how}", "training.test_fraction=0.3", name=how)
+        gathered = gather_sources(project)
+        assert list(gathered.split.values()).count("test") > 3
+        leaks[how] = leakage_of(project, gathered.split)
+        train, validation = split_validation(gathered.sources, 0.2, 1, how)
+        sides = [{p.tile_id for s in part for p in s.pairs} for part in (train, validation)]
+        assert (not sides[0] & sides[1]) == (how == "place")
+    assert leaks["place"].seen_px == 0 < leaks["place"].test_px
+    assert leaks["pairs"].seen_px > 0.5 * leaks["pairs"].test_px
+    assert "0 of" in str(leaks["place"])
+    assert "(0%)" in str(leaks["place"])
+
+
+def test_a_test_fraction_of_one_leaves_the_teaching_to_others(make_project: MakeProject) -> None:
+    other = make_project(name="other")
+    project = make_project("training.test_fraction=1", "training.also_train_on=[../other]")
+    gathered = gather_sources(project)
+    (source,) = gathered.sources
+    assert len(source.pairs) == len(make_pairs(other.world, tile_side_px(other)))
+    assert set(gathered.split.values()) == {"test"}
+    assert leakage_of(project, gathered.split).seen_px == 0
+    with pytest.raises(LabelError, match="nothing to learn from"):
+        gather_sources(make_project("training.test_fraction=1", name="alone"))
+
+
+def test_a_given_split_is_kept_to(make_project: MakeProject, tmp_path: Path) -> None:
+    project = make_project("inputs.split=../split.csv")
+    keys = list(map(pair_key, make_pairs(project.world, tile_side_px(project))))
+    marks = {key: (0, 1, -1)[k % 3] for k, key in enumerate(keys[:-2])}
+    rows = [(*key, mark) for key, mark in marks.items()]
+    table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "test"])
+    table.to_csv(tmp_path / "split.csv", index=False)
+    gathered = gather_sources(project)
+    names = {0: "train", 1: "test", -1: "unused"}
+    assert gathered.split == {key: names[marks.get(key, -1)] for key in keys}
+    (own,) = gathered.sources
+    assert {pair_key(p) for p in own.pairs} == {key for key, mark in marks.items() if mark == 0}
+    write_split(project, gathered.split)
+    assert read_split(project) == gathered.split
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "split.csv: does not exist"),
+        ("crater_id,tile_id\n0,1\n", "no column test: add it"),
+        ("crater_id,tile_id,test\n0,1,2\n", "column test, row 1: is 2: use 0"),
+        ("crater_id,tile_id,test\n0,1,0\n0,1,1\n", "crater 0 with tile 1 stands in row 2 again"),
+        ("crater_id,tile_id,test\n77,1,0\n", "names no crater with a tile in its reach"),
+    ],
+)
+def test_a_split_that_is_not_possible(
+    make_project: MakeProject, tmp_path: Path, content: str | None, words: str
+) -> None:
+    project = make_project("inputs.split=../split.csv")
+    if content is not None:
+        (tmp_path / "split.csv").write_text(content)
+    with pytest.raises(LabelError, match=words) as caught:
+        gather_sources(project)
+    assert "\n" not in str(caught.value)
+
+
+def test_networks_of_one_project_share_one_split(make_project: MakeProject) -> None:
+    project = make_project()
+    split = gather_sources(project).split
+    write_split(project, split)
+    other = dict.fromkeys(split, "train")
+    write_split(project, other)  # no network has learnt from the first one yet
+    (project.models / "context" / "member-00").mkdir(parents=True)
+    write_split(project, other)
+    with pytest.raises(ProjectError, match=r"divided otherwise.*--fresh"):
+        write_split(project, split)
