@@ -3,35 +3,38 @@
 import numpy as np
 from scipy import ndimage
 
-from ejectamap.simulate.deposit import STRIP_PIXELS, Scene
+from ejectamap.simulate.deposit import STRIP_PIXELS
 from ejectamap.simulate.look import BAND_NAMES, Look
-from ejectamap.simulate.noise import fractal, octaves_for, unit_vectors
+from ejectamap.simulate.noise import Floats, fractal, octaves_for
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Bools, Mosaic
+from ejectamap.world.sphere import unit_vectors
 
 
-def expose(rng: np.random.Generator, scene: Scene) -> Mosaic:
-    """Turn a finished scene into an eight-bit mosaic; blurs the scene's latent image in place."""
-    latent, look, grid = scene.latent, scene.look, scene.grid
+def expose(
+    rng: np.random.Generator, latent: Floats, valid: Bools, grid: Grid, look: Look
+) -> Mosaic:
+    """Turn a finished latent image (3, height, width) into an eight-bit mosaic; blurs it in place."""
     # Colour is blurred more: the colour filters' images are not perfectly registered.
     for k, factor in enumerate((1.0, 1.6, 1.6)):
-        latent[k] = ndimage.gaussian_filter(
-            latent[k], look.blur_px * factor, mode=("nearest", "wrap")
+        ndimage.gaussian_filter(
+            latent[k], look.blur_px * factor, mode=("nearest", "wrap"), output=latent[k]
         )
-    values = np.empty(latent.shape, np.uint8)
+    values = np.empty((*grid.shape, len(BAND_NAMES)), np.uint8)
     for strip in grid.strips(grid.whole, STRIP_PIXELS):
         rows = slice(strip.row, strip.row + strip.height)
         bands = np.tensordot(look.mix.astype(np.float32), latent[:, rows], 1)
         bands += look.offset[:, None, None].astype(np.float32)
         bands += np.float32(look.noise) * rng.standard_normal(bands.shape, np.float32)
-        values[:, rows] = np.where(scene.valid[rows], np.clip(np.rint(bands), 1, 255), 0)
-    return Mosaic.from_array(values, scene.valid, grid, BAND_NAMES)
+        counts = np.where(valid[rows], np.clip(np.rint(bands), 1, 255), 0)
+        values[rows] = np.moveaxis(counts, 0, -1)
+    return Mosaic.from_array(np.moveaxis(values, -1, 0), valid, grid, BAND_NAMES)
 
 
 def draw_valid(rng: np.random.Generator, grid: Grid, look: Look) -> Bools:
     """Draw where the mosaic has data: all but two caps with ragged, stepped edges."""
     lon, lat = grid.centres(grid.whole)
-    circle = unit_vectors(lon[0], 0.0)
+    circle = unit_vectors(lon[0], 0.0).T
     octaves = octaves_for(8.0, np.pi / grid.height)
     valid = np.ones(grid.shape, bool)
     for sign, gap in zip((1.0, -1.0), look.polar_gap_deg, strict=True):

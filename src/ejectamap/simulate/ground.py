@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.simulate.look import Look
-from ejectamap.simulate.noise import Floats, Vectors, fractal, octaves_for, unit_vectors
+from ejectamap.simulate.noise import Floats, Vectors, fractal, octaves_for
 from ejectamap.simulate.terrain import draw_terrain, light_bearing_deg, light_strength, paint
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import unit_vectors
 
 _STRIP_PIXELS = 4_000_000
 
@@ -43,7 +44,7 @@ def _paint_units(
 ) -> Floats:
     """Units, mottles, texture and roughness of one strip of rows; float32 array (3, height, width)."""
     lon, lat = grid.centres(window)
-    points = unit_vectors(lon, lat)
+    points = np.moveaxis(unit_vectors(lon, lat), -1, 0)
     pixel_rad = np.pi / grid.height
     bent = points + 0.12 * np.stack([fractal(points, 2.5, 4, int(s)) for s in seeds[:3]])
     latent = np.zeros((3, *window.shape), np.float32)

@@ -16,13 +16,6 @@ Vectors = npt.NDArray[np.float64]
 _OCTAVE_STD = 0.270
 
 
-def unit_vectors(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Vectors:
-    """Make unit vectors of places (degrees); shape (3, ...), the places broadcast."""
-    lam, phi = np.radians(lon), np.radians(lat)
-    x, y, z = np.broadcast_arrays(np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))
-    return np.stack([x, y, z])
-
-
 def octaves_for(frequency: float, pixel_rad: float) -> int:
     """Count octaves from a frequency (cycles per radian) down to features of two pixels."""
     return max(1, int(np.log2(max(2.0, 1.0 / (2.0 * pixel_rad * frequency)))) + 1)

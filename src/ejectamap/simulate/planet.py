@@ -78,7 +78,10 @@ def simulate_planet(
     masks = throw_out(events, scene, impacts, ghosts)
     fresh = impacts[:craters]
     truth = Labels(grid, {k: masks[k] for k in range(craters)}, None)
-    return Planet(expose(sensor, scene), tuple(i.crater for i in fresh), truth, fresh)
+    valid = scene.valid
+    del scene  # what is buried is not needed any more, and large
+    mosaic = expose(sensor, latent, valid, grid, look)
+    return Planet(mosaic, tuple(i.crater for i in fresh), truth, fresh)
 
 
 def throw_out(

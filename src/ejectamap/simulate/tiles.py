@@ -10,6 +10,7 @@ from ejectamap.world.sphere import destination, distance
 
 _TRIES_PER_TILE = 60
 _NEAR_RADII = 6.0
+_RAY_CHOICES = 10_000
 
 
 def choose_tiles(planet: Planet, count: int, size_px: int, seed: int) -> tuple[Tile, ...]:
@@ -63,7 +64,11 @@ def _on_ray(rng: np.random.Generator, crater: Crater, planet: Planet) -> tuple[f
     """Place on a crater's farther ejecta, or near the crater where it has none."""
     grid = planet.mosaic.grid
     window, mask = planet.truth.masks[crater.crater_id]
-    rows, cols = np.nonzero(mask)
+    # A few of them will do: a full-size planet has tens of millions.
+    ejecta = np.flatnonzero(mask)
+    if ejecta.size > _RAY_CHOICES:
+        ejecta = rng.choice(ejecta, _RAY_CHOICES)
+    rows, cols = np.unravel_index(ejecta, mask.shape)
     lon, lat = grid.to_lonlat(cols + window.col + 0.5, rows + window.row + 0.5)
     far = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) > _NEAR_RADII * crater.radius_m
     if not far.any():
