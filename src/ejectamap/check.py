@@ -68,7 +68,7 @@ def _inputs(project: Project) -> Iterator[Row]:
         "mosaic",
         f"{grid.width} x {grid.height} pixels of {grid.pixel_m:,.0f} m, {mosaic.bands} bands"
         f" ({', '.join(mosaic.band_names)}) of {mosaic.dtype},"
-        f" {1 - mosaic.valid[0].mean():.1%} no-data",
+        f" {1 - mosaic.read_valid(mosaic.grid.whole).mean():.1%} no-data",
     )
     radii_km = [crater.radius_m / 1000 for crater in project.craters]
     reaches = Counter(f"{crater.reach:g}" for crater in project.craters)

@@ -21,7 +21,7 @@ def test_what_is_written_is_read_back(planet, tmp_path):
     assert mosaic.band_names == planet.mosaic.band_names
     assert mosaic.grid.radius_m == planet.mosaic.grid.radius_m
     assert np.array_equal(mosaic.levels[0], planet.mosaic.levels[0])
-    assert np.array_equal(mosaic.valid[0], planet.mosaic.valid[0])
+    assert np.array_equal(mosaic.masks[0], planet.mosaic.masks[0])
 
     table = pd.read_csv(tmp_path / "craters.csv")
     columns = ["crater_id", "name", "lon", "lat", "radius_m", "reach"]

@@ -75,7 +75,9 @@ def test_mosaic_is_eight_bit_with_nodata_only_where_invalid(planet):
     assert mosaic.dtype == np.uint8
     assert mosaic.bands == 3
     assert mosaic.grid.shape == (128, 256)
-    assert (mosaic.levels[0].min(axis=2) > 0).tolist() == mosaic.valid[0].tolist()
+    assert (mosaic.levels[0].min(axis=2) > 0).tolist() == mosaic.read_valid(
+        mosaic.grid.whole
+    ).tolist()
 
 
 def test_catalogue_is_large_enough_to_see(planet):
@@ -110,7 +112,7 @@ def test_truth_is_brighter_than_its_surroundings():
         lon, lat = grid.centres(grid.whole)
         near = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) < 6 * crater.radius_m
         inside = near & planet.truth.read(crater.crater_id, grid.whole)
-        outside = near & ~every & planet.mosaic.valid[0]
+        outside = near & ~every & planet.mosaic.read_valid(planet.mosaic.grid.whole)
         contrast.append(image[inside].mean(axis=0) - image[outside].mean(axis=0))
     assert np.abs(np.median(contrast, axis=0)).max() > 5.0
 

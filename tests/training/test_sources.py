@@ -155,5 +155,6 @@ def test_a_lone_crater_gives_tiles(sources: list[Source]) -> None:
 def test_scaling_is_each_mosaic_s_own(make_project: MakeProject) -> None:
     project = make_project("training.scaling=mosaic")
     (source,) = gather_sources(project).sources
-    values, valid = project.mosaic.levels[0], project.mosaic.valid[0]
+    values = project.mosaic.levels[0]
+    _, valid = project.mosaic.read(project.mosaic.grid.whole)
     assert np.allclose(source.scaling.offset, values[valid].mean(axis=0), rtol=1e-6)

@@ -64,7 +64,6 @@ class Method(Protocol):
 
 
 def hide_no_data(probability: Floats, project: Project, window: Window) -> Floats:
-    """Probabilities with nan where the mosaic has no data."""
-    rows = slice(window.row, window.row + window.height)
-    cols = slice(window.col, window.col + window.width)
-    return np.where(project.mosaic.valid[0][rows, cols], probability, np.float32(np.nan))
+    """Put nan where the mosaic has no data, in place."""
+    probability[~project.mosaic.read_valid(window)] = np.nan
+    return probability

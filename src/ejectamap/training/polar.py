@@ -7,6 +7,7 @@ straight from the mosaic, so nothing is kept in memory and no two pictures are a
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,7 @@ from ejectamap.training.sources import Source
 from ejectamap.views.inputs import polar_input
 from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.sphere import LonLat
+from ejectamap.world.grid import Window
 
 Floats = npt.NDArray[np.float32]
 _STRETCH = 1.3
@@ -119,25 +119,13 @@ def _answer(scene: _Scene, view: PolarView) -> tuple[Floats, Floats]:
     assert world.labels is not None
     places = view.places()
     target = world.labels.sample(scene.crater.crater_id, places.lon, places.lat)
-    counts = _inside_any(places, scene.windows, world.mosaic.grid)
+    inside = (world.mosaic.grid.inside(window, *places) for window in scene.windows)
+    counts = reduce(np.logical_or, inside)
     if world.tiles is None:  # labels are complete within the reach, and say nothing beyond it
         counts &= view.row_ranges_m()[:, None] <= scene.crater.reach_m(view.radius_m)
     area = view.cell_area_m2()
     weight = 0.5 + 0.5 * area / area.mean()
     return target.astype(np.float32), np.where(counts, weight, 0).astype(np.float32)
-
-
-def _inside_any(places: LonLat, windows: Sequence[Window], grid: Grid) -> npt.NDArray[np.bool_]:
-    """Whether places lie in any of some windows."""
-    col, row = grid.to_pixel(*places)
-    col, row = col.astype(np.float32), row.astype(np.float32)
-    inside = np.zeros(col.shape, bool)
-    for window in windows:
-        across = (col >= window.col) & (col < window.col + window.width)
-        if window.col + window.width > grid.width:
-            across |= col < window.col + window.width - grid.width
-        inside |= across & (row >= window.row) & (row < window.row + window.height)
-    return inside
 
 
 def _relight(picture: Floats, bands: int, rng: np.random.Generator) -> Floats:

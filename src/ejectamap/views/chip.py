@@ -6,6 +6,7 @@ import numpy as np
 
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Bools, Floats, Mosaic
 from ejectamap.world.sphere import Array, LonLat, azimuthal_forward, azimuthal_inverse
 
 
@@ -45,6 +46,11 @@ class Chip:
         x, y = self.pixel_xy(size_px)
         return azimuthal_inverse(x, y, crater.lon, crater.lat, radius_m)
 
+    def sample(self, mosaic: Mosaic, crater: Crater, size_px: int) -> tuple[Floats, Bools]:
+        """Values (band, size, size) of the mosaic in this chip and where they are data (size, size)."""
+        x, y = (axis.ravel() for axis in self.pixel_xy(size_px))
+        return mosaic.sample_azimuthal(crater.lon, crater.lat, x, y, self.side_m / size_px)
+
 
 def largest_chip(crater: Crater, window: Window, grid: Grid) -> Chip:
     """Find the largest axis-aligned square inside a tile's outline in a crater's azimuthal frame.
@@ -71,7 +77,8 @@ def largest_chip(crater: Crater, window: Window, grid: Grid) -> Chip:
     for _ in range(4):
         xs, ys = (axis.ravel() for axis in np.meshgrid(*np.linspace(low, high, 25).T))
         half = np.maximum(np.abs(xs[:, None] - edge_x), np.abs(ys[:, None] - edge_y)).min(axis=1)
-        half[~_inside(xs, ys, crater, window, grid)] = -1.0
+        places = azimuthal_inverse(xs, ys, crater.lon, crater.lat, grid.radius_m)
+        half[~grid.inside(window, *places)] = -1.0
         k = int(half.argmax())
         if half[k] > best[2]:
             best = (float(xs[k]), float(ys[k]), float(half[k]))
@@ -90,12 +97,3 @@ def _outline(crater: Crater, window: Window, grid: Grid) -> tuple[Array, Array]:
     rows = window.row + window.height * np.concatenate([zero, s, one, s])
     lon, lat = grid.to_lonlat(cols, rows)
     return azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
-
-
-def _inside(
-    xs: Array, ys: Array, crater: Crater, window: Window, grid: Grid
-) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Whether azimuthal coordinates lie in a tile."""
-    col, row = grid.to_pixel(*azimuthal_inverse(xs, ys, crater.lon, crater.lat, grid.radius_m))
-    across = np.remainder(col - window.col, grid.width)
-    return (across <= window.width) & (row >= window.row) & (row <= window.row + window.height)

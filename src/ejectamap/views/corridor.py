@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
+from ejectamap.world.mosaic import Bools, Floats, Mosaic
 from ejectamap.world.sphere import Array, LonLat, corridor_inverse
 
 _ASPECT = 4.0
@@ -68,7 +68,20 @@ class Corridor:
         along, across = self.pixel_along_across(size_px)
         return corridor_inverse(along, across, crater.lon, crater.lat, self.bearing_deg, radius_m)
 
-    def marker(self, crater: Crater, size_px: tuple[int, int]) -> npt.NDArray[np.float32]:
+    def sample(
+        self, mosaic: Mosaic, crater: Crater, size_px: tuple[int, int]
+    ) -> tuple[Floats, Bools]:
+        """Values (band, width_px, length_px) of the mosaic in this corridor and where they are data.
+
+        Where a pixel of the picture is larger than one of the mosaic it is averaged, by the mosaic's pyramid.
+        """
+        along, across = (axis.ravel() for axis in self.pixel_along_across(size_px))
+        spacing_m = self.length_m / size_px[0]
+        return mosaic.sample_corridor(
+            crater.lon, crater.lat, self.bearing_deg, along, across, spacing_m
+        )
+
+    def marker(self, crater: Crater, size_px: tuple[int, int]) -> Floats:
         """Channel that shows the crater (its disc) and the chip (a square): 1 there, 0 elsewhere; (width, length)."""
         along, across = self.pixel_along_across(size_px)
         # Never smaller than two pixels, so that both can be seen however far apart they are.

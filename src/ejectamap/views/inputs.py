@@ -35,9 +35,9 @@ class BandScaling:
         """The scaling named in the settings: "255" (poster) or "mosaic" (its own mean and standard deviation)."""
         if scaling == "255":
             return cls((0.0,) * mosaic.bands, (255.0,) * mosaic.bands)
-        values, valid = mosaic.levels[0], mosaic.valid[0]
         step = max(1, mosaic.grid.height // 1024)
-        sample = values[::step, ::step][valid[::step, ::step]].astype(np.float64)
+        valid = mosaic.read_valid(mosaic.grid.whole)[::step, ::step]
+        sample = mosaic.levels[0][::step, ::step][valid].astype(np.float64)
         spread = sample.std(axis=0)
         return cls(
             tuple(sample.mean(axis=0).tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist())
@@ -48,12 +48,10 @@ class BandScaling:
         tail = (1,) * (values.ndim - 1)
         offset = np.array(self.offset, np.float32).reshape(-1, *tail)
         divisor = np.array(self.divisor, np.float32).reshape(-1, *tail)
-        return np.where(valid, (values - offset) / divisor, 0).astype(np.float32)
-
-
-def sample_bands(mosaic: Mosaic, scaling: BandScaling, places: LonLat, spacing_m: float) -> Floats:
-    """Normalised bands (band, ...) at places."""
-    return scaling.apply(*mosaic.sample(places.lon, places.lat, spacing_m))
+        scaled = values - offset
+        scaled /= divisor
+        scaled *= valid
+        return scaled
 
 
 def corridor_input(
@@ -61,8 +59,7 @@ def corridor_input(
 ) -> Floats:
     """Bands of the corridor from a crater to a chip and the channel that marks both; (band + 1, width, length)."""
     corridor = Corridor.between(crater, chip)
-    places = corridor.places(crater, mosaic.grid.radius_m, size_px)
-    bands = sample_bands(mosaic, scaling, places, corridor.length_m / size_px[0])
+    bands = scaling.apply(*corridor.sample(mosaic, crater, size_px))
     return np.concatenate([bands, corridor.marker(crater, size_px)[None]])
 
 
@@ -70,12 +67,12 @@ def chip_input(
     mosaic: Mosaic, scaling: BandScaling, crater: Crater, chip: Chip, size_px: int
 ) -> Floats:
     """Bands of a chip and log10 of each pixel's distance to the crater's centre in metres; (band + 1, size, size)."""
-    places = chip.places(crater, mosaic.grid.radius_m, size_px)
-    bands = sample_bands(mosaic, scaling, places, chip.side_m / size_px)
-    distance_m = np.hypot(*chip.pixel_xy(size_px))
+    bands = scaling.apply(*chip.sample(mosaic, crater, size_px))
+    x_m, y_m = chip.pixel_xy(size_px)
+    square_m2 = (x_m**2).astype(np.float32) + (y_m**2).astype(np.float32)
     # Closer than a chip pixel the logarithm says nothing and would dive to minus infinity.
-    log_distance = np.log10(np.maximum(distance_m, chip.side_m / size_px))
-    return np.concatenate([bands, log_distance[None].astype(np.float32)])
+    log_distance = np.log10(np.maximum(square_m2, (chip.side_m / size_px) ** 2)) / 2
+    return np.concatenate([bands, log_distance[None]], dtype=np.float32)
 
 
 def crater_metadata(

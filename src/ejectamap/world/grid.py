@@ -102,6 +102,17 @@ class Grid:
         row = (90.0 - np.asarray(lat, np.float64)) * (self.height / 180.0)
         return np.where(col >= self.width, 0.0, col), row
 
+    def inside(
+        self, window: Window, lon: npt.ArrayLike, lat: npt.ArrayLike
+    ) -> npt.NDArray[np.bool_]:
+        """Whether places (degrees) lie in a window; any shape."""
+        col, row = self.to_pixel(lon, lat)
+        across = np.remainder(col - window.col, self.width) < window.width
+        inside: npt.NDArray[np.bool_] = (
+            across & (row >= window.row) & (row < window.row + window.height)
+        )
+        return inside
+
     def columns(self, window: Window) -> npt.NDArray[np.intp]:
         """Column indices of a window, wrapped around; shape (window width,)."""
         return np.arange(window.col, window.col + window.width) % self.width

@@ -113,6 +113,14 @@ def unit_vectors(lon: Degrees, lat: Degrees) -> Array:
     return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
 
 
+def local_frame(lon: float, lat: float) -> Array:
+    """Unit vectors up, east and north at a place, in the body's frame; shape (3, 3), one a row."""
+    lam, phi = np.radians(lon), np.radians(lat)
+    east = [-np.sin(lam), np.cos(lam), 0.0]
+    north = [-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)]
+    return np.array([unit_vectors(lon, lat), east, north])
+
+
 def corridor_inverse(
     along_m: Metres,
     across_m: Metres,
