@@ -17,7 +17,7 @@ from pyproj import CRS
 from ejectamap import cli
 from ejectamap.project import Project
 
-VERBS = ["demo", "simulate", "new", "check", "train", "map", "evaluate"]
+VERBS = ["demo", "simulate", "new", "check", "train", "map", "evaluate", "compare"]
 
 
 class Outcome:

@@ -13,6 +13,7 @@ from ejectamap.errors import EjectamapError, OutputError
 # Importing them registers the verbs, in the order in which --help lists them.
 from ejectamap.cli import start  # noqa: F401
 from ejectamap.cli import stages  # noqa: F401
+from ejectamap.cli import compare  # noqa: F401
 # isort: on
 
 _INTERRUPTED = 130  # typer's exit code for it

@@ -61,7 +61,7 @@ def evaluate_project(project: Project, second_labels: Path | None = None) -> Eva
         ceiling = find_ceiling(evaluation, project.labels, second, mapped, tile_side_px(project))
         evaluation = replace(evaluation, ceiling=ceiling)
     text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
-    replace_file(project.folder / "evaluation.json", memoryview(text.encode()))
+    replace_file(project.outputs / "evaluation.json", memoryview(text.encode()))
     return evaluation
 
 

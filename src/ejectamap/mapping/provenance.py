@@ -27,13 +27,13 @@ def write_provenance(project: Project, done: Sequence[Crater]) -> None:
         "craters": [crater.crater_id for crater in done],
     }
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
-    replace_file(project.folder / "provenance.json", memoryview(text.encode()))
+    replace_file(project.outputs / "provenance.json", memoryview(text.encode()))
 
 
 def is_put_together(project: Project, craters: Sequence[Crater]) -> bool:
     """Whether the global files are of just these craters' present maps."""
     try:
-        content = json.loads((project.folder / "provenance.json").read_text())
+        content = json.loads((project.outputs / "provenance.json").read_text())
     except (OSError, ValueError):
         return False
     ids = [crater.crater_id for crater in craters]

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -33,10 +33,13 @@ class Project:
     ----------
     folder : Path
     settings : Settings
+    results : str
+        Where map and evaluation go, seen from the folder.
     """
 
     folder: Path
     settings: Settings
+    results: str = "."
 
     @classmethod
     def create(
@@ -137,9 +140,14 @@ class Project:
         return folder
 
     @property
+    def outputs(self) -> Path:
+        """Folder that holds map, evaluation.json and provenance.json: the project's, or a method's of a comparison."""
+        return self.folder / self.results
+
+    @property
     def maps(self) -> Path:
         """Folder of the maps."""
-        return self.folder / "map"
+        return self.outputs / "map"
 
     @property
     def split_path(self) -> Path:
@@ -192,6 +200,15 @@ class Project:
                     f"crater {crater_id}: is not in {self.settings.inputs.craters}: check the id"
                 )
         return tuple(by_id[crater_id] for crater_id in sorted(set(wanted)))
+
+    def by_method(self, method: str) -> "Project":
+        """The same project, inputs and networks with another method; its results go to compare/{method}."""
+        settings = self.settings.model_copy(update={"method": method})
+        other = replace(self, settings=settings, results=f"compare/{method}")
+        inputs = ("mosaic", "craters", "labels")
+        read = {name: value for name, value in vars(self).items() if name in inputs}
+        vars(other).update(read)  # inputs that were read already are not read again
+        return other
 
     def forget_models(self) -> None:
         """Remove all trained networks, so that training starts afresh."""

@@ -1,0 +1,134 @@
+"""One table over several methods on one project: each trained as far as it is not, mapped and judged on its own."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from ejectamap.errors import LabelError, SettingsError
+from ejectamap.evaluation.run import evaluate_project
+from ejectamap.evaluation.scores import Evaluation, Scores
+from ejectamap.mapping import map_project
+from ejectamap.mapping.files import replace_file
+from ejectamap.project import Project
+from ejectamap.project.settings import METHOD_NETWORKS
+from ejectamap.training import train
+
+_FIGURES = ("f1", "precision", "recall")
+
+
+@dataclass(frozen=True)
+class MethodScore:
+    """One method's row of the comparison.
+
+    Attributes
+    ----------
+    method : str
+    evaluation : Evaluation
+    """
+
+    method: str
+    evaluation: Evaluation
+
+    def figures(self) -> dict[str, float | None]:
+        """The row's figures by their names, of the pairs that were held out or, if none were, of all; None for none."""
+        scores = self.evaluation.test
+        row: dict[str, float | None] = {}
+        for name, counts in (("pixel", scores.pixel), ("tile", scores.tile)):
+            row |= {f"{name}_{figure}": counts.to_dict()[figure] for figure in _FIGURES}
+        for name, counts in scores.distance.items():
+            row |= {
+                f"{figure}_{name}_radii": counts.to_dict()[figure] for figure in ("f1", "recall")
+            }
+        return row | {"right_owner": _owner(scores)}
+
+
+def compare_methods(
+    project: Project, methods: Sequence[str] = (), max_minutes: float | None = None
+) -> list[MethodScore]:
+    """Train, map and judge a project by several methods; write compare/comparison.csv and .json.
+
+    Networks are the project's own and stay for further use; each method's map and evaluation go to compare/{method}.
+    Whatever is there already, from an interrupted comparison too, is used.
+
+    Parameters
+    ----------
+    project : Project
+    methods : sequence of str
+        All by default.
+    max_minutes : float, optional
+        Time budget of all training; each method gets an equal part, whether it needs it or not. By default each gets
+        what the settings say.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such method.
+    LabelError
+        If there are no labels to judge by.
+    EjectamapError
+        Whatever training, mapping and evaluation raise.
+    """
+    methods = methods or tuple(METHOD_NETWORKS)
+    for method in methods:
+        if method not in METHOD_NETWORKS:
+            raise SettingsError(
+                f"--methods: there is no method {method!r}: use {', '.join(METHOD_NETWORKS)}"
+            )
+    if project.labels is None:
+        raise LabelError(
+            f"{project.folder}: has no labels to compare with: set inputs.labels in its project.yaml"
+        )
+    minutes = None if max_minutes is None else max_minutes / len(methods)
+    rows = []
+    for method in methods:
+        variant = project.by_method(method)
+        train(variant, minutes)
+        map_project(variant)
+        rows.append(MethodScore(method, evaluate_project(variant)))
+    _write(project, rows)
+    return rows
+
+
+def print_comparison(rows: Sequence[MethodScore], console: Console) -> None:
+    """Print two tables: overall, and near and far."""
+    subset = "test set" if rows[0].evaluation.split else "all labels"
+    figures = {row.method: row.figures() for row in rows}
+    names = list(figures[rows[0].method])
+    overall = [name for name in names if not name.endswith("_radii")]
+    for title, columns in (
+        (f"Methods compared: {subset}", overall),
+        ("Near and far, in crater radii", [name for name in names if name not in overall]),
+    ):
+        table = Table(title=title, title_justify="left")
+        table.add_column("method")
+        for name in columns:
+            table.add_column(name.removesuffix("_radii").replace("_", " "), justify="right")
+        for method, values in figures.items():
+            table.add_row(method, *(_show(values[name]) for name in columns))
+        console.print(table)
+    leakage = rows[0].evaluation.leakage
+    if leakage is not None:
+        console.print(f"Of the test set, {leakage}.", soft_wrap=True)
+
+
+def _write(project: Project, rows: Sequence[MethodScore]) -> None:
+    """Write the table, and everything that was found of each method."""
+    folder = project.folder / "compare"
+    table = pd.DataFrame([{"method": row.method} | row.figures() for row in rows])
+    replace_file(folder / "comparison.csv", memoryview(table.to_csv(index=False).encode()))
+    found: dict[str, Any] = {row.method: row.evaluation.to_dict() for row in rows}
+    text = json.dumps(found, indent=2) + "\n"
+    replace_file(folder / "comparison.json", memoryview(text.encode()))
+
+
+def _owner(scores: Scores) -> float | None:
+    return None if scores.owner is None else scores.owner.to_dict()["fraction"]
+
+
+def _show(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.3f}"
