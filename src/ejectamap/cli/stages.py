@@ -51,6 +51,9 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print evaluation.json instead of tables.")
     ] = False,
+    structure: Annotated[
+        bool, typer.Option("--structure", help="Judge the shape too: outlines, rays, gaps.")
+    ] = False,
     second_labels: Annotated[
         Path | None,
         typer.Option(help="What another person drew: their agreement is a map's ceiling."),
@@ -60,7 +63,7 @@ def evaluate(
     from ejectamap.evaluation import evaluate_project, print_tables
     from ejectamap.project import Project
 
-    evaluation = evaluate_project(Project.open(folder), second_labels)
+    evaluation = evaluate_project(Project.open(folder), second_labels, structure)
     if as_json:
         sys.stdout.write(json.dumps(evaluation.to_dict(), indent=2) + "\n")
     else:

@@ -33,13 +33,13 @@ class MapFiles:
     def __init__(self, folder: Path, grid: Grid) -> None:
         self.folder = folder
         self.grid = grid
-        self._labels = lru_cache(1)(self._load_mask)
+        self.labels = lru_cache(1)(self._load_mask)
         self._stored = lru_cache(1)(self._load_stored)
         self._owners = lru_cache(1)(self._read_origin)
 
     def mask(self, crater_id: int, window: Window) -> Bools:
         """One crater's mask over any window of the grid, shape (height, width)."""
-        return self._labels(crater_id).read(crater_id, window)
+        return self.labels(crater_id).read(crater_id, window)
 
     def stored(self, crater_id: int, window: Window) -> Bytes:
         """One crater's probability as it is stored, 250 times, over any window; 255 where unknown."""
@@ -78,6 +78,7 @@ class MapFiles:
         return sample
 
     def _load_mask(self, crater_id: int) -> Labels:
+        """One crater's map, as labels."""
         mask = read_mask(self._path(crater_id, "mask"), self.grid)
         return Labels(self.grid, {crater_id: mask}, None)
 

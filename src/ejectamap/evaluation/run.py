@@ -9,6 +9,7 @@ from ejectamap.evaluation.ceiling import find_ceiling
 from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.scores import Evaluation
+from ejectamap.evaluation.structure import evaluate_structure
 from ejectamap.mapping import mapped_craters
 from ejectamap.mapping.files import replace_file
 from ejectamap.mapping.provenance import is_put_together
@@ -18,7 +19,9 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.label_files import load_labels
 
 
-def evaluate_project(project: Project, second_labels: Path | None = None) -> Evaluation:
+def evaluate_project(
+    project: Project, second_labels: Path | None = None, structure: bool = False
+) -> Evaluation:
     """Compare a project's map with its labels and write evaluation.json.
 
     Pairs that the networks were trained on count in the table over all pairs only; pairs they never saw make the test
@@ -30,6 +33,8 @@ def evaluate_project(project: Project, second_labels: Path | None = None) -> Eva
     second_labels : Path, optional
         What another person drew of the same craters, as a folder of masks or a layer of polygons: how well the two
         people agree is the ceiling for any map.
+    structure : bool
+        Judge the shape of the ejecta too.
 
     Raises
     ------
@@ -60,6 +65,9 @@ def evaluate_project(project: Project, second_labels: Path | None = None) -> Eva
         second = load_labels(second_labels, project.mosaic.grid, project.craters)
         ceiling = find_ceiling(evaluation, project.labels, second, mapped, tile_side_px(project))
         evaluation = replace(evaluation, ceiling=ceiling)
+    if structure:
+        shape = evaluate_structure(project.labels, mapped, files.labels)
+        evaluation = replace(evaluation, structure=shape)
     text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
     replace_file(project.outputs / "evaluation.json", memoryview(text.encode()))
     return evaluation

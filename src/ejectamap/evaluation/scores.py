@@ -13,6 +13,7 @@ from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Counts
 from ejectamap.evaluation.ownership import Ownership, confusion
 from ejectamap.evaluation.rings import DECILES, DISTANCES, LEVELS, SECTORS
+from ejectamap.evaluation.structure import Structure
 from ejectamap.networks.names import unknown_name
 from ejectamap.training.splits import Leakage
 
@@ -131,12 +132,15 @@ class Evaluation:
         How much of the test ground training tiles have seen; None if nothing was held out.
     ceiling : Ceiling or None
         How well two people agree, where a second one's labels were given.
+    structure : Structure or None
+        Shape of the map, where it was asked for.
     """
 
     craters: tuple[CraterScore, ...]
     split: bool
     ceiling: "Ceiling | None" = None
     leakage: Leakage | None = None
+    structure: Structure | None = None
 
     @cached_property
     def all(self) -> Scores:
@@ -180,6 +184,7 @@ class Evaluation:
             "attribution": confusion(owners) if owners else None,
             "leakage": None if self.leakage is None else asdict(self.leakage),
             "ceiling": None if self.ceiling is None else self.ceiling.to_dict(),
+            "structure": None if self.structure is None else self.structure.to_dict(),
             "craters": [
                 {"crater_id": row.crater_id, "name": row.name, "family": row.family}
                 | row.scores.to_dict()

@@ -10,7 +10,16 @@ from ejectamap.evaluation.bootstrap import Interval
 from ejectamap.evaluation.ceiling import Ceiling
 from ejectamap.evaluation.counts import Counts
 from ejectamap.evaluation.scores import Evaluation, Scores
+from ejectamap.evaluation.structure import Structure
 
+_STRUCTURE = {
+    "Structure": "structure",
+    "Surface Dice 10 km": "surface_dice_10km",
+    "clDice": "cldice",
+    "Reached": "reached_length",
+    "Balanced Hausdorff, km": "balanced_hausdorff_km",
+    "Gaps per 1000 km": "gaps_per_1000km",
+}
 _FIGURES = ("F1 score", "Precision", "Recall", "IoU")
 
 
@@ -34,6 +43,8 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
     if evaluation.ceiling is not None:
         console.print(_ceiling_table(evaluation.ceiling))
     console.print(_crater_table(evaluation))
+    if evaluation.structure is not None:
+        console.print(_structure_table(evaluation.structure, evaluation))
 
 
 def _main_table(title: str, scores: Scores, spread: dict[str, dict[str, Interval]]) -> Table:
@@ -55,6 +66,20 @@ def _print_calibration(scores: Scores, console: Console) -> None:
             f" {found['best_f1']:.3f}, at a threshold of {found['best_threshold']:.3f}.\n",
             soft_wrap=True,
         )
+
+
+def _structure_table(structure: Structure, evaluation: Evaluation) -> Table:
+    """Print the figures of docs/metrics.md that tell most."""
+    table = _table("Structure", "Crater", *_STRUCTURE)
+    names = {row.crater_id: row.name for row in evaluation.craters}
+    for crater_id, figures in structure.craters.items():
+        cells = [_show(figures[name]) for name in _STRUCTURE.values()]
+        table.add_row(Text(f"{names[crater_id]} ({crater_id})"), *cells)
+    mean = structure.mean
+    if mean:
+        table.add_section()
+        table.add_row("Mean", *(_show(mean[name]) for name in _STRUCTURE.values()))
+    return table
 
 
 def _family_table(evaluation: Evaluation) -> Table:

@@ -1,0 +1,105 @@
+"""Whether rays are there and hold together, however narrow they are."""
+
+import numba
+import numpy as np
+from scipy.ndimage import distance_transform_edt, label
+from skimage.morphology import skeletonize
+
+from ejectamap.evaluation.counts import Bools
+from ejectamap.evaluation.ground import Ground
+from ejectamap.evaluation.surfaces import harmonic_mean
+
+BRIDGED_KM = 10.0
+"""Gaps up to this length do not stop the walk along a ray."""
+_CAL_RADIUS_KM = 5.0
+_AZIMUTHS = 720
+_TOUCHING = np.ones((3, 3), int)
+
+
+def line_figures(ground: Ground) -> dict[str, float]:
+    """ClDice with topology precision and recall, CAL and its parts, Betti-0 error, reach along rays and gaps.
+
+    Definitions, ranges and sources stand in docs/metrics.md. The truth must not be empty.
+    """
+    truth, prediction = ground.truth, ground.prediction
+    lines, mapped_lines = skeletonize(truth), skeletonize(prediction)
+    precision = _share(mapped_lines & truth, mapped_lines) if mapped_lines.any() else 0.0
+    recall = _share(lines & prediction, lines)
+    pieces = [int(label(mask, _TOUCHING)[1]) for mask in (truth, prediction)]
+    connectivity = 1 - min(1.0, abs(pieces[0] - pieces[1]) / truth.sum())
+    radius = max(1.0, _CAL_RADIUS_KM / ground.spacing_km)
+    area = _mutual(truth, prediction, truth, prediction, radius)
+    length = _mutual(lines, mapped_lines, truth, prediction, radius)
+    reached, gaps_per_1000km = along_rays(ground)
+    return {
+        "cldice": harmonic_mean(precision, recall),
+        "topology_precision": precision,
+        "topology_recall": recall,
+        "cal": connectivity * area * length,
+        "cal_connectivity": float(connectivity),
+        "cal_area": area,
+        "cal_length": length,
+        "betti0_error": float(abs(pieces[0] - pieces[1])),
+        "reached_length": reached,
+        "gaps_per_1000km": gaps_per_1000km,
+    }
+
+
+def along_rays(ground: Ground) -> tuple[float, float]:
+    """How much of the true rays the map follows from the rim without a gap, and its gaps per 1000 km of true ray.
+
+    Every half degree of azimuth is walked outwards over the true ejecta. The walk ends at the first stretch of more
+    than `BRIDGED_KM` of them that the map misses; what it passed until the last mapped cell is reached. A gap is a
+    missed stretch of any length between two mapped ones on an unbroken stretch of true ejecta. Both count by the width
+    of ground between two walks: a length of ray, and a gap in it, weigh as much as the ray is wide.
+    """
+    truth, range_km = ground.polar(ground.truth, _AZIMUTHS)
+    prediction, _ = ground.polar(ground.prediction, _AZIMUTHS)
+    total, reached, gaps = _walk(truth, prediction, range_km, int(BRIDGED_KM / ground.spacing_km))
+    if total == 0:
+        return float("nan"), float("nan")
+    return reached / total, gaps / (total * ground.spacing_km) * 1000
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(truth, prediction, width, bridged):  # type: ignore[no-untyped-def]
+    """Cells of true ejecta, those reached, and gaps, over all columns from the first row on, weighed by width."""
+    total, reached, gaps = 0.0, 0.0, 0.0
+    for c in range(truth.shape[1]):
+        passed, followed, missed, walking = 0.0, 0.0, 0, True
+        seen, open_gap = False, False
+        for r in range(truth.shape[0]):
+            if not truth[r, c]:
+                seen, open_gap = False, False
+                continue
+            passed += width[r]
+            if prediction[r, c]:
+                if open_gap:
+                    gaps += width[r]
+                seen, open_gap, missed = True, False, 0
+                if walking:
+                    followed = passed
+            else:
+                open_gap = seen
+                missed += 1
+                walking = walking and missed <= bridged
+        total += passed
+        reached += followed
+    return total, reached, gaps
+
+
+def _mutual(a: Bools, b: Bools, near_a: Bools, near_b: Bools, radius: float) -> float:
+    """Cells of each mask near the other, over the cells of both; radius in cells."""
+    shared = (a & _grown(near_b, radius)) | (b & _grown(near_a, radius))
+    return _share(shared, a | b)
+
+
+def _grown(mask: Bools, radius: float) -> Bools:
+    """A mask with all cells within a radius of it."""
+    if not mask.any():
+        return mask
+    return np.asarray(distance_transform_edt(~mask) <= radius)
+
+
+def _share(part: Bools, whole: Bools) -> float:
+    return float(part.sum() / whole.sum())

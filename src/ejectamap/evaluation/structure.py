@@ -1,0 +1,89 @@
+"""How well a map keeps the shape of ejecta: outlines in place, rays unbroken and as far as they go."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+
+from ejectamap.evaluation.counts import none_if_nan
+from ejectamap.evaluation.ground import Ground
+from ejectamap.evaluation.lines import line_figures
+from ejectamap.evaluation.surfaces import surface_figures
+from ejectamap.world.craters import Crater
+from ejectamap.world.labels import Labels
+
+Figures = dict[str, float]
+
+_PARTS = ("surface_dice_10km", "cldice", "reached_length")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Figures of structure, crater by crater; crater interiors are included, but in those along rays.
+
+    Attributes
+    ----------
+    spacing_km : float
+        Side of a cell of the ground that the figures are taken on.
+    craters : mapping of int to dict of str to float
+        By crater id; only craters that truly have ejecta.
+    """
+
+    spacing_km: float
+    craters: Mapping[int, Figures]
+
+    @property
+    def mean(self) -> Figures:
+        """Mean of each figure over the craters that have it, each crater counting once."""
+        rows = list(self.craters.values())
+        names = rows[0] if rows else ()
+        found = {name: [row[name] for row in rows if not np.isnan(row[name])] for name in names}
+        return {name: float(np.mean(v)) if v else float("nan") for name, v in found.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything under its name, ready for JSON."""
+        return {
+            "spacing_km": none_if_nan(self.spacing_km),
+            "mean": _plain(self.mean),
+            "craters": [{"crater_id": k, **_plain(row)} for k, row in self.craters.items()],
+        }
+
+
+def structure_of(ground: Ground) -> Figures:
+    """All figures of one crater that truly has ejecta; `structure` is the mean of three of them.
+
+    These are surface Dice at 10 km (outlines in place), clDice (rays there, and nothing else) and reached length
+    (unbroken); see docs/metrics.md for why.
+    """
+    figures = surface_figures(ground) | line_figures(ground)
+    return {"structure": float(np.mean([figures[name] for name in _PARTS]))} | figures
+
+
+def evaluate_structure(
+    labels: Labels, craters: Sequence[Crater], predicted: Callable[[int], Labels]
+) -> Structure:
+    """Judge the shape of a map, one crater at a time.
+
+    Parameters
+    ----------
+    labels : Labels
+    craters : sequence of Crater
+        Those that are not labelled, or have no ejecta within reach, are left out.
+    predicted : callable
+        A crater's id to its map, as labels.
+    """
+    rows: dict[int, Figures] = {}
+    spacing_km = float("nan")
+    labelled = [crater for crater in craters if crater.crater_id in labels.masks]
+    for crater in track(labelled, "judging structure", transient=True):
+        ground = Ground.around(crater, labels, predicted(crater.crater_id))
+        spacing_km = ground.spacing_km
+        if ground.truth.any():
+            rows[crater.crater_id] = structure_of(ground)
+    return Structure(spacing_km, rows)
+
+
+def _plain(figures: Figures) -> dict[str, float | None]:
+    return {name: none_if_nan(figure) for name, figure in figures.items()}
