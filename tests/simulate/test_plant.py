@@ -38,15 +38,15 @@ def test_ground_changes_where_ejecta_are_and_hardly_elsewhere(
     for crater_id in planted.truth.masks:
         seen |= planted.truth.read(crater_id, grid.whole)
     change = np.abs(after - before).mean(axis=2)
-    valid = planet.mosaic.valid[0]
+    valid = planet.mosaic.read_valid(planet.mosaic.grid.whole)
     assert change[seen & valid].mean() > 10 * change[~seen & valid].mean()
-    assert np.array_equal(planted.mosaic.valid[0], valid)
+    assert np.array_equal(planted.mosaic.read_valid(grid.whole), valid)
     assert (after[valid].min(axis=1) >= 1).all()
 
 
 @pytest.mark.parametrize(("bands", "dtype"), [(1, np.uint16), (5, np.float32)])
 def test_any_number_of_bands_and_no_catalogue(planet: Planet, bands: int, dtype: type) -> None:
-    grid, valid = planet.mosaic.grid, planet.mosaic.valid[0]
+    grid, valid = planet.mosaic.grid, planet.mosaic.read_valid(planet.mosaic.grid.whole)
     rng = np.random.default_rng(0)
     values = rng.normal(500, 20, (bands, *grid.shape)).astype(dtype)
     bare = Mosaic.from_array(values, valid, grid, tuple("abcde"[:bands]))

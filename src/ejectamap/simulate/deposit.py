@@ -54,11 +54,11 @@ def local_spread(latent: Floats, grid: Grid, look: Look) -> Floats:
     """
     step = min(max(4, round(_SPREAD_WINDOW_M / grid.pixel_m)), grid.height // 4)
     rows, cols = grid.height // step, grid.width // step
-    variance = np.empty((3, rows, cols), np.float32)
+    variance = np.empty((len(look.mix), rows, cols), np.float32)
     for row in range(rows):  # one row of windows at a time: never a second copy of the planet
         strip = latent[:, row * step : (row + 1) * step, : cols * step]
         bands = np.tensordot(look.mix.astype(np.float32), strip, 1)
-        variance[:, row] = bands.reshape(3, step, cols, step).var(axis=(1, 3))
+        variance[:, row] = bands.reshape(-1, step, cols, step).var(axis=(1, 3))
     spread = np.sqrt(variance + look.noise**2)
     smooth = ndimage.gaussian_filter(spread, (0, 1, 1), mode=("nearest", "nearest", "wrap"))
     return np.asarray(smooth, np.float32)

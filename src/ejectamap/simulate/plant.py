@@ -73,7 +73,7 @@ def plant_craters(
 
 def _look_of(mosaic: Mosaic, catalogue: Sequence[Crater], rng: np.random.Generator) -> Look:
     """Draw a style of ejecta that suits a mosaic: its own bands' covariance, its own craters' colour."""
-    values, valid = mosaic.levels[0], mosaic.valid[0]
+    values, valid = mosaic.levels[0], mosaic.read_valid(mosaic.grid.whole)
     step = max(1, round((valid.size / _SOME_PIXELS) ** 0.5))
     some = values[::step, ::step][valid[::step, ::step]].astype(np.float64)
     variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(some.T)))

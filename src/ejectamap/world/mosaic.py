@@ -104,7 +104,7 @@ class Mosaic:
         level, grid = 0, self.grid
         while grid.width > widest_px and grid.height % 2 == 0 and level + 1 < len(self.levels):
             level, grid = level + 1, grid.halved()
-        return Mosaic(grid, self.band_names, self.levels[level:], self.valid[level:])
+        return Mosaic(grid, self.band_names, self.levels[level:], self.masks[level:])
 
     def sample(
         self, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: npt.ArrayLike = 0.0
