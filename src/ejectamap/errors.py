@@ -32,5 +32,9 @@ class BundleError(EjectamapError):
     """A saved network is missing, damaged, or made for other inputs."""
 
 
+class ReleaseError(EjectamapError):
+    """A file of a published data set is missing, damaged, or says something impossible."""
+
+
 class OutputError(EjectamapError):
     """A result could not be written; nothing half-written was left behind."""

@@ -17,14 +17,18 @@ def fingerprint(project: Project) -> str:
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def write_provenance(project: Project, done: Sequence[Crater]) -> None:
-    """Write provenance.json: settings, inputs and networks with their hashes, versions, and the craters mapped."""
+def write_provenance(project: Project, done: Sequence[Crater], imported: Sequence[Crater]) -> None:
+    """Write provenance.json: settings, inputs and networks with their hashes, versions, and the craters mapped.
+
+    Craters whose maps were imported owe nothing to the settings and networks; they are listed apart as well.
+    """
     content = {
         "fingerprint": fingerprint(project),
         "settings": project.settings.model_dump(mode="json"),
         "files": _files(project),
         "versions": library_versions(),
         "craters": [crater.crater_id for crater in done],
+        "imported": [crater.crater_id for crater in imported],
     }
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     replace_file(project.outputs / "provenance.json", memoryview(text.encode()))

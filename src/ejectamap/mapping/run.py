@@ -22,13 +22,15 @@ from ejectamap.mapping.export import (
     write_probability,
 )
 from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.methods import Method, no_connections
+from ejectamap.mapping.methods import CraterMap, Method, no_connections
 from ejectamap.mapping.provenance import fingerprint, write_provenance
 from ejectamap.mapping.registry import load_method
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 from ejectamap.world.mosaic import Floats
+
+IMPORTED = "imported"  # stands for the fingerprint of a map that was made elsewhere
 
 
 def map_project(
@@ -71,14 +73,38 @@ def map_project(
 
 
 def mapped_craters(project: Project) -> list[Crater]:
-    """Craters whose files are there and came from the project's present settings, networks and inputs."""
+    """Craters whose files are there and came from the present settings, networks and inputs, or from outside."""
     mark = fingerprint(project)
-    return [crater for crater in project.craters if _is_done(project, crater, mark)]
+    return [
+        crater
+        for crater in project.craters
+        if _is_done(project, crater, mark) or _is_done(project, crater, IMPORTED)
+    ]
+
+
+def bring_in(project: Project, maps: Iterable[CraterMap]) -> None:
+    """Take maps that were made elsewhere as the project's own, until `map_project` replaces them.
+
+    Parameters
+    ----------
+    project : Project
+    maps : iterable of CraterMap
+        Taken one at a time.
+    """
+    _prepare(project.maps)
+    for result in maps:
+        _write_crater(project, result, IMPORTED)
+    _write_global(project)
 
 
 def _map_crater(project: Project, method: Method, crater: Crater, mark: str) -> None:
-    """Map one crater and write its files; the note that it is done comes last."""
-    result = method.predict(crater)
+    """Map one crater and write its files."""
+    _write_crater(project, method.predict(crater), mark)
+
+
+def _write_crater(project: Project, result: CraterMap, mark: str) -> None:
+    """Write one crater's files; the note that it is done comes last."""
+    crater = result.crater
     grid, threshold = project.mosaic.grid, project.settings.map.threshold
     # From here on the files may belong together no more, whatever made them before.
     _note_path(project, crater).unlink(missing_ok=True)
@@ -150,7 +176,8 @@ def _write_global(project: Project) -> None:
     tables = [table for table in tables if len(table)]
     everyone = pd.concat(tables) if tables else no_connections()
     write_connections(project.maps / "connections.parquet", everyone)
-    write_provenance(project, done)
+    imported = [crater for crater in done if _is_done(project, crater, IMPORTED)]
+    write_provenance(project, done, imported)
 
 
 def _is_done(project: Project, crater: Crater, mark: str) -> bool:

@@ -101,10 +101,21 @@ def _read_masks(folder: Path, grid: Grid) -> Iterator[tuple[str, int, Window, Bo
     for path, crater_id in ids.items():
         if list(ids.values()).count(crater_id) > 1:
             raise LabelError(f"{path}: crater {crater_id} has another mask beside it: keep one")
-        with open_raster(path, LabelError) as source:
-            window = _window_of(source, grid)
-            ones = _read_ones(source)
-        yield str(path), crater_id, *_crop(window, ones, grid.width)
+        yield str(path), crater_id, *read_mask(path, grid)
+
+
+def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
+    """Smallest window (it may wrap around) that holds the ones of one mask on the mosaic's grid, and the mask there.
+
+    Raises
+    ------
+    LabelError
+        If it cannot be read, or does not fit the grid.
+    """
+    with open_raster(path, LabelError) as source:
+        window = _window_of(source, grid)
+        ones = _read_ones(source)
+    return _crop(window, ones, grid.width)
 
 
 def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:

@@ -1,0 +1,1 @@
+"""What the maps say about the craters: measurements, and how craters group."""

@@ -1,0 +1,114 @@
+"""The release's azimuthal frames: squares about each crater, north up, in pixels of the mosaic's size.
+
+Row 0 is at the top, and the crater sits at the corner of the four middle pixels.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import rasterio
+
+from ejectamap.errors import ReleaseError
+from ejectamap.mapping.files import write_cog
+from ejectamap.views.chip import Chip
+from ejectamap.world.craters import Crater
+from ejectamap.world.georeference import open_raster
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.labels import Bools
+from ejectamap.world.sphere import azimuthal_forward
+from ejectamap.world.tables import read_table
+
+_STRIP_PIXELS = 2**22
+
+
+def frame_size(grid: Grid) -> int:
+    """Pixels along a side of a frame: twice the whole pixels in half the planet's circumference."""
+    # A millionth of a pixel against rounding where the mosaic's height is that number exactly.
+    return 2 * int(np.pi * grid.radius_m / grid.pixel_m + 1e-6)
+
+
+def read_chips(path: Path, grid: Grid) -> pd.DataFrame:
+    """Chips that the release laid over one crater's frame to map it.
+
+    Returns
+    -------
+    DataFrame
+        tile, x_m, y_m (centre, east and north of the crater), side_m, distance_m, train_intersect (1: it overlaps a
+        labelled tile).
+
+    Raises
+    ------
+    ReleaseError
+        If the table lacks a column, or a chip is not a square inside the frame.
+    """
+    table = read_table(path, ReleaseError)
+    ids = table.unique_ids(table.require("eval_pos_index"))
+    tops, lefts, heights, widths = (
+        table.integers(table.require(name)) for name in ("y", "x", "height", "width")
+    )
+    overlaps = table.integers(table.require("train_intersect"))
+    size = frame_size(grid)
+    rows = []
+    for row in zip(ids, tops, lefts, heights, widths, overlaps, strict=True):
+        tile, top, left, height, width, overlap = row
+        inside = min(top, left) >= 0 and max(top + height, left + width) <= size
+        if height != width or height <= 0 or not inside:
+            table.fail(
+                f"chip {tile} (y {top}, x {left}, {height} x {width}) is not a square in the frame of {size} pixels"
+            )
+        x_px, y_px = left + width / 2 - size / 2, size / 2 - top - height / 2
+        chip = Chip(x_px * grid.pixel_m, y_px * grid.pixel_m, width * grid.pixel_m)
+        rows.append((tile, chip.x_m, chip.y_m, chip.side_m, chip.distance_m, overlap))
+    columns = ["tile", "x_m", "y_m", "side_m", "distance_m", "train_intersect"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def onto_grid(path: Path, crater: Crater, grid: Grid) -> Iterator[tuple[Window, Bools]]:
+    """A mask in a crater's frame, looked up at every pixel centre of the mosaic; strips of whole rows, north to south.
+
+    Raises
+    ------
+    ReleaseError
+        If the file cannot be read, or is not the frame.
+    """
+    size = frame_size(grid)
+    with open_raster(path, ReleaseError) as source:
+        if source.shape != (size, size):
+            raise ReleaseError(
+                f"{path}: is {source.height} x {source.width} pixels, a frame on this mosaic {size} x {size}"
+            )
+        frame = _read_ones(source)
+    for strip in grid.strips(grid.whole, _STRIP_PIXELS):
+        x_m, y_m = azimuthal_forward(*grid.centres(strip), crater.lon, crater.lat, grid.radius_m)
+        # Half a pixel's width at the antipode may lie outside of the whole pixels.
+        col = np.clip(size / 2 + x_m / grid.pixel_m, 0, size - 1).astype(np.intp)
+        row = np.clip(size / 2 - y_m / grid.pixel_m, 0, size - 1).astype(np.intp)
+        yield strip, frame[row, col]
+
+
+def write_reference(path: Path, grid: Grid, strips: Sequence[tuple[Window, Bools]]) -> None:
+    """Write a mask over the whole grid, given in strips, as a COG: uint8, 1 = ejecta."""
+    mask = np.concatenate([strip for _, strip in strips]).view(np.uint8)
+    write_cog(
+        path,
+        mask,
+        grid,
+        grid.whole,
+        description="1 = ejecta, drawn by hand",
+        nodata=None,
+        resampling="mode",
+    )
+
+
+def _read_ones(source: "rasterio.io.DatasetReader") -> Bools:
+    """Where a frame is neither 0 nor no-data, read in strips."""
+    ones = np.empty(source.shape, bool)
+    rows = max(1, _STRIP_PIXELS // source.width)
+    for top in range(0, source.height, rows):
+        height = min(rows, source.height - top)
+        strip = rasterio.windows.Window(0, top, source.width, height)
+        values = source.read(1, window=strip, masked=True).filled(0)
+        ones[top : top + height] = np.nan_to_num(values) != 0
+    return ones
