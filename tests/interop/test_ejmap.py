@@ -54,7 +54,7 @@ def test_split_is_the_one_asked_for(release: "MiniRelease", tmp_path: Path) -> N
     table = pd.read_csv(project.split_path).set_index(["crater_id", "tile_id"])["split"]
     for row in release.pairs.itertuples():
         use = {0: "train", 1: "test", -1: "unused"}[row.test_61]
-        assert table[row.crat_FID, row.pos_index] == use
+        assert table.get((row.crat_FID, row.pos_index), "unused") == use
     # The crater without labels was used for nothing.
     assert set(table[40]) == {"unused"}
     given = pd.read_csv(project.folder / "release" / "split.csv")

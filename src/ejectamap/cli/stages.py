@@ -30,6 +30,9 @@ def train(
 def map_(
     folder: ProjectFolder,
     craters: CraterIds = None,
+    family: Annotated[
+        str | None, typer.Option(help="Only craters of these families, as in A,B.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to use instead.")
@@ -41,7 +44,11 @@ def map_(
     from ejectamap.show import draw_maps
 
     project = Project.open(folder)
-    map_project(project, read_ids(craters), workers, scheduler)
+    ids = read_ids(craters)
+    if family is not None:
+        members = [crater.crater_id for crater in project.family_craters(family.split(","))]
+        ids = members if ids is None else [k for k in ids if k in members]
+    map_project(project, ids, workers, scheduler)
     draw_maps(project)
 
 

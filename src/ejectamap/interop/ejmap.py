@@ -28,14 +28,13 @@ from ejectamap.interop.results import (
 )
 from ejectamap.mapping.run import bring_in
 from ejectamap.project import Project
-from ejectamap.views.tiling import tiles_in_reach
+from ejectamap.training.pairs import make_pairs
+from ejectamap.training.sources import split_parts, write_split
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Tile
 from ejectamap.world.mosaic import read_grid
-
-_USES = {0: "train", 1: "test", -1: "unused"}
 
 
 def import_ejmap(
@@ -46,8 +45,8 @@ def import_ejmap(
     Beside `project.yaml`, the folder gets
 
     - `release/craters.csv`, `release/tiles.csv`: the catalogue with names and reaches, and the labelled tiles;
-    - `split.csv`: what the release used each pair for, so that the evaluation tells training from test;
-    - `release/split.csv`: the same as input for a training of one's own (test: 1, 0, or -1 for unused);
+    - `release/split.csv`: what the release used each pair for (test: 1, 0, or -1 for unused); a training of one's own
+      does the same, and the evaluation tells training from test by it;
     - `release/chips.csv`: the chips that the release looked at to map each crater;
     - `release/reference/mask_crater_{id}.tif`: whole patterns drawn by hand, on the mosaic's grid. To judge a map by
       them, set `inputs.labels: release/reference` and `inputs.tiles: null`;
@@ -86,6 +85,7 @@ def import_ejmap(
     _refuse(console, release, damaged)
     _say(console, doubtful)
     networks, masks = find_networks(release), find_masks(release)
+    side_px = _side_px(tiles.values())
     _write_inputs(folder / "release", craters, tiles.values(), pairs)
     project = Project.create(
         folder,
@@ -94,12 +94,12 @@ def import_ejmap(
         release.masks,
         folder / "release" / "tiles.csv",
         preset="poster",
-        changes=_settings(networks, _side_px(tiles.values())),
+        changes=_settings(networks, side_px),
     )
-    _write_split(project, grid, craters, tiles, pairs)
+    write_split(project, split_parts(project, make_pairs(project.world, side_px)))
     _say(console, _chips(project, release, grid, labelled))
     _say(console, _references(project, release, grid, craters))
-    _say(console, _networks(project, release, networks, _side_px(tiles.values())))
+    _say(console, _networks(project, release, networks, side_px))
     _say(console, _masks(project, release, masks, labelled))
     return project
 
@@ -126,6 +126,7 @@ def _side_px(tiles: Iterable[Tile]) -> int:
 def _settings(networks: Mapping[str, Networks], side_px: int) -> list[str]:
     """Changes to the poster's recipe: the release's own networks and pictures."""
     changes = [
+        "inputs.split=release/split.csv",
         "views.tile_km=null",
         f"views.chip_px={side_px}",
         f"views.corridor_px=[{2 * side_px}, {side_px // 2}]",
@@ -165,26 +166,6 @@ def _write_inputs(
     uses = [(pair.crater_id, pair.tile_id, pair.test) for pair in pairs]
     columns = ["crater_id", "tile_id", "test"]
     pd.DataFrame(uses, columns=columns).to_csv(folder / "split.csv", index=False)
-
-
-def _write_split(
-    project: Project,
-    grid: Grid,
-    craters: Iterable[Crater],
-    tiles: Mapping[int, Tile],
-    pairs: Iterable[ReleasePair],
-) -> None:
-    """Write what every pair in reach was used for; those that the release does not list were not used."""
-    everything = tuple(tiles.values())
-    uses = {
-        (crater.crater_id, tile.tile_id): "unused"
-        for crater in craters
-        for tile in tiles_in_reach(crater, everything, grid)
-    }
-    uses |= {(pair.crater_id, pair.tile_id): _USES[pair.test] for pair in pairs}
-    rows = [(*pair, use) for pair, use in sorted(uses.items())]
-    table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "split"])
-    table.to_csv(project.split_path, index=False)
 
 
 def _chips(project: Project, release: Release, grid: Grid, labelled: Iterable[int]) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ejectamap.mapping.files import replace_file
@@ -13,7 +14,11 @@ from ejectamap.world.craters import Crater
 
 def fingerprint(project: Project) -> str:
     """One word for everything that a crater's map depends on; changes when any of it does."""
-    parts = {"settings": _map_settings(project), "files": _files(project)}
+    files = _files(project)
+    # The craters count by what is known of them but their families, which no map depends on.
+    del files[project.settings.inputs.craters]
+    craters = [str(replace(crater, family="")) for crater in project.craters]
+    parts = {"settings": _map_settings(project), "files": files, "craters": craters}
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 

@@ -210,6 +210,24 @@ class Project:
         vars(other).update(read)  # inputs that were read already are not read again
         return other
 
+    def family_craters(self, families: Iterable[str]) -> tuple[Crater, ...]:
+        """Craters of the given families.
+
+        Raises
+        ------
+        CraterError
+            If no crater is of one of them.
+        """
+        wanted = list(families)
+        known = sorted({crater.family for crater in self.craters if crater.family})
+        for family in wanted:
+            if family not in known:
+                raise CraterError(
+                    f"family {family!r}: no crater of {self.settings.inputs.craters} is in it, there are"
+                    f" {', '.join(known) or 'none'}: run ejectamap families {self.folder} --write"
+                )
+        return tuple(crater for crater in self.craters if crater.family in wanted)
+
     def forget_models(self) -> None:
         """Remove all trained networks, so that training starts afresh."""
         shutil.rmtree(self.models, ignore_errors=True)

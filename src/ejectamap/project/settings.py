@@ -101,6 +101,9 @@ class Training(Section):
         ge=0,
         description="simulated craters put on the mosaic, whose known ejecta are learnt from too",
     )
+    families: tuple[str, ...] = Field(
+        (), description="learn only from this project's craters of these families; none named: all"
+    )
 
 
 class Mapping(Section):

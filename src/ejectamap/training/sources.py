@@ -76,6 +76,10 @@ def gather_sources(project: Project) -> Sources:
     training = project.settings.training
     pairs = make_pairs(project.world, tile_side_px(project))
     split = split_parts(project, pairs)
+    if training.families:
+        chosen = project.family_craters(training.families)
+        pairs = [pair for pair in pairs if pair.crater in chosen]
+        split = {pair_key(pair): split[pair_key(pair)] for pair in pairs}
     train = [pair for pair in pairs if split[pair_key(pair)] == "train"]
     sources = [_source(project.world, training.scaling, train)]
     for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
