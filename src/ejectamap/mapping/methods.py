@@ -24,6 +24,9 @@ def no_connections() -> pd.DataFrame:
     return pd.DataFrame(columns=list(CONNECTION_COLUMNS))
 
 
+_STRIP_PIXELS = 2**22
+
+
 @dataclass(frozen=True)
 class CraterMap:
     """One crater's ejecta map.
@@ -65,5 +68,8 @@ class Method(Protocol):
 
 def hide_no_data(probability: Floats, project: Project, window: Window) -> Floats:
     """Put nan where the mosaic has no data, in place."""
-    probability[~project.mosaic.read_valid(window)] = np.nan
+    for strip in project.mosaic.grid.strips(window, _STRIP_PIXELS):
+        top = strip.row - window.row
+        part = probability[top : top + strip.height]
+        part[~project.mosaic.read_valid(strip)] = np.nan
     return probability

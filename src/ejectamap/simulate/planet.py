@@ -56,7 +56,7 @@ def simulate_planet(
         Draws the style of the planet as well as its craters.
     width_px : int
         Width of the mosaic, even; the height is half of it. The smallest crater is 6 km or 1.6
-        pixels in radius. Memory is about 40 bytes a pixel: 11 GB for the 23 040 px of the full
+        pixels in radius. Memory is about 27 bytes a pixel: 7 GB for the 23 040 px of the full
         Mercury mosaic. Time grows with the number of pixels.
     craters : int
         Number of fresh craters.

@@ -97,7 +97,10 @@ class Mosaic:
     def read_valid(self, window: Window) -> Bools:
         """Where a window has data; shape (height, width)."""
         rows = self.masks[0][window.row : window.row + window.height]
-        return _unpack(rows, self.grid.width)[:, self.grid.columns(window)]
+        valid = _unpack(rows, self.grid.width)
+        if window.col + window.width <= self.grid.width:
+            return valid[:, window.col : window.col + window.width]
+        return valid[:, self.grid.columns(window)]
 
     def reduced(self, widest_px: int) -> "Mosaic":
         """The same mosaic at a coarser level of its pyramid, no wider than asked where whole pixels allow it."""

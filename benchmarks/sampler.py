@@ -1,0 +1,125 @@
+"""How quickly chips are sampled: this project against GDAL's warp and torch's grid_sample, each from memory.
+
+    python benchmarks/sampler.py [WIDTH_PX] [CHIPS]
+
+Prints CPU milliseconds a chip of 224 x 224 pixels and 3 bands, and how many times as long the others take.
+"""
+
+import platform
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.transform import Affine
+from rasterio.warp import reproject
+
+from ejectamap.simulate.planet import make_grid
+from ejectamap.views.chip import Chip
+from ejectamap.world.body import BODIES
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Mosaic
+
+SIZE_PX = 224
+Pairs = list[tuple[Crater, Chip]]
+
+
+def noise_mosaic(width_px: int) -> Mosaic:
+    """A mosaic of noise, without a pyramid: chips are as fine as the mosaic."""
+    grid = make_grid(width_px, BODIES["mercury"])
+    values = np.empty((*grid.shape, 3), np.uint8)
+    rng = np.random.default_rng(0)
+    for row in range(0, grid.height, 256):
+        part = values[row : row + 256]
+        part[:] = rng.integers(1, 255, part.shape, np.uint8)
+    mask = np.full((grid.height, width_px // 8), 255, np.uint8)
+    return Mosaic(grid, ("a", "b", "c"), (values,), (mask,))
+
+
+def random_pairs(grid: Grid, count: int) -> Pairs:
+    """Craters up to 60 degrees north and south, and a chip within a quarter of the globe of each."""
+    rng = np.random.default_rng(1)
+    reach_m = 0.25 * np.pi * grid.radius_m
+    pairs = []
+    for k in range(count):
+        crater = Crater(k, "A", rng.uniform(-180, 180), rng.uniform(-60, 60), 20e3)
+        away_m, bearing = reach_m * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
+        x_m, y_m = float(away_m * np.sin(bearing)), float(away_m * np.cos(bearing))
+        pairs.append((crater, Chip(x_m, y_m, SIZE_PX * grid.pixel_m)))
+    return pairs
+
+
+def own(mosaic: Mosaic, crater: Crater, chip: Chip) -> np.ndarray:
+    return chip.sample(mosaic, crater, SIZE_PX)[0]
+
+
+def gdal(mosaic: Mosaic, crater: Crater, chip: Chip, how: Resampling) -> np.ndarray:
+    pixel_m = chip.side_m / SIZE_PX
+    west_m, north_m = chip.x_m - chip.side_m / 2, chip.y_m + chip.side_m / 2
+    found = np.zeros((3, SIZE_PX, SIZE_PX), np.uint8)
+    about = {"proj": "aeqd", "lon_0": crater.lon, "lat_0": crater.lat, "R": mosaic.grid.radius_m}
+    reproject(
+        PLANES,
+        found,
+        src_transform=mosaic.grid.transform,
+        src_crs=CRS.from_wkt(mosaic.grid.crs),
+        dst_transform=Affine(pixel_m, 0, west_m, 0, -pixel_m, north_m),
+        dst_crs=CRS.from_dict(about),
+        resampling=how,
+    )
+    return found
+
+
+def grid_sample(mosaic: Mosaic, crater: Crater, chip: Chip) -> torch.Tensor:
+    """Exact places, the window that holds them as float32, and torch's bilinear sampler."""
+    grid = mosaic.grid
+    x, y = (torch.from_numpy(axis / grid.radius_m) for axis in chip.pixel_xy(SIZE_PX))
+    d = torch.hypot(x, y)
+    sinc, up, lat0 = torch.sinc(d / torch.pi), torch.cos(d), np.radians(crater.lat)
+    axial = up * np.cos(lat0) - y * sinc * np.sin(lat0)
+    polar = up * np.sin(lat0) + y * sinc * np.cos(lat0)
+    lon = torch.atan2(x * sinc, axial) + np.radians(crater.lon - grid.lon_west)
+    lat = torch.atan2(polar, torch.hypot(x * sinc, axial))
+    col = torch.remainder(lon, 2 * torch.pi) * (grid.width / (2 * torch.pi))
+    row = (torch.pi / 2 - lat) * (grid.height / torch.pi)
+    left, top = max(int(col.min()) - 1, 0), max(int(row.min()) - 1, 0)
+    window = TENSOR[:, :, top : int(row.max()) + 2, left : int(col.max()) + 2].float()
+    height, width = window.shape[2:]
+    where = torch.stack([(col - left) * (2 / width) - 1, (row - top) * (2 / height) - 1], -1)
+    return torch.nn.functional.grid_sample(window, where[None].float(), align_corners=False)
+
+
+def cpu_ms(work: Callable[[Crater, Chip], object], pairs: Pairs) -> float:
+    """Median CPU milliseconds a chip."""
+    work(*pairs[0])
+    found = []
+    for pair in pairs:
+        started = time.process_time()
+        work(*pair)
+        found.append(1e3 * (time.process_time() - started))
+    return float(np.median(found))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    given = [int(text) for text in sys.argv[1:]]
+    width, count = given + [23_040, 20][len(given) :]
+    planet = noise_mosaic(width)
+    PLANES = np.ascontiguousarray(np.moveaxis(planet.levels[0], -1, 0))
+    TENSOR = torch.from_numpy(PLANES)[None]
+    some = random_pairs(planet.grid, count)
+    ours = cpu_ms(lambda *pair: own(planet, *pair), some * 10)
+    others = {
+        "GDAL bilinear": lambda *pair: gdal(planet, *pair, Resampling.bilinear),
+        "GDAL nearest": lambda *pair: gdal(planet, *pair, Resampling.nearest),
+        "torch grid_sample": lambda *pair: grid_sample(planet, *pair),
+    }
+    print(f"{platform.machine()}, mosaic of {width} px, {count} chips")
+    print(f"{'ejectamap':20} {ours:8.2f} ms")
+    for name, work in others.items():
+        theirs = cpu_ms(work, some)
+        print(f"{name:20} {theirs:8.2f} ms  {theirs / ours:6.1f} times")
