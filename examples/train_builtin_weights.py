@@ -10,9 +10,9 @@ docs/model-card.md up to date.
 import argparse
 from pathlib import Path
 
+from ejectamap.demo import simulated_project
 from ejectamap.networks.bundle import load_bundle, save_bundle
 from ejectamap.project import Project
-from ejectamap.simulate import simulate_planet, write_planet
 from ejectamap.training import train
 
 FIRST_SEED = 1000
@@ -20,19 +20,11 @@ WIDTHS_PX = (2048, 2048, 3072, 1536)
 
 
 def make_project(folder: Path, k: int, changes: list[str]) -> Project:
-    """Simulate planet k, if it is not there yet, and make a project of it."""
-    inputs, path = folder / f"planet-{k}", folder / f"project-{k}"
-    if not (inputs / "craters.csv").exists():
-        write_planet(simulate_planet(FIRST_SEED + k, WIDTHS_PX[k % len(WIDTHS_PX)]), inputs)
-    if (path / "project.yaml").exists():
-        return Project.open(path)
-    return Project.create(
-        path,
-        mosaic=inputs / "mosaic.tif",
-        craters=inputs / "craters.csv",
-        labels=inputs / "labels",
-        preset="laptop",
-        changes=["method=polar", "training.start_from=none", "training.test_fraction=0", *changes],
+    """Planet k and a project on it, made where they are not there yet."""
+    polar = ["method=polar", "training.start_from=none", "training.test_fraction=0"]
+    width_px = WIDTHS_PX[k % len(WIDTHS_PX)]
+    return simulated_project(
+        folder, f"project-{k}", k, FIRST_SEED + k, width_px, changes=[*polar, *changes]
     )
 
 

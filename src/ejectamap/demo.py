@@ -1,6 +1,7 @@
 """The demonstration: from simulated planets to the map of one that no network has seen, and how good it is."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -36,18 +37,23 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
     ProjectError
         If the folder holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "planet-0").exists():
+    if folder.exists() and any(folder.iterdir()) and not any(folder.glob("planet-*")):
         raise ProjectError(f"{folder}: is not empty: choose another folder for the demonstration")
-    for k in range(_TRAINING_PLANETS + 1):
-        _simulate(folder / f"planet-{k}", 10_000 + 100 * seed + k, console)
-    others = [_project(folder, f"training-{k}", k, seed, ()) for k in range(1, _TRAINING_PLANETS)]
-    names = ", ".join(f"../{project.folder.name}" for project in others)
-    changes = ["training.test_fraction=0", f"training.also_train_on=[{names}]"]
-    teacher = _project(folder, "training", 0, seed, changes)
+    console.print(f"simulating {_TRAINING_PLANETS + 1} planets")
+    first = 10_000 + 100 * seed
+
+    def project(name: str, k: int, *changes: str) -> Project:
+        return simulated_project(folder, name, k, first + k, _WIDTH_PX, seed, changes)
+
+    others = [project(f"training-{k}", k) for k in range(1, _TRAINING_PLANETS)]
+    pupil = project("unseen", _TRAINING_PLANETS)
+    names = ", ".join(f"../{other.folder.name}" for other in others)
+    teacher = project(
+        "training", 0, "training.test_fraction=0", f"training.also_train_on=[{names}]"
+    )
     console.rule(f"training on {_TRAINING_PLANETS} planets")
     train(teacher, max_minutes or _MINUTES)
     console.rule("mapping a planet of another seed")
-    pupil = _project(folder, "unseen", _TRAINING_PLANETS, seed, ())
     shutil.copytree(teacher.models, pupil.models, dirs_exist_ok=True)
     map_project(pupil)
     draw_maps(pupil)
@@ -55,18 +61,33 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
     console.print(f"\npictures: {pupil.maps}/global.png and crater_*.png", soft_wrap=True)
 
 
-def _simulate(folder: Path, seed: int, console: Console) -> None:
-    if (folder / "craters.csv").exists():
-        return
-    console.print(f"simulating {folder.name} (seed {seed})")
-    write_planet(simulate_planet(seed, _WIDTH_PX), folder)
-
-
-def _project(
-    folder: Path, name: str, planet: int, seed: int, changes: tuple[str, ...] | list[str]
+def simulated_project(
+    folder: Path,
+    name: str,
+    k: int,
+    planet_seed: int,
+    width_px: int,
+    seed: int = 0,
+    changes: Iterable[str] = (),
 ) -> Project:
-    """Open a project of the demonstration, or make it."""
-    path, inputs = folder / name, folder / f"planet-{planet}"
+    """Open a project on a simulated planet, or make both.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets planet-{k} (mosaic, craters, labels) and the project.
+    name : str
+        Of the project's folder.
+    k, planet_seed, width_px : int
+        Number, seed and mosaic width of the planet.
+    seed : int
+        Of the project.
+    changes : iterable of str
+        `section.key=value` changes to the preset laptop.
+    """
+    path, inputs = folder / name, folder / f"planet-{k}"
+    if not (inputs / "craters.csv").exists():
+        write_planet(simulate_planet(planet_seed, width_px), inputs)
     if (path / "project.yaml").exists():
         return Project.open(path)
     return Project.create(

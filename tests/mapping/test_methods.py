@@ -46,18 +46,23 @@ class Report:
         return vote([self.answer] * self.size, inputs, threshold, batch)
 
 
+CHIPS = {
+    "bands": 2,
+    "scaling": "255",
+    "chip_px": 64,
+    "tile_m": 400e3,
+    "distance": "metres",
+    "log_distance": True,
+}
 VIEWS = {
     "connection": {"bands": 2, "scaling": "255", "corridor_px": [128, 32]},
     "segmentation": {
-        "bands": 2,
-        "scaling": "255",
-        "chip_px": 64,
-        "tile_m": 400e3,
+        **CHIPS,
         "annulus_radii": [2.0, 3.0],
     },
     "context": {"bands": 2, "scaling": "255", "polar_px": [160, 320], "polar_power": 0.5},
-    "distance-only": {"bands": 2, "scaling": "255", "chip_px": 64, "tile_m": 400e3},
-    "agnostic": {"bands": 2, "scaling": "255", "chip_px": 64, "tile_m": 400e3},
+    "distance-only": CHIPS,
+    "agnostic": CHIPS,
 }
 
 

@@ -86,9 +86,19 @@ def test_choosing_craters(tmp_path: Path, files: Path) -> None:
         project.chosen_craters([1, 99])
 
 
+def test_settings_have_the_last_word_on_reach(tmp_path: Path, files: Path) -> None:
+    plain = {c.crater_id: c.reach for c in create(tmp_path / "p", files).craters}
+    project = create(tmp_path / "q", files, "inputs.reach={3: 0.75}")
+    assert {c.crater_id: c.reach for c in project.craters} == plain | {3: 0.75}
+    wrong = create(tmp_path / "r", files, "inputs.reach={3: 0.75, 99: 0.5}")
+    with pytest.raises(CraterError, match=r"inputs\.reach names crater 99.*craters\.csv"):
+        _ = wrong.craters
+
+
 def test_forgetting_models_keeps_everything_else(tmp_path: Path, files: Path) -> None:
     project = create(tmp_path / "p", files)
     (project.models / "connection" / "member-00").mkdir(parents=True)
+    (project.logs / "connection" / "member-00").mkdir(parents=True)
     project.split_path.write_text("x")
     project.forget_models()
     project.forget_models()

@@ -70,14 +70,33 @@ def test_poster_is_the_poster_s_recipe() -> None:
         assert network.scheduler.arguments == {"step_size": 10, "gamma": 0.9}
         assert network.patience == 20
         assert network.max_epochs == 200
-        assert not network.augment
+        assert network.augment == type(network.augment)()
+        assert network.scaling == "255"
+        assert network.monitor == "f1"
+        assert (network.warm_up_steps, network.accumulate) == (0, 1)
         assert network.precision == "full"
-    assert settings.training.scaling == "255"
     assert settings.training.test_fraction == 0.2
     # 8 % of everything: a tenth of what is not in the test set.
     assert settings.training.validation_fraction == 0.1
     assert settings.training.max_minutes is None
     assert settings.map.threshold == 0.5
+
+
+def test_release_is_the_final_release_s_recipe() -> None:
+    """Line by line where it differs from the poster; everything else is the poster's."""
+    values = preset("poster").model_dump()
+    values["views"]["annulus_radii"] = (2, 5)
+    values["connection"]["architecture"] = "densenet169.tv_in1k"
+    values["connection"]["optimiser"] = {"name": "Adam", "arguments": {"lr": 1e-4}}
+    values["connection"]["scheduler"] = {
+        "name": "CosineAnnealingWarmRestarts",
+        "arguments": {"T_0": 10},
+    }
+    values["segmentation"]["optimiser"]["arguments"] = {"lr": 1e-3, "weight_decay": 0.5}
+    values["segmentation"]["scheduler"]["arguments"] = {"step_size": 5, "gamma": 0.5}
+    values["segmentation"]["scaling"] = "training"
+    values["segmentation"]["members"] = 20
+    assert preset("release").model_dump() == values
 
 
 def test_poster_needs_no_line_of_its_own() -> None:
@@ -97,7 +116,14 @@ def test_unknown_preset_lists_those_there_are() -> None:
 
 @pytest.mark.parametrize("name", preset_names())
 def test_settings_come_back_from_their_file(tmp_path: Path, name: str) -> None:
-    settings = preset(name, "training.also_train_on=[../a, ../b]", "seed=7", "views.tile_km=12.5")
+    changes = [
+        "training.also_train_on=[../a, ../b]",
+        "seed=7",
+        "views.tile_km=12.5",
+        "inputs.reach={12: 0.5, 3: 0.75}",
+        "connection.augment.blur_px=1.5",
+    ]
+    settings = preset(name, *changes)
     write_settings(settings, tmp_path / "project.yaml")
     assert read_settings(tmp_path / "project.yaml") == settings
 
@@ -110,6 +136,8 @@ def test_every_setting_stands_in_the_file_with_its_meaning(tmp_path: Path) -> No
         "corridor_px": "[448, 112]",
         "loss": "{name: focal, arguments: {alpha: 0.1}}",
         "vote_threshold": "share of the votes",
+        "quarter_turns": "turned by 0, 90, 180 or 270",
+        "reach": "{}",
         "threshold": "probability above which",
     }.items():
         assert any(line.strip().startswith(f"{key}:") and words in line for line in lines), key
@@ -144,11 +172,15 @@ def test_bad_files(tmp_path: Path, text: str, complaint: str) -> None:
         ({"chip_px": 64}, ["unknown setting chip_px", "chip_px"]),
         ({"zzzz": 1}, ["unknown setting zzzz", "project.yaml for all keys"]),
         ({"connection": {"loss": {"name": "dice", "argument": {}}}}, ["connection.loss.argument"]),
+        ({"connection": {"augment": {"flip": True}}}, ["connection.augment.flip", "flips"]),
+        ({"connection": {"augment": {"quarter_turns": True}}}, ["unknown setting"]),
+        ({"inputs": {"reach": {12: 1.5}}}, ["inputs.reach.12 = 1.5", "less than or equal to 1"]),
+        ({"segmentation": {"monitor": "iou"}}, ["segmentation.monitor", "'f1' or 'loss'"]),
         ({"method": "three-stage"}, ["method", "three-stage", "two-stage or polar"]),
         ({"views": {"chip_px": 4}}, ["views.chip_px = 4", "greater than or equal to 8"]),
         ({"views": {"overlap": 1}}, ["views.overlap = 1", "less than 1"]),
         ({"views": {"corridor_px": [448]}}, ["views.corridor_px"]),
-        ({"training": {"scaling": "none"}}, ["training.scaling = 'none'", "'255' or 'mosaic'"]),
+        ({"context": {"scaling": "none"}}, ["context.scaling = 'none'", "'mosaic' or 'training'"]),
         ({"training": {"max_minutes": 0}}, ["training.max_minutes = 0", "greater than 0"]),
         ({"connection": 5}, ["connection = 5"]),
         ({"seed": -1}, ["seed = -1"]),

@@ -8,7 +8,6 @@ from ejectamap.training.pairs import (
     Pair,
     distance_class,
     make_pairs,
-    share_weight,
     split_pairs,
     strata,
 )
@@ -92,13 +91,6 @@ def test_a_tile_over_the_edge_is_one_tile(make_world: MakeWorld) -> None:
 
 def test_no_labels_no_pairs(make_world: MakeWorld) -> None:
     assert make_pairs(make_world(labelled=False), 8) == []
-
-
-def test_share_weight_is_the_published_one() -> None:
-    assert share_weight(10) == pytest.approx(0.95, abs=1e-3)
-    assert share_weight(1) == pytest.approx(1 / (1 + np.exp(-0.294)))
-    assert share_weight(2) > share_weight(1)
-    assert share_weight(np.inf) == 1
 
 
 # --- splitting

@@ -2,7 +2,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ejectamap.errors import LabelError, ProjectError
@@ -15,7 +14,6 @@ from ejectamap.training.sources import (
     split_validation,
     tile_side_px,
 )
-from ejectamap.views.inputs import BandScaling
 from ejectamap.world.world import World
 
 MakeProject = Callable[..., Project]
@@ -25,7 +23,7 @@ MakeProject = Callable[..., Project]
 def sources(make_world: Callable[..., World]) -> list[Source]:
     """Two worlds of two labelled craters each."""
     world = make_world()
-    return [Source(world, BandScaling.for_mosaic(world.mosaic, "255"), make_pairs(world, 8))] * 2
+    return [Source(world, make_pairs(world, 8))] * 2
 
 
 def craters_of(sources: Sequence[Source]) -> set[tuple[int, int]]:
@@ -150,11 +148,3 @@ def test_a_lone_crater_gives_tiles(sources: list[Source]) -> None:
     train, validation = hold_out_craters(alone, 0.2, seed=0)
     assert pairs_of(train).isdisjoint(pairs_of(validation))
     assert craters_of(train) == craters_of(validation) == {(0, 1)}
-
-
-def test_scaling_is_each_mosaic_s_own(make_project: MakeProject) -> None:
-    project = make_project("training.scaling=mosaic")
-    (source,) = gather_sources(project).sources
-    values = project.mosaic.levels[0]
-    _, valid = project.mosaic.read(project.mosaic.grid.whole)
-    assert np.allclose(source.scaling.offset, values[valid].mean(axis=0), rtol=1e-6)

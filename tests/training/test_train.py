@@ -207,6 +207,8 @@ def test_the_bundle_remembers_what_it_needs(make_project: MakeProject) -> None:
         "bands": 3,
         "scaling": "mosaic",
         "chip_px": 32,
+        "distance": "metres",
+        "log_distance": True,
         "tile_m": pytest.approx(10 * project.mosaic.grid.pixel_m),
         "annulus_radii": [2.0, 3.0],
     }

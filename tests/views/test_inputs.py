@@ -81,6 +81,23 @@ def test_chip_distance_is_log10_of_ground_metres(mosaic: Mosaic) -> None:
     assert np.allclose(10**distance, haversine_m(places.lon, places.lat, CRATER), rtol=1e-5)
 
 
+def test_the_distance_channel_in_radii_and_as_a_rank(mosaic: Mosaic) -> None:
+    scaling = BandScaling.for_mosaic(mosaic, "255")
+
+    def channel(distance: str, log_distance: bool) -> np.ndarray:
+        return chip_input(mosaic, scaling, CRATER, CHIP, 32, distance, log_distance)[3]
+
+    metres, radii, rank = (channel(unit, False) for unit in ("metres", "radii", "rank"))
+    assert np.array_equal(channel("metres", True), chip_input(mosaic, scaling, CRATER, CHIP, 32)[3])
+    assert np.allclose(radii * CRATER.radius_m, metres, rtol=1e-6)
+    order = np.argsort(metres, axis=None)
+    assert (np.diff(rank.ravel()[order]) >= 0).all()
+    assert 0 < rank.min() < 0.01
+    assert 0.99 < rank.max() <= 1
+    for unit, values in (("metres", metres), ("radii", radii), ("rank", rank)):
+        assert np.allclose(channel(unit, True), np.log10(values), atol=1e-5)
+
+
 def test_chip_over_the_crater_has_no_endless_logarithm(mosaic: Mosaic) -> None:
     chip = Chip(0.0, 0.0, 149e3)
     distance = chip_input(mosaic, BandScaling.for_mosaic(mosaic, "255"), CRATER, chip, 225)[3]

@@ -112,6 +112,7 @@ def _bundle(project: Project, version: Version, path: Path, tile_px: int) -> Bun
     else:
         views["chip_px"] = tile_px
         views["tile_m"] = tile_px * project.mosaic.grid.pixel_m
+        views["distance"], views["log_distance"] = "metres", True
         views["annulus_radii"] = list(version.annulus_radii)
     return Bundle(
         kind=version.kind,

@@ -182,7 +182,7 @@ def _watch_memory(network: nn.Module) -> Iterator[list[float]]:
 def _corridors(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
     mosaic, size_px = project.mosaic, project.settings.views.corridor_px
     chips = _some_chips(project, crater, tile_m)
-    scaling = _scaling(project)
+    scaling = BandScaling.for_mosaic(mosaic, project.settings.connection.scaling)
     pictures = [corridor_input(mosaic, scaling, crater, chip, size_px) for chip in chips]
     return (torch.from_numpy(np.stack(pictures)),)
 
@@ -190,8 +190,9 @@ def _corridors(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor,
 def _chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
     mosaic, views = project.mosaic, project.settings.views
     chips = _some_chips(project, crater, tile_m)
-    scaling = _scaling(project)
-    pictures = [chip_input(mosaic, scaling, crater, chip, views.chip_px) for chip in chips]
+    scaling = BandScaling.for_mosaic(mosaic, project.settings.segmentation.scaling)
+    channel = (views.distance, views.log_distance)
+    pictures = [chip_input(mosaic, scaling, crater, c, views.chip_px, *channel) for c in chips]
     about = torch.from_numpy(crater_metadata(mosaic, scaling, crater, views.annulus_radii))
     return torch.from_numpy(np.stack(pictures)), about.expand(_SAMPLES, -1)
 
@@ -210,7 +211,8 @@ def _polar_views(project: Project, crater: Crater, tile_m: float) -> tuple[Tenso
     radius_m = mosaic.grid.radius_m
     size = polar_size(0.25, *views.polar_px)
     view = PolarView(crater, radius_m, crater.reach_m(radius_m), *size, power=views.polar_power)
-    picture = torch.from_numpy(polar_input(mosaic, _scaling(project), view, project.craters))
+    scaling = BandScaling.for_mosaic(mosaic, project.settings.context.scaling)
+    picture = torch.from_numpy(polar_input(mosaic, scaling, view, project.craters))
     return (torch.stack([picture, picture.flip(-1)]),)
 
 
@@ -219,10 +221,6 @@ def _some_chips(project: Project, crater: Crater, tile_m: float) -> list[Chip]:
     reach_m = crater.reach_m(project.mosaic.grid.radius_m)
     chips = ChipGrid.around(reach_m, tile_m, project.settings.views.overlap)
     return [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, _SAMPLES)]
-
-
-def _scaling(project: Project) -> BandScaling:
-    return BandScaling.for_mosaic(project.mosaic, project.settings.training.scaling)
 
 
 _LOOKS: Mapping[str, Callable[[Project, Crater, float], tuple[Tensor, ...]]] = {

@@ -36,9 +36,10 @@ class DistanceOnly:
         mosaic, views = self.project.mosaic, self.networks.views
         scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
         size_px = int(views["chip_px"])
+        channel = (views["distance"], views["log_distance"])
 
         def look(chip: Chip) -> Floats:
-            return self._seen(chip_input(mosaic, scaling, crater, chip, size_px))
+            return self._seen(chip_input(mosaic, scaling, crater, chip, size_px, *channel))
 
         chips = chip_grid(self.project, crater, self.networks)
         everywhere = np.arange(len(chips))

@@ -57,6 +57,7 @@ def _map_settings(project: Project) -> dict[str, object]:
         "overlap": settings.views.overlap,
         "vote_threshold": settings.connection.vote_threshold,
         "threshold": settings.map.threshold,
+        "reach": settings.inputs.reach,
         "ignore_connections": settings.map.ignore_connections,
     }
 

@@ -77,10 +77,11 @@ class TwoStage:
         mosaic, views = self.project.mosaic, self.segmentation.views
         size_px = int(views["chip_px"])
         scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
+        channel = (views["distance"], views["log_distance"])
         about = crater_metadata(mosaic, scaling, crater, tuple(views["annulus_radii"]))
 
         def look(chip: Chip) -> Floats:
-            return chip_input(mosaic, scaling, crater, chip, size_px)
+            return chip_input(mosaic, scaling, crater, chip, size_px, *channel)
 
         return outline(self.segmentation, chips, look, torch.from_numpy(about))
 

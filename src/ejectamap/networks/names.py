@@ -1,4 +1,4 @@
-"""Wrong names of architectures, encoders, decoders and losses, and the nearest right ones."""
+"""Wrong names of architectures, encoders, decoders, losses and the like, and the nearest right ones."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -19,5 +19,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> SettingsError:
         Every right name; the message shows the nearest ones, or the first ones if none is near.
     """
     known = list(known)
-    nearest = get_close_matches(name.lower(), known, n=4, cutoff=0.5) or known[:12]
+    by_lower = {right.lower(): right for right in known}
+    close = get_close_matches(name.lower(), by_lower, n=4, cutoff=0.5)
+    nearest = [by_lower[right] for right in close] or known[:12]
     return SettingsError(f"unknown {what} {name!r}: nearest are {', '.join(nearest)}")

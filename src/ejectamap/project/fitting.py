@@ -4,6 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from ejectamap.project.augmentation import (
+    ChipAugmentation,
+    CorridorAugmentation,
+    PolarAugmentation,
+)
 from ejectamap.project.section import Count, Named, Section
 
 PICTURE_LOSSES = (
@@ -24,23 +29,31 @@ class Fitting(Section):
         Named(name="StepLR", arguments={"step_size": 10, "gamma": 0.9}),
         description="any of torch.optim.lr_scheduler by epoch; anneal: cosine over the time budget; constant",
     )
-    batch_size: Count = 4
+    warm_up_steps: int = Field(
+        0, ge=0, description="steps over which the learning rate first rises, linearly from 0"
+    )
+    batch_size: Count = Field(4, description="pictures in a batch, on each device")
+    accumulate: Count = Field(1, description="batches whose gradients add up to one step")
     max_epochs: Count = 200
+    monitor: Literal["f1", "loss"] = Field(
+        "f1", description="what is watched on the validation data: f1 or loss"
+    )
     patience: Count = Field(
-        20, description="stop after so many epochs without a better validation F1"
+        20, description="stop after so many epochs in which what is watched got no better"
     )
     members: Count = Field(
         1, description="networks in the ensemble, each with its own train/validation split"
     )
     keep: Literal["best", "last"] = Field(
-        "best", description="weights of the epoch with the best validation F1, or of the last one"
+        "best", description="weights of the best epoch, or of the last one"
     )
-    augment: bool = Field(
-        False, description="mirrored and turned pictures, changed brightness and contrast"
+    scaling: Literal["255", "mosaic", "training"] = Field(
+        "255",
+        description="bands divided by 255; standardised by the mosaic's mean and spread; or by the training pictures'",
     )
     precision: Literal["full", "auto"] = Field(
         "full",
-        description="auto: half precision (bfloat16) in training where the processor is made for it",
+        description="auto: mixed precision in training on a GPU and where else the processor is made for it",
     )
     share: float = Field(1.0, gt=0, description="this network's share of training.max_minutes")
 
@@ -60,6 +73,13 @@ class Connection(Fitting):
     vote_threshold: float = Field(
         0.5, gt=0, le=1, description="share of the votes that makes a chip connected"
     )
+    balance_weights: bool = Field(
+        False, description="weigh pairs so that connected and unconnected ones count the same"
+    )
+    distance_weight: float = Field(
+        0.0, ge=0, description="how much more the farthest pair counts than one at the crater"
+    )
+    augment: CorridorAugmentation = CorridorAugmentation()
 
 
 class Segmentation(Fitting):
@@ -74,6 +94,7 @@ class Segmentation(Fitting):
     share_weights: bool = Field(
         True, description="weigh chips up in which this crater has a small share of all ejecta"
     )
+    augment: ChipAugmentation = ChipAugmentation()
 
 
 class Context(Fitting):
@@ -87,3 +108,4 @@ class Context(Fitting):
         None, description="decoder widths, deepest first; null: its own"
     )
     loss: Named = Field(Named(name="dice-bce"), description=PICTURE_LOSSES)
+    augment: PolarAugmentation = PolarAugmentation()

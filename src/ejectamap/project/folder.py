@@ -112,6 +112,11 @@ class Project:
         """Folder of the bundles: models/{kind}/{member}."""
         return self.folder / "models"
 
+    @property
+    def logs(self) -> Path:
+        """Folder of what the trainings wrote down: logs/{kind}/{member}."""
+        return self.folder / "logs"
+
     def networks(self, kind: str) -> Path:
         """Folder of the trained networks of a kind: the project's own or, before any training, what it starts from."""
         own, start = self.models / kind, self.start_networks(kind)
@@ -165,8 +170,22 @@ class Project:
 
     @cached_property
     def craters(self) -> tuple[Crater, ...]:
-        """The crater catalogue."""
-        return load_craters(self.input_path(self.settings.inputs.craters), self.mosaic.grid)
+        """The crater catalogue, with the reaches of the settings.
+
+        Raises
+        ------
+        CraterError
+            If the catalogue cannot be used, or the settings name a crater that is not in it.
+        """
+        inputs = self.settings.inputs
+        craters = load_craters(self.input_path(inputs.craters), self.mosaic.grid)
+        unknown = inputs.reach.keys() - {crater.crater_id for crater in craters}
+        if unknown:
+            raise CraterError(
+                f"{self.folder / 'project.yaml'}: inputs.reach names crater {min(unknown)}, which is not in"
+                f" {inputs.craters}: check the id"
+            )
+        return tuple(replace(c, reach=inputs.reach.get(c.crater_id, c.reach)) for c in craters)
 
     @cached_property
     def labels(self) -> Labels | None:
@@ -231,6 +250,7 @@ class Project:
     def forget_models(self) -> None:
         """Remove all trained networks, so that training starts afresh."""
         shutil.rmtree(self.models, ignore_errors=True)
+        shutil.rmtree(self.logs, ignore_errors=True)
         self.split_path.unlink(missing_ok=True)
 
 

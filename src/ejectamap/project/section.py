@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
+Reach = Annotated[float, Field(gt=0.0, le=1.0)]
 Pixels = Annotated[int, Field(ge=8)]
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from ejectamap.project.fitting import Connection, Context, Fitting, Segmentation
-from ejectamap.project.section import Fraction, Pixels, Section
+from ejectamap.project.section import Count, Fraction, Pixels, Reach, Section
 
 METHOD_NETWORKS = {
     "two-stage": ("connection", "segmentation"),
@@ -37,6 +37,10 @@ class Inputs(Section):
         None,
         description="CSV of crater_id, tile_id, test (0 train, 1 test, -1 unused); null: drawn as training.split says",
     )
+    reach: dict[int, Reach] = Field(
+        default_factory=dict,
+        description="reach of some craters by id, over the catalogue's: {12: 0.5}",
+    )
 
 
 class Views(Section):
@@ -56,6 +60,11 @@ class Views(Section):
         (2.0, 3.0),
         description="ring around the crater whose band means are metadata, in crater radii",
     )
+    distance: Literal["metres", "radii", "rank"] = Field(
+        "metres",
+        description="a chip's distance channel: metres, crater radii, or each pixel's rank in the chip (0 to 1)",
+    )
+    log_distance: bool = Field(True, description="its logarithm (base 10) instead")
     polar_px: tuple[Pixels, Pixels] = Field(
         (256, 640),
         description="rows (range) and columns (azimuth) of the polar picture at a reach of 0.25",
@@ -68,10 +77,6 @@ class Views(Section):
 class Training(Section):
     """What the networks learn from."""
 
-    scaling: Literal["255", "mosaic"] = Field(
-        "255",
-        description="bands divided by 255, or standardised by the mosaic's own mean and spread",
-    )
     split: Literal["pairs", "place"] = Field(
         "pairs",
         description="pairs: as published, a tile may teach with one crater and test with another; "
@@ -92,6 +97,14 @@ class Training(Section):
     start_from: str = Field(
         "none",
         description="networks to start from: builtin (those that come with the program), a models folder, or none",
+    )
+    accelerator: str = Field(
+        "auto", description="what to train on, as Lightning names it: cpu, gpu"
+    )
+    devices: Count = Field(1, description="GPUs, or processes, on each machine")
+    nodes: Count = Field(1, description="machines")
+    strategy: str = Field(
+        "auto", description="how several devices work together, as Lightning names it: ddp, ..."
     )
     also_train_on: tuple[str, ...] = Field(
         (), description="other project folders whose labels are learnt from too"

@@ -116,13 +116,14 @@ def write_settings(settings: Settings, path: Path) -> None:
         yaml.dump(_commented(settings), file)
 
 
-def _commented(section: BaseModel) -> CommentedMap:
+def _commented(section: BaseModel, indent: int = 0) -> CommentedMap:
     result = CommentedMap()
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
         if isinstance(value, BaseModel) and "name" not in type(value).model_fields:
-            result[key] = _commented(value)
-            result.yaml_set_comment_before_after_key(key, before="\n" + (type(value).__doc__ or ""))
+            result[key] = _commented(value, indent + 2)
+            text = ("" if indent else "\n") + (type(value).__doc__ or "")
+            result.yaml_set_comment_before_after_key(key, before=text, indent=indent)
         else:
             result[key] = _plain(value)
             if field.description:
@@ -131,11 +132,15 @@ def _commented(section: BaseModel) -> CommentedMap:
 
 
 def _plain(value: Any) -> Any:
-    """A value as YAML shows it best: lists and named things on one line."""
+    """A value as YAML shows it best: lists, mappings and named things on one line."""
     if isinstance(value, BaseModel):
         named = CommentedMap({k: v for k, v in value.model_dump().items() if v != {}})
         named.fa.set_flow_style()
         return named
+    if isinstance(value, dict):
+        mapping = CommentedMap(value)
+        mapping.fa.set_flow_style()
+        return mapping
     if isinstance(value, tuple):
         sequence = CommentedSeq(value)
         sequence.fa.set_flow_style()

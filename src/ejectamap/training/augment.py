@@ -1,33 +1,50 @@
-"""Changed copies of pictures that show the same ejecta. Random numbers are torch's, seeded by the trainer.
+"""Changed copies of pictures that show the same ejecta.
 
 The last channel of a corridor (the marker) and the last two of a chip (distance and label) say where things are; they
-turn with the picture and keep their values.
+turn with the picture and keep their values. Every random number is drawn whatever the settings, so that one setting
+changes one thing.
 """
 
-import torch
+from typing import Any
 
-_CONTRAST = 0.2
-_BRIGHTNESS = 0.2
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
 
+from ejectamap.project.augmentation import ChipAugmentation, CorridorAugmentation
 
-def augment_corridor(picture: torch.Tensor) -> torch.Tensor:
-    """Mirror a corridor across its axis, and change its bands' contrast and brightness; (band + 1, width, length)."""
-    if torch.rand(()) < 0.5:
-        picture = picture.flip(1)
-    return _relight(picture, bands=picture.shape[0] - 1)
+Floats = npt.NDArray[np.float32]
 
 
-def augment_chip(picture: torch.Tensor) -> torch.Tensor:
-    """Mirror and turn a chip by quarters, and change its bands' contrast and brightness; (band + 2, n, n)."""
-    if torch.rand(()) < 0.5:
-        picture = picture.flip(2)
-    picture = torch.rot90(picture, int(torch.randint(4, ())), dims=(1, 2))
-    return _relight(picture, bands=picture.shape[0] - 2)
+def augment_corridor(
+    picture: Floats, how: CorridorAugmentation, rng: np.random.Generator
+) -> Floats:
+    """Change a corridor; (band + 1, width, length)."""
+    if rng.random() < 0.5 and how.flips:
+        picture = picture[:, ::-1]
+    return relight(picture, picture.shape[0] - 1, how, rng)
 
 
-def _relight(picture: torch.Tensor, bands: int) -> torch.Tensor:
-    """Change contrast and brightness of each of the first `bands` channels, by up to a fifth of its spread."""
-    contrast = 1 + _CONTRAST * (2 * torch.rand(bands, 1, 1) - 1)
-    brightness = _BRIGHTNESS * (2 * torch.rand(bands, 1, 1) - 1)
-    spread = picture[:bands].std(dim=(1, 2), keepdim=True)
-    return torch.cat([picture[:bands] * contrast + brightness * spread, picture[bands:]])
+def augment_chip(picture: Floats, how: ChipAugmentation, rng: np.random.Generator) -> Floats:
+    """Change a chip; (band + 2, n, n)."""
+    if rng.random() < 0.5 and how.flips:
+        picture = picture[..., ::-1]
+    quarters = int(rng.integers(4))
+    if how.quarter_turns:
+        picture = np.rot90(picture, quarters, axes=(1, 2))
+    return relight(picture, picture.shape[0] - 2, how, rng)
+
+
+def relight(
+    picture: npt.NDArray[Any], bands: int, how: CorridorAugmentation, rng: np.random.Generator
+) -> Floats:
+    """Change contrast, brightness and sharpness of the first `bands` channels of (channel, row, col)."""
+    contrast = 1 + how.contrast * rng.uniform(-1, 1, (bands, 1, 1))
+    brightness = how.brightness * rng.uniform(-1, 1, (bands, 1, 1))
+    sigma_px = how.blur_px * rng.random()
+    lit = picture.astype(np.float32)
+    spread = lit[:bands].std(axis=(1, 2), keepdims=True)
+    lit[:bands] = lit[:bands] * contrast + brightness * spread
+    if sigma_px > 0:
+        lit[:bands] = gaussian_filter(lit[:bands], (0, sigma_px, sigma_px), mode="nearest")
+    return lit

@@ -1,6 +1,8 @@
 """What the networks learn from: pictures and answers, sampled once and kept in memory.
 
-Corridors are kept in half precision; chips are fewer, and a logarithm of distance needs the full one.
+A sample is asked for by epoch and index, `data[epoch, index]`: the two and the seed are all that its random changes
+depend on, so that an interrupted training sees the same pictures again. Corridors are kept in half precision; chips are
+fewer, and a logarithm of distance needs the full one.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,28 +15,37 @@ import torch
 from rich.progress import track
 from torch.utils.data import Dataset
 
+from ejectamap.project.fitting import Connection, Segmentation
 from ejectamap.project.settings import Views
 from ejectamap.training.augment import augment_chip, augment_corridor
-from ejectamap.training.pairs import Pair, share_weight
+from ejectamap.training.pairs import Pair
 from ejectamap.training.sources import Source
+from ejectamap.training.weights import connection_weights, share_weight
 from ejectamap.views.chip import Chip, largest_chip
-from ejectamap.views.inputs import chip_input, corridor_input, crater_metadata
+from ejectamap.views.inputs import BandScaling, chip_input, corridor_input, crater_metadata
 from ejectamap.world.labels import Bools, Labels
 from ejectamap.world.sphere import LonLat
 
+Draw = tuple[int, int]
+"""Epoch and index of a sample."""
 Sample = dict[str, torch.Tensor]
 Picture = npt.NDArray[np.floating[Any]]
 
 
 def _sample_all(
-    sources: Sequence[Source], look: Callable[[Source, Pair, Chip], Picture], what: str
+    sources: Sequence[Source],
+    scaling: str,
+    look: Callable[[Source, BandScaling, Pair, Chip], Picture],
+    what: str,
 ) -> list[Picture]:
     """Look at every pair of every source, on threads: sampling releases the interpreter."""
-    jobs = [(source, pair) for source in sources for pair in source.pairs]
+    scaled = [(source, BandScaling.for_mosaic(source.world.mosaic, scaling)) for source in sources]
+    jobs = [(source, bands, pair) for source, bands in scaled for pair in source.pairs]
 
-    def look_at(job: tuple[Source, Pair]) -> Picture:
-        source, pair = job
-        return look(source, pair, largest_chip(pair.crater, pair.window, source.world.mosaic.grid))
+    def look_at(job: tuple[Source, BandScaling, Pair]) -> Picture:
+        source, bands, pair = job
+        chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid)
+        return look(source, bands, pair, chip)
 
     with ThreadPoolExecutor() as pool:
         pictures = pool.map(look_at, jobs)
@@ -44,28 +55,40 @@ def _sample_all(
 class CorridorDataset(Dataset[Sample]):
     """Corridors and whether they are connected: `inputs` (band + 1, width, length); scalars `target`, `weight`."""
 
-    def __init__(self, sources: Sequence[Source], views: Views, augment: bool) -> None:
-        def look(source: Source, pair: Pair, chip: Chip) -> Picture:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        views: Views,
+        settings: Connection,
+        augmented: bool,
+        seed: int,
+    ) -> None:
+        def look(source: Source, scaling: BandScaling, pair: Pair, chip: Chip) -> Picture:
             picture = corridor_input(
-                source.world.mosaic, source.scaling, pair.crater, chip, views.corridor_px
+                source.world.mosaic, scaling, pair.crater, chip, views.corridor_px
             )
             return picture.astype(np.float16)
 
-        self.augment = augment
-        self.pictures = _sample_all(sources, look, "corridors")
-        self.targets = [pair.connected for source in sources for pair in source.pairs]
+        pairs = [pair for source in sources for pair in source.pairs]
+        self.augment = settings.augment if augmented else None
+        self.seed = seed
+        self.pictures = _sample_all(sources, settings.scaling, look, "corridors")
+        self.targets = [float(pair.connected) for pair in pairs]
+        self.weights = connection_weights(pairs, settings)
 
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def __getitem__(self, index: int) -> Sample:
-        picture = torch.from_numpy(self.pictures[index]).float()
-        if self.augment:
-            picture = augment_corridor(picture)
+    def __getitem__(self, draw: Draw) -> Sample:
+        epoch, index = draw
+        picture = self.pictures[index].astype(np.float32)
+        if self.augment is not None:
+            rng = np.random.default_rng((self.seed, epoch, index))
+            picture = augment_corridor(picture, self.augment, rng)
         return {
-            "inputs": picture,
-            "target": torch.tensor(float(self.targets[index])),
-            "weight": torch.tensor(1.0),
+            "inputs": torch.from_numpy(picture),
+            "target": torch.tensor(self.targets[index]),
+            "weight": torch.tensor(self.weights[index]),
         }
 
 
@@ -73,37 +96,53 @@ class ChipDataset(Dataset[Sample]):
     """Chips and their crater's ejecta: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar."""
 
     def __init__(
-        self, sources: Sequence[Source], views: Views, share_weights: bool, augment: bool
+        self,
+        sources: Sequence[Source],
+        views: Views,
+        settings: Segmentation,
+        augmented: bool,
+        seed: int,
     ) -> None:
-        def look(source: Source, pair: Pair, chip: Chip) -> Picture:
+        def look(source: Source, scaling: BandScaling, pair: Pair, chip: Chip) -> Picture:
             picture = chip_input(
-                source.world.mosaic, source.scaling, pair.crater, chip, views.chip_px
+                source.world.mosaic,
+                scaling,
+                pair.crater,
+                chip,
+                views.chip_px,
+                views.distance,
+                views.log_distance,
             )
             places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
             assert source.world.labels is not None
             truth = self._truth(source.world.labels, pair, places)
             return np.concatenate([picture, truth[None].astype(np.float32)])
 
-        pairs = [(source, pair) for source in sources for pair in source.pairs]
-        self.augment = augment
-        self.pictures = _sample_all(sources, look, "chips")
-        self.weights = [share_weight(p.share) if share_weights else 1.0 for _, p in pairs]
+        self.augment = settings.augment if augmented else None
+        self.seed = seed
+        self.pictures = _sample_all(sources, settings.scaling, look, "chips")
+        self.weights = [
+            share_weight(pair.share) if settings.share_weights else 1.0
+            for source in sources
+            for pair in source.pairs
+        ]
         self.metadata = [
-            crater_metadata(s.world.mosaic, s.scaling, p.crater, views.annulus_radii)
-            for s, p in pairs
+            about for source in sources for about in _crater_numbers(source, views, settings)
         ]
 
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def __getitem__(self, index: int) -> Sample:
-        picture = torch.from_numpy(self.pictures[index]).float()
-        if self.augment:
-            picture = augment_chip(picture)
+    def __getitem__(self, draw: Draw) -> Sample:
+        epoch, index = draw
+        picture = self.pictures[index].astype(np.float32)
+        if self.augment is not None:
+            rng = np.random.default_rng((self.seed, epoch, index))
+            picture = augment_chip(picture, self.augment, rng)
         return {
-            "inputs": picture[:-1],
+            "inputs": torch.from_numpy(picture[:-1]),
             "metadata": torch.from_numpy(self.metadata[index]),
-            "target": picture[-1],
+            "target": torch.from_numpy(picture[-1]),
             "weight": torch.tensor(self.weights[index]),
         }
 
@@ -115,10 +154,21 @@ class ChipDataset(Dataset[Sample]):
 class AnyEjectaDataset(ChipDataset):
     """Chips and any crater's ejecta in them: as `ChipDataset`, but `inputs` (band, n, n) without the distance."""
 
-    def __getitem__(self, index: int) -> Sample:
-        sample = super().__getitem__(index)
+    def __getitem__(self, draw: Draw) -> Sample:
+        sample = super().__getitem__(draw)
         return sample | {"inputs": sample["inputs"][:-1]}
 
     @staticmethod
     def _truth(labels: Labels, pair: Pair, places: LonLat) -> Bools:
         return labels.sample_any(*places)
+
+
+def _crater_numbers(
+    source: Source, views: Views, settings: Segmentation
+) -> list[npt.NDArray[np.float32]]:
+    """The metadata of each pair's crater."""
+    mosaic = source.world.mosaic
+    scaling = BandScaling.for_mosaic(mosaic, settings.scaling)
+    craters = {pair.crater for pair in source.pairs}
+    about = {c: crater_metadata(mosaic, scaling, c, views.annulus_radii) for c in craters}
+    return [about[pair.crater] for pair in source.pairs]

@@ -79,11 +79,6 @@ def _centre(tile: Tile, grid: Grid) -> LonLat:
     return grid.to_lonlat(window.col + window.width / 2, window.row + window.height / 2)
 
 
-def share_weight(share: float) -> float:
-    """Weight of a chip, larger where this crater's part of the tile's ejecta is small (published: 0.95 at 10)."""
-    return float(1.0 / (1.0 + np.exp(-0.294 * share)))
-
-
 def distance_class(pair: Pair, reach_m: float) -> int:
     """Which fifth of the longest reach a pair's distance falls into, 0 to 4."""
     return min(int(_DISTANCE_CLASSES * pair.distance_m / reach_m), _DISTANCE_CLASSES - 1)

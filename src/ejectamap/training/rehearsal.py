@@ -8,9 +8,9 @@ from ejectamap.networks.bundle import BUILDERS
 from ejectamap.networks.ensemble import take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
+from ejectamap.training.optimisers import build_optimiser, build_schedule
 from ejectamap.training.recipes import RECIPES
 from ejectamap.training.sources import Sources
-from ejectamap.training.trainer import build_optimiser, build_schedule
 
 
 def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:

@@ -1,14 +1,13 @@
 """Train a project's networks: what to learn from, one network after another, into bundles."""
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
-from torch.utils.data import DataLoader
+from lightning.pytorch.utilities import rank_zero_only
 
 from ejectamap.errors import LabelError
 from ejectamap.networks.bundle import Bundle, library_versions, save_bundle
@@ -16,10 +15,13 @@ from ejectamap.networks.ensemble import take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
 from ejectamap.project.fitting import Fitting
-from ejectamap.training.polar import PolarDataset, SizeBatches
-from ejectamap.training.recipes import RECIPES, Recipe
+from ejectamap.training.checkpoints import forget_checkpoints, start_anew_if_changed
+from ejectamap.training.loaders import make_loader
+from ejectamap.training.recipes import RECIPES, Data, Recipe
 from ejectamap.training.sources import gather_sources, write_split
-from ejectamap.training.trainer import Task, fit
+from ejectamap.training.summary import summarise
+from ejectamap.training.task import Task
+from ejectamap.training.trainer import fit
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ def train(project: Project, max_minutes: float | None = None, fresh: bool = Fals
     budget = max_minutes or project.settings.training.max_minutes
     started = time.monotonic()
     sources = gather_sources(project)
-    write_split(project, sources.split)
+    rank_zero_only(write_split)(project, sources.split)
     for member, minutes in _shared_out(wanted, budget, started):
         _train_member(project, member, RECIPES[member.kind](project, sources), minutes)
+    summarise(project, {member.kind for member in wanted})
 
 
 def _shared_out(
@@ -105,40 +108,35 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
     settings = member.settings
     seed = project.settings.seed + 1000 * member.number
     L.seed_everything(seed, verbose=False)
-    data = recipe.datasets(seed)
+    data = recipe.data(seed)
     if not len(data.train):
         raise LabelError(
             f"{project.folder}: nothing to train the {member.kind} network on: label ejecta in tiles within"
             " their crater's reach"
         )
-    start = project.start_networks(member.kind)
-    network = recipe.network(pretrained=settings.pretrained and start is None)
-    if start is not None:
-        take_weights(network, recipe.arguments, start, member.number)
-    loss = build_loss(settings.loss.name, **settings.loss.arguments)
-    task = Task(network, loss, settings, data.normalisation, data.metadata_normalisation)
-    folder = project.models / member.kind / f".{member.name}.training"
-    started = time.monotonic()
+    task = _make_task(project, member, recipe, data, seed)
+    # Without validation data the training data say which epoch was the best.
+    checked = data.validation if len(data.validation) else data.train
+    folder = project.logs / member.kind / member.name
+    start_anew_if_changed(folder, _origin(member, recipe, data))
     result = fit(
         task,
-        _loader(data.train, settings.batch_size, shuffle=True, seed=seed),
-        # Without validation data the training data say which epoch was the best.
-        _loader(
-            data.validation if len(data.validation) else data.train,
-            settings.batch_size,
-            shuffle=False,
-            seed=seed,
-        ),
+        make_loader(data.train, settings.batch_size, shuffle=True, seed=seed),
+        make_loader(checked, settings.batch_size, shuffle=False, seed=seed),
         folder,
+        project.settings.training,
         minutes,
+        f"{member.kind} {member.number + 1} of {settings.members}",
     )
     summary = {
         "seed": seed,
         "samples": len(data.train),
         "validation_samples": len(data.validation),
         "epochs": result.epochs,
-        "validation_f1": result.best_f1,
-        "minutes": round((time.monotonic() - started) / 60, 2),
+        "best_epoch": result.best_epoch,
+        "validation_f1": result.f1,
+        "validation_loss": result.loss,
+        "minutes": result.minutes,
     }
     bundle = Bundle(
         kind=member.kind,
@@ -148,21 +146,36 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
         metadata_normalisation=data.metadata_normalisation,
         training=summary,
         versions=library_versions(),
-        model=network,
+        model=task.network,
     )
-    save_bundle(bundle, project.models / member.kind / member.name)
-    shutil.rmtree(folder)
+    _keep(bundle, project.models / member.kind / member.name, folder)
 
 
-def _loader(data: Any, batch_size: int, shuffle: bool, seed: int) -> DataLoader[Any]:
-    if isinstance(data, PolarDataset):
-        return DataLoader(data, batch_sampler=SizeBatches(data, batch_size, shuffle, seed))
-    # A last batch of one sample would leave batch normalisation without a spread.
-    uneven = len(data) % batch_size == 1 and len(data) > 1
-    return DataLoader(
-        data,
-        batch_size,
-        shuffle=shuffle,
-        drop_last=shuffle and uneven,
-        generator=torch.Generator().manual_seed(seed),
-    )
+@rank_zero_only
+def _keep(bundle: Bundle, folder: Path, logs: Path) -> None:
+    """Save a bundle; only the first of several processes that trained together does."""
+    save_bundle(bundle, folder)
+    forget_checkpoints(logs)
+
+
+def _origin(member: Member, recipe: Recipe, data: Data) -> dict[str, Any]:
+    """What a training depends on; how long it may last may change while it is interrupted."""
+    lasting = {"members", "share", "max_epochs", "patience"}
+    return {
+        "settings": member.settings.model_dump(mode="json", exclude=lasting),
+        "network": recipe.arguments,
+        "views": recipe.views,
+        "samples": [len(data.train), len(data.validation)],
+        "normalisation": [data.normalisation.offset, data.normalisation.divisor],
+    }
+
+
+def _make_task(project: Project, member: Member, recipe: Recipe, data: Data, seed: int) -> Task:
+    """A network, new or trained already, and what it will minimise."""
+    settings = member.settings
+    start = project.start_networks(member.kind)
+    network = recipe.network(pretrained=settings.pretrained and start is None)
+    if start is not None:
+        take_weights(network, recipe.arguments, start, member.number)
+    loss = build_loss(settings.loss.name, **settings.loss.arguments)
+    return Task(network, loss, settings, data.normalisation, data.metadata_normalisation, seed)

@@ -11,7 +11,6 @@ from ejectamap.project import Project
 from ejectamap.training.pairs import Pair, labelled_tiles, make_pairs
 from ejectamap.training.planted import planted_world
 from ejectamap.training.splits import Leakage, Parts, count_leakage, divide, pair_key, read_parts
-from ejectamap.views.inputs import BandScaling
 from ejectamap.world.world import World
 
 
@@ -22,17 +21,15 @@ class Source:
     Attributes
     ----------
     world : World
-    scaling : BandScaling
     pairs : sequence of Pair
     """
 
     world: World
-    scaling: BandScaling
     pairs: Sequence[Pair]
 
     def only(self, pairs: Sequence[Pair]) -> "Source":
         """The same world with other pairs."""
-        return Source(self.world, self.scaling, pairs)
+        return Source(self.world, pairs)
 
 
 @dataclass(frozen=True)
@@ -81,21 +78,19 @@ def gather_sources(project: Project) -> Sources:
         pairs = [pair for pair in pairs if pair.crater in chosen]
         split = {pair_key(pair): split[pair_key(pair)] for pair in pairs}
     train = [pair for pair in pairs if split[pair_key(pair)] == "train"]
-    sources = [_source(project.world, training.scaling, train)]
+    sources = [Source(project.world, train)]
     for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
         if other.mosaic.bands != project.mosaic.bands:
             raise ProjectError(
                 f"{other.folder}: its mosaic has {other.mosaic.bands} bands, this project's has {project.mosaic.bands}:"
                 " take it out of training.also_train_on"
             )
-        sources.append(
-            _source(other.world, training.scaling, make_pairs(other.world, tile_side_px(other)))
-        )
+        sources.append(Source(other.world, make_pairs(other.world, tile_side_px(other))))
     tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
     if training.plant:
         world = planted_world(project)
         tile_px = max(2, round(tile_m / world.mosaic.grid.pixel_m))
-        sources.append(_source(world, training.scaling, make_pairs(world, tile_px)))
+        sources.append(Source(world, make_pairs(world, tile_px)))
     sources = [source for source in sources if source.pairs]
     if not sources:
         raise LabelError(
@@ -197,7 +192,3 @@ def hold_out_craters(
         train.append(source.only([p for p in source.pairs if (k, p.crater) not in held]))
         validation.append(source.only([p for p in source.pairs if (k, p.crater) in held]))
     return train, validation
-
-
-def _source(world: World, scaling: str, pairs: Sequence[Pair]) -> Source:
-    return Source(world, BandScaling.for_mosaic(world.mosaic, scaling), pairs)

@@ -1,30 +1,27 @@
-"""One network's training: any network, loss, optimiser and schedule of the settings, by Lightning."""
+"""One network's training, by Lightning: on any device, for as long as it gets better, and on from any interruption."""
 
 import logging
-import math
 import signal
 import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar, Timer
-from lightning.pytorch.loggers import CSVLogger
-from torch.optim import lr_scheduler
-from torch.optim.lr_scheduler import LRScheduler
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import StrategyRegistry
 from torch.utils.data import DataLoader
 
 from ejectamap.errors import SettingsError
-from ejectamap.networks.bundle import Normalisation
-from ejectamap.networks.losses import Loss
 from ejectamap.networks.names import unknown_name
-from ejectamap.project.fitting import Fitting
-from ejectamap.project.section import Named
-
-Batch = dict[str, torch.Tensor]
+from ejectamap.project.settings import Training
+from ejectamap.training.checkpoints import Resumable, SafeCheckpoints, checkpoint_folder
+from ejectamap.training.history import History, Progress
+from ejectamap.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -34,88 +31,19 @@ class Fit:
     Attributes
     ----------
     epochs : int
-    best_f1 : float
-        Best F1 on the validation data, at a probability of 0.5.
+    best_epoch : int
+        The epoch, from 1, that was best on the validation data by what was watched.
+    f1, loss : float
+        On the validation data after that epoch; F1 at a probability of 0.5.
+    minutes : float
+        Time that the training took, in all runs together.
     """
 
     epochs: int
-    best_f1: float
-
-
-class Task(L.LightningModule):
-    """A network in training; batches are dictionaries of `inputs`, `target`, maybe `metadata`, `weight`, `mask`."""
-
-    def __init__(
-        self,
-        network: torch.nn.Module,
-        loss: Loss,
-        settings: Fitting,
-        normalisation: Normalisation,
-        metadata_normalisation: Normalisation | None,
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.loss = loss
-        self.settings = settings
-        self.normalisation = normalisation
-        self.metadata_normalisation = metadata_normalisation
-        self.timer: Timer | None = None
-        self.hits: list[torch.Tensor] = []
-
-    def forward(self, batch: Batch) -> torch.Tensor:
-        """Logits of a batch."""
-        extra: tuple[torch.Tensor, ...] = ()
-        if self.metadata_normalisation is not None:
-            extra = (self.metadata_normalisation.apply(batch["metadata"]),)
-        logits: torch.Tensor = self.network(self.normalisation.apply(batch["inputs"]), *extra)
-        return logits
-
-    def training_step(self, batch: Batch) -> torch.Tensor:
-        """Loss of a batch."""
-        loss = self._loss(batch, self(batch))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["target"]))
-        return loss
-
-    def validation_step(self, batch: Batch) -> None:
-        """Count hits, false alarms and misses."""
-        logits = self(batch)
-        self.log("val_loss", self._loss(batch, logits), batch_size=len(batch["target"]))
-        where = batch.get("mask", torch.ones_like(batch["target"]))
-        found, true = logits > 0, batch["target"] > 0.5
-        counts = [found & true, found & ~true, ~found & true]
-        self.hits.append(torch.stack([(c * where).sum() for c in counts]))
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the F1 over all validation samples; 0 where there is nothing to find."""
-        hit, false_alarm, miss = torch.stack(self.hits).sum(0)
-        self.hits.clear()
-        self.log("val_f1", 2 * hit / (2 * hit + false_alarm + miss).clamp(min=1e-9), prog_bar=True)
-
-    def configure_optimizers(self) -> Any:
-        """The optimiser and schedule of the settings."""
-        optimiser = build_optimiser(self.settings, self.network)
-        if self.settings.scheduler.name == "anneal":
-            annealed = lr_scheduler.LambdaLR(optimiser, lambda _: self._annealing())
-            return [optimiser], [{"scheduler": annealed, "interval": "step"}]
-        schedule = build_schedule(self.settings, optimiser)
-        if schedule is None:
-            return optimiser
-        return [optimiser], [{"scheduler": schedule, "monitor": "val_f1"}]
-
-    def _loss(self, batch: Batch, logits: torch.Tensor) -> torch.Tensor:
-        return self.loss(
-            logits, batch["target"], weight=batch.get("weight"), mask=batch.get("mask")
-        )
-
-    def _annealing(self) -> float:
-        """Cosine from 1 to 0 over the time budget or the epochs, whichever is further on, after a short warm-up."""
-        total = max(float(self.trainer.estimated_stepping_batches), 1.0)
-        done = self.trainer.global_step / total
-        if self.timer is not None:
-            elapsed, left = self.timer.time_elapsed(), self.timer.time_remaining() or 0.0
-            done = max(done, elapsed / max(elapsed + left, 1e-3))
-        warm_up = min(1.0, (self.trainer.global_step + 1) / 50)
-        return warm_up * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+    best_epoch: int
+    f1: float
+    loss: float
+    minutes: float
 
 
 def fit(
@@ -123,7 +51,9 @@ def fit(
     train: DataLoader[Any],
     validation: DataLoader[Any],
     folder: Path,
+    machine: Training,
     max_minutes: float | None,
+    title: str = "training",
 ) -> Fit:
     """Train until the epochs, the patience or the time run out, and leave the best weights in `task.network`.
 
@@ -131,91 +61,98 @@ def fit(
     ----------
     task : Task
     train, validation : DataLoader
+        Of `training.loaders`, whose order is a matter of the epoch alone.
     folder : Path
-        Where checkpoints and the log go; an interrupted training found there goes on where it stopped.
+        Gets metrics.csv and TensorBoard's events, and `checkpoints` until `forget_checkpoints`; an interrupted
+        training found there goes on where it stopped, and ends with the weights that it would have had.
+    machine : Training
+        Accelerator, devices, nodes and strategy.
     max_minutes : float or None
         Time budget.
+    title : str
+        What the progress bar says.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such accelerator, device or strategy.
     """
-    best = ModelCheckpoint(folder, "best", monitor="val_f1", mode="max", save_last=True)
-    callbacks: list[L.Callback] = [
-        best,
-        EarlyStopping("val_f1", mode="max", patience=task.settings.patience),
-        RichProgressBar(),
-    ]
-    if max_minutes is not None:
-        task.timer = Timer(timedelta(minutes=max_minutes), interval="step")
-        callbacks.append(task.timer)
-    _quiet()
-    trainer = L.Trainer(
-        default_root_dir=folder,
-        max_epochs=task.settings.max_epochs,
-        callbacks=callbacks,
-        logger=CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1),
-        enable_model_summary=False,
-        precision="bf16-mixed"
-        if task.settings.precision == "auto" and has_bfloat16()
-        else "32-true",
-        log_every_n_steps=1,
+    last, watched = checkpoint_folder(folder) / "last.ckpt", f"val_{task.settings.monitor}"
+    better = "max" if task.settings.monitor == "f1" else "min"
+    limit = None if max_minutes is None else timedelta(minutes=max_minutes)
+    task.timer = Timer(limit, interval="step", verbose=False)
+    best = ModelCheckpoint(
+        last.parent,
+        "best",
+        monitor=watched,
+        mode=better,
+        save_weights_only=True,
+        enable_version_counter=False,
     )
-    last = folder / "last.ckpt"
+    history = History(folder / "metrics.csv", task.timer)
+    patience = EarlyStopping(watched, mode=better, patience=task.settings.patience)
+    progress = Progress(title, task.timer)
+    _quiet()
+    trainer = _build_trainer(
+        task, folder, machine, [task.timer, history, patience, progress, Resumable(last), best]
+    )
     try:
-        trainer.fit(task, train, validation, ckpt_path=last if last.exists() else None)
+        ready = last if last.exists() else None
+        trainer.fit(task, train, validation, ckpt_path=ready, weights_only=True)
     except SystemExit:
         # Lightning's answer to an interruption: it would end the process, and has made it deaf to further ones.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from None
     if task.settings.keep == "best" and best.best_model_path:
         task.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-    return Fit(trainer.current_epoch, float(best.best_model_score or 0.0))
-
-
-def has_bfloat16() -> bool:
-    """Whether the machine computes faster in bfloat16 than in float32."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-
-
-def build_optimiser(settings: Fitting, network: torch.nn.Module) -> torch.optim.Optimizer:
-    """Build the optimiser of the settings, for a network's parameters.
-
-    Raises
-    ------
-    SettingsError
-        If torch has none of this name, or it does not take these arguments.
-    """
-    optimiser: torch.optim.Optimizer = _by_name(
-        torch.optim, torch.optim.Optimizer, settings.optimiser, network.parameters()
+    row = history.best(watched, better)
+    minutes = task.timer.time_elapsed() / 60
+    return Fit(
+        trainer.current_epoch, int(row["epoch"]), row["val_f1"], row["val_loss"], round(minutes, 2)
     )
-    return optimiser
 
 
-def build_schedule(settings: Fitting, optimiser: torch.optim.Optimizer) -> LRScheduler | None:
-    """Build the settings' schedule by epoch; None for "constant", and for "anneal", which only a trainer can do.
-
-    Raises
-    ------
-    SettingsError
-        See `build_optimiser`.
-    """
-    if settings.scheduler.name in ("anneal", "constant"):
-        return None
-    schedule: LRScheduler = _by_name(lr_scheduler, LRScheduler, settings.scheduler, optimiser)
-    return schedule
-
-
-def _by_name(module: Any, base: type, named: Named, *positional: Any) -> Any:
-    """Build something of a torch module by its name, with the settings' arguments."""
-    found = {n: m for n, m in vars(module).items() if isinstance(m, type) and issubclass(m, base)}
-    known = {n: m for n, m in found.items() if m is not base and not n.startswith("_")}
-    if named.name not in known:
-        raise unknown_name(base.__name__, named.name, known)
+def _build_trainer(
+    task: Task, folder: Path, machine: Training, callbacks: list[L.Callback]
+) -> L.Trainer:
+    """Lightning's trainer for a machine."""
+    strategies = StrategyRegistry.available_strategies()
+    if machine.strategy != "auto" and machine.strategy not in strategies:
+        raise unknown_name("training.strategy", machine.strategy, ["auto", *strategies])
     try:
-        return known[named.name](*positional, **named.arguments)
-    except (TypeError, ValueError) as error:
+        return L.Trainer(
+            default_root_dir=folder,
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.nodes,
+            strategy=machine.strategy,
+            precision=mixed_precision() if task.settings.precision == "auto" else "32-true",
+            accumulate_grad_batches=task.settings.accumulate,
+            max_epochs=task.settings.max_epochs,
+            callbacks=callbacks,
+            plugins=[SafeCheckpoints()],
+            logger=TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            # The loaders deal the batches out to the processes themselves.
+            use_distributed_sampler=False,
+            log_every_n_steps=1,
+        )
+    except (ValueError, MisconfigurationException) as error:
         raise SettingsError(
-            f"{module.__name__}.{named.name}: {error}: correct its arguments"
+            f"training.accelerator {machine.accelerator}, devices {machine.devices}, nodes {machine.nodes}, "
+            f"strategy {machine.strategy}: not on this machine ({error})"
         ) from None
+
+
+def mixed_precision() -> Literal["bf16-mixed", "16-mixed", "32-true"]:
+    """The quickest precision in which this machine trains well, as Lightning names it."""
+    if torch.cuda.is_available():
+        # float16 has a short range, which Lightning makes up for by scaling the gradients.
+        bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16-mixed" if bfloat16 else "16-mixed"
+    made_for_it = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return "bf16-mixed" if made_for_it else "32-true"
 
 
 def _quiet() -> None:

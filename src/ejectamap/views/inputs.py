@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
+from scipy.stats import rankdata
 
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
@@ -32,8 +33,12 @@ class BandScaling:
 
     @classmethod
     def for_mosaic(cls, mosaic: Mosaic, scaling: str) -> "BandScaling":
-        """The scaling named in the settings: "255" (poster) or "mosaic" (its own mean and standard deviation)."""
-        if scaling == "255":
+        """The scaling named in the settings.
+
+        "mosaic" is by its own mean and standard deviation. "255" (poster) and "training" divide by 255; with the latter
+        the network's own normalisation then standardises.
+        """
+        if scaling != "mosaic":
             return cls((0.0,) * mosaic.bands, (255.0,) * mosaic.bands)
         step = max(1, mosaic.grid.height // 1024)
         valid = mosaic.read_valid(mosaic.grid.whole)[::step, ::step]
@@ -64,15 +69,36 @@ def corridor_input(
 
 
 def chip_input(
-    mosaic: Mosaic, scaling: BandScaling, crater: Crater, chip: Chip, size_px: int
+    mosaic: Mosaic,
+    scaling: BandScaling,
+    crater: Crater,
+    chip: Chip,
+    size_px: int,
+    distance: str = "metres",
+    log_distance: bool = True,
 ) -> Floats:
-    """Bands of a chip and log10 of each pixel's distance to the crater's centre in metres; (band + 1, size, size)."""
+    """Bands of a chip and each pixel's distance to the crater's centre; (band + 1, size, size).
+
+    `distance` and `log_distance` are the settings of that name; by default log10 of metres, as published.
+    """
     bands = scaling.apply(*chip.sample(mosaic, crater, size_px))
+    channel = _distances(crater, chip, size_px, distance, log_distance)
+    return np.concatenate([bands, channel[None]], dtype=np.float32)
+
+
+def _distances(
+    crater: Crater, chip: Chip, size_px: int, distance: str, log_distance: bool
+) -> Floats:
+    """Distance of each pixel of a chip to the crater's centre: in metres, in crater radii, or as a rank in (0, 1]."""
     x_m, y_m = chip.pixel_xy(size_px)
     square_m2 = (x_m**2).astype(np.float32) + (y_m**2).astype(np.float32)
     # Closer than a chip pixel the logarithm says nothing and would dive to minus infinity.
-    log_distance = np.log10(np.maximum(square_m2, (chip.side_m / size_px) ** 2)) / 2
-    return np.concatenate([bands, log_distance[None]], dtype=np.float32)
+    values = np.sqrt(np.maximum(square_m2, (chip.side_m / size_px) ** 2))
+    if distance == "radii":
+        values = values / crater.radius_m
+    elif distance == "rank":
+        values = rankdata(values).reshape(values.shape) / values.size
+    return np.asarray(np.log10(values) if log_distance else values, np.float32)
 
 
 def crater_metadata(

@@ -1,0 +1,124 @@
+"""What came out of the trainings of an ensemble: a table of its members, and a picture of how they learnt."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from rich.console import Console
+from rich.table import Table
+
+from ejectamap.networks.bundle import SETTINGS_NAME
+from ejectamap.project import Project
+
+# What a bundle remembers of its training, and how it is headed and written in the printed table.
+FIGURES = {
+    "samples": ("samples", 0),
+    "validation_samples": ("checked", 0),
+    "epochs": ("epochs", 0),
+    "best_epoch": ("best", 0),
+    "validation_f1": ("F1", 3),
+    "validation_loss": ("loss", 3),
+    "minutes": ("minutes", 1),
+}
+
+
+def summarise(project: Project, kinds: Iterable[str]) -> None:
+    """Print and write logs/{kind}/members.csv, and draw logs/{kind}/curves.png, of the trained networks."""
+    console = Console()
+    for kind in sorted(kinds):
+        table = members_table(project.models / kind)
+        table.to_csv(project.logs / kind / "members.csv", index=False)
+        console.print(_printed(kind, table))
+        draw_curves(project.logs / kind, project.logs / kind / "curves.png")
+
+
+def members_table(folder: Path) -> pd.DataFrame:
+    """Table of the bundles in a folder such as models/connection.
+
+    Returns
+    -------
+    DataFrame
+        A row a member with its seed and `FIGURES`, then their mean and their spread (the standard deviation of a
+        sample; nan for a single member).
+    """
+    paths = sorted(folder.glob(f"[!.]*/{SETTINGS_NAME}"))
+    rows = [
+        {"member": path.parent.name, **json.loads(path.read_text(encoding="utf-8"))["training"]}
+        for path in paths
+    ]
+    members = pd.DataFrame(rows, columns=["member", "seed", *FIGURES])
+    figures = members[list(FIGURES)].astype(float)
+    mean = pd.DataFrame(
+        [{"member": "mean", **figures.mean()}, {"member": "spread", **figures.std()}]
+    )
+    return pd.concat([members.astype({"seed": object}), mean], ignore_index=True)
+
+
+def _printed(kind: str, members: pd.DataFrame) -> Table:
+    table = Table(title=f"{kind} networks, on their validation data", title_justify="left")
+    table.add_column("member")
+    table.add_column("seed", justify="right")
+    for heading, _ in FIGURES.values():
+        table.add_column(heading, justify="right")
+    for row in members.to_dict("records"):
+        summary = row["member"] in ("mean", "spread")
+        cells = [str(row["member"]), "" if summary else str(row["seed"])]
+        for name, (_, digits) in FIGURES.items():
+            value = float(row[name])
+            places = max(digits, 1) if summary else digits
+            cells.append("-" if np.isnan(value) else f"{value:.{places}f}")
+        table.add_row(*cells, style="bold" if summary else None)
+    return table
+
+
+def draw_curves(folder: Path, path: Path) -> None:
+    """Draw losses and F1 against epochs, a colour a member, from the metrics.csv below a folder such as logs/context.
+
+    Parameters
+    ----------
+    folder : Path
+    path : Path
+        Of the picture to write.
+    """
+    tables = {p.parent.name: pd.read_csv(p) for p in sorted(folder.glob("*/metrics.csv"))}
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    colours = mpl.colormaps["viridis"].resampled(max(len(tables), 2))
+    for k, table in enumerate(tables.values()):
+        colour = colours(k)
+        marker = "." if len(table) == 1 else None
+        losses.plot(table.epoch, table.train_loss, "--", color=colour, lw=1, marker=marker)
+        losses.plot(table.epoch, table.val_loss, color=colour, lw=1.5, marker=marker)
+        scores.plot(table.epoch, table.val_f1, color=colour, lw=1.5, marker=marker)
+        best = table.iloc[int(table.val_f1.argmax())]
+        scores.plot(best.epoch, best.val_f1, "o", color=colour, ms=5)
+    _label(
+        losses,
+        "loss",
+        [Line2D([], [], color="0.3", ls="--"), Line2D([], [], color="0.3")],
+        ["training", "validation"],
+    )
+    _label(
+        scores,
+        "F1 on the validation data",
+        [Line2D([], [], color="0.3", marker="o", ls="")],
+        ["best"],
+    )
+    scores.set_ylim(0, 1)
+    names = list(tables)
+    figure.suptitle(f"{folder.name}: {names[0]}" + (f" to {names[-1]}" if len(names) > 1 else ""))
+    figure.savefig(path, dpi=150)
+
+
+def _label(axes: Axes, text: str, handles: list[Line2D], labels: list[str]) -> None:
+    axes.set(xlabel="epoch", ylabel=text)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(color="0.9")
+    axes.legend(handles, labels, frameon=False)
