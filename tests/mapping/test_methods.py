@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ejectamap.errors import BundleError
-from ejectamap.mapping import earlier, polar, two_stage
+from ejectamap.mapping import earlier, polar, polar_connect, two_stage
 from ejectamap.mapping.earlier import nearest_in_radii
 from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap, Method
 from ejectamap.mapping.registry import METHODS, load_method
@@ -91,7 +91,7 @@ def load(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> Callable
                 sized = given if isinstance(given, tuple) else (given, 1)
                 return Report(sized[0], VIEWS[folder.name], sized[1])
 
-        for module in (two_stage, polar, earlier):
+        for module in (two_stage, polar, polar_connect, earlier):
             monkeypatch.setattr(module, "Ensemble", Reports)
         return load_method(project)
 
@@ -112,6 +112,7 @@ def any_bright(inputs: Tensor) -> Tensor:
 REPORTS: dict[str, dict[str, Any]] = {
     "two-stage": {"connection": any_bright, "segmentation": first_band},
     "polar": {"context": first_band},
+    "polar-connect": {"context": first_band, "segmentation": first_band},
     "distance-only": {"distance-only": first_band},
     "agnostic": {"agnostic": first_band},
 }

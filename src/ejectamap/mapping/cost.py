@@ -119,7 +119,7 @@ def mapping_cost(
     speeds : mapping of str to Speed
     tile_m : float
     connected : float
-        Share of the chips that the connection networks will call connected.
+        Share of the chips that will be found connected.
     """
     radius_m, overlap = project.mosaic.grid.radius_m, project.settings.views.overlap
     chips = [len(ChipGrid.around(c.reach_m(radius_m), tile_m, overlap)) for c in project.craters]
@@ -127,7 +127,8 @@ def mapping_cost(
     rounds = [np.prod(polar_size(c.reach, *polar_px)) for c in project.craters]
     per_crater = {
         "connection": np.array(chips, float),
-        "segmentation": np.array(chips) * (connected if "connection" in networks else 1.0),
+        # On its own it outlines every chip.
+        "segmentation": np.array(chips) * (connected if len(networks) > 1 else 1.0),
         "distance-only": np.array(chips, float),
         "agnostic": np.array(chips, float),
         # The view and its mirror image; a far reach makes a larger picture.

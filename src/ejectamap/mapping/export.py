@@ -254,9 +254,9 @@ def write_connections(path: Path, table: pd.DataFrame) -> None:
     distance_m
         From the crater's centre to the chip's.
     score
-        Mean probability over the networks that were asked, in [0, 1].
+        Mean probability over the networks that were asked, in [0, 1]; polar-connect: the largest polar probability.
     votes
-        How many of those said yes (probability above 0.5).
+        How many of those said yes (probability above 0.5); polar-connect: 1 if connected.
     connected
         Whether the share of yes in the full vote reaches the threshold; this never depends on where the vote stopped.
     """

@@ -39,8 +39,8 @@ class CraterMap:
     probability : float32 array (height, width)
         In [0, 1]; nan beyond the reach and where the mosaic has no data.
     connections : DataFrame
-        One row a chip looked at by a connection network; see `mapping.export.write_connections`. Empty for a method
-        without such networks.
+        One row a chip that was found connected or not; see `mapping.export.write_connections`. Empty for a method
+        that connects nothing.
     """
 
     crater: Crater

@@ -1,21 +1,14 @@
 """The context method: one look at a crater's whole surroundings gives its map."""
 
-import numpy as np
-import torch
-
 from ejectamap.mapping.methods import CraterMap, hide_no_data
 from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
-from ejectamap.views.inputs import BandScaling, polar_input
-from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.world.craters import Crater
 
 
 class Polar:
-    """Probabilities of the context networks in the crater's polar view, brought back onto the mosaic's grid.
-
-    Each network looks at the view and at its mirror image, and all their answers are averaged.
-    """
+    """Probabilities of the context networks in the crater's polar view, brought back onto the mosaic's grid."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -23,17 +16,8 @@ class Polar:
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
-        mosaic, views = self.project.mosaic, self.context.views
-        grid = mosaic.grid
-        reach_m = crater.reach_m(grid.radius_m)
-        size = polar_size(crater.reach, *views["polar_px"])
-        view = PolarView(crater, grid.radius_m, reach_m, *size, power=views["polar_power"])
-        scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
-        picture = torch.from_numpy(polar_input(mosaic, scaling, view, self.project.craters))
-        looks = torch.stack([picture, picture.flip(-1)])
-        answers = self.context.probabilities(looks)
-        straight, mirrored = answers.mean(dim=1)
-        probability = np.asarray((straight + mirrored.flip(-1)) / 2)
-        window = grid.cap_window(crater.lon, crater.lat, reach_m)
-        on_grid = view.onto_grid(probability, grid, window)
+        mosaic = self.project.mosaic
+        answer = PolarAnswer.of(self.context, mosaic, self.project.craters, crater)
+        window = mosaic.grid.cap_window(crater.lon, crater.lat, answer.view.range_m)
+        on_grid = answer.on_grid(mosaic.grid, window)
         return CraterMap(crater, window, hide_no_data(on_grid, self.project, window))

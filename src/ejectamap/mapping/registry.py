@@ -3,12 +3,14 @@
 from ejectamap.mapping.earlier import Agnostic, DistanceOnly
 from ejectamap.mapping.methods import Method
 from ejectamap.mapping.polar import Polar
+from ejectamap.mapping.polar_connect import PolarConnect
 from ejectamap.mapping.two_stage import TwoStage
 from ejectamap.project import Project
 
 METHODS: dict[str, type[Method]] = {
     "two-stage": TwoStage,
     "polar": Polar,
+    "polar-connect": PolarConnect,
     "distance-only": DistanceOnly,
     "agnostic": Agnostic,
 }

@@ -44,7 +44,9 @@ class TwoStage:
         if self.connection is not None:
             connections = self._vote(self.connection, crater, chips)
             chosen = np.flatnonzero(connections["connected"].to_numpy())
-        probabilities = self._segment(crater, [chips.chip(int(k)) for k in chosen])
+        probabilities = outline_ejecta(
+            self.project, self.segmentation, crater, [chips.chip(int(k)) for k in chosen]
+        )
         return merge_to_map(self.project, crater, chips, chosen, probabilities, connections)
 
     def _vote(self, networks: Ensemble, crater: Crater, chips: ChipGrid) -> pd.DataFrame:
@@ -72,24 +74,27 @@ class TwoStage:
             }
         )
 
-    def _segment(self, crater: Crater, chips: Sequence[Chip]) -> Floats:
-        """Probabilities (k, n, n) of the connected chips, averaged over the networks."""
-        mosaic, views = self.project.mosaic, self.segmentation.views
-        size_px = int(views["chip_px"])
-        scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
-        channel = (views["distance"], views["log_distance"])
-        about = crater_metadata(mosaic, scaling, crater, tuple(views["annulus_radii"]))
-
-        def look(chip: Chip) -> Floats:
-            return chip_input(mosaic, scaling, crater, chip, size_px, *channel)
-
-        return outline(self.segmentation, chips, look, torch.from_numpy(about))
-
 
 def chip_grid(project: Project, crater: Crater, networks: Ensemble) -> ChipGrid:
     """The chips that cover a crater's reach, as large as the networks' own."""
     reach_m = crater.reach_m(project.mosaic.grid.radius_m)
     return ChipGrid.around(reach_m, networks.views["tile_m"], project.settings.views.overlap)
+
+
+def outline_ejecta(
+    project: Project, networks: Ensemble, crater: Crater, chips: Sequence[Chip]
+) -> Floats:
+    """Probabilities (k, n, n) of k chips by the published segmentation networks, averaged over these."""
+    mosaic, views = project.mosaic, networks.views
+    size_px = int(views["chip_px"])
+    scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
+    channel = (views["distance"], views["log_distance"])
+    about = crater_metadata(mosaic, scaling, crater, tuple(views["annulus_radii"]))
+
+    def look(chip: Chip) -> Floats:
+        return chip_input(mosaic, scaling, crater, chip, size_px, *channel)
+
+    return outline(networks, chips, look, torch.from_numpy(about))
 
 
 def outline(

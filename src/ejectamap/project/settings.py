@@ -13,6 +13,7 @@ from ejectamap.project.section import Count, Fraction, Pixels, Reach, Section
 METHOD_NETWORKS = {
     "two-stage": ("connection", "segmentation"),
     "polar": ("context",),
+    "polar-connect": ("context", "segmentation"),
     "distance-only": ("distance-only",),
     "agnostic": ("agnostic",),
 }
@@ -123,7 +124,10 @@ class Mapping(Section):
     """How the maps are made."""
 
     threshold: float = Field(
-        0.5, gt=0, lt=1, description="probability above which a pixel is in the mask"
+        0.5,
+        gt=0,
+        lt=1,
+        description="probability above which a pixel is in the mask; polar-connect: above which a chip is connected",
     )
     ignore_connections: bool = Field(
         False, description="two-stage: outline every chip within reach, without any vote"

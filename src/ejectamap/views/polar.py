@@ -107,19 +107,34 @@ class PolarView:
         float32 array (height, width); nan beyond the view's range. Inside the first row's middle its values go on to
         the centre.
         """
-        out = np.full(window.shape, np.nan, np.float32)
-        inner, outer = self._inner_outer
+        out = np.empty(window.shape, np.float32)
         for strip in grid.strips(window, _STRIP_PIXELS):
             lon, lat = grid.centres(strip)
             x_m, y_m = azimuthal_forward(lon, lat, self.crater.lon, self.crater.lat, self.radius_m)
-            range_m = np.hypot(x_m, y_m)
-            row = (range_m**self.power - inner) / (outer - inner) * self.rows - 0.5
-            bearing = np.degrees(np.arctan2(x_m, y_m)) - self.turn_deg
-            col = np.remainder(bearing, 360.0) * (self.cols / 360.0) - 0.5
-            resampled = _bilinear(values, row.ravel(), col.ravel()).reshape(strip.shape)
             top = strip.row - window.row
-            out[top : top + strip.height] = np.where(range_m <= self.range_m, resampled, np.nan)
+            out[top : top + strip.height] = self.look_up(values, x_m, y_m)
         return out
+
+    def look_up(self, values: Floats, x_m: Array, y_m: Array) -> Floats:
+        """Polar values at places of the crater's azimuthal frame, bilinearly.
+
+        Parameters
+        ----------
+        values : float32 array (rows, cols)
+        x_m, y_m : array
+            Metres east and north of the crater's centre; they broadcast.
+
+        Returns
+        -------
+        float32 array; nan beyond the view's range. Inside the first row's middle its values go on to the centre.
+        """
+        inner, outer = self._inner_outer
+        range_m = np.hypot(x_m, y_m)
+        row = (range_m**self.power - inner) / (outer - inner) * self.rows - 0.5
+        bearing = np.degrees(np.arctan2(x_m, y_m)) - self.turn_deg
+        col = np.remainder(bearing, 360.0) * (self.cols / 360.0) - 0.5
+        found = _bilinear(values, row.ravel(), col.ravel()).reshape(range_m.shape)
+        return np.where(range_m <= self.range_m, found, np.float32(np.nan))
 
 
 def polar_size(reach: float, rows: int, cols: int) -> tuple[int, int]:

@@ -1,0 +1,52 @@
+"""The published recipe with a polar look in place of the vote: it decides which chips are outlined."""
+
+import numpy as np
+import pandas as pd
+
+from ejectamap.mapping.methods import CraterMap
+from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline_ejecta
+from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.polar_answer import PolarAnswer
+from ejectamap.project import Project
+from ejectamap.views.tiling import ChipGrid
+from ejectamap.world.craters import Crater
+
+
+class PolarConnect:
+    """Chips in which the context networks see ejecta are connected; the segmentation networks outline these.
+
+    A chip's score is the largest polar probability in it, and it is connected if that is above `map.threshold`: if the
+    polar map would show ejecta there.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        bands = project.mosaic.bands
+        self.context = Ensemble.load(project.networks("context"), bands)
+        self.segmentation = Ensemble.load(project.networks("segmentation"), bands)
+
+    def predict(self, crater: Crater) -> CraterMap:
+        """Map one crater; see `CraterMap`."""
+        chips = chip_grid(self.project, crater, self.segmentation)
+        answer = PolarAnswer.of(self.context, self.project.mosaic, self.project.craters, crater)
+        connections = connect(answer, chips, self.project.settings.map.threshold)
+        chosen = np.flatnonzero(connections["connected"].to_numpy())
+        connected = [chips.chip(int(k)) for k in chosen]
+        probabilities = outline_ejecta(self.project, self.segmentation, crater, connected)
+        return merge_to_map(self.project, crater, chips, chosen, probabilities, connections)
+
+
+def connect(answer: PolarAnswer, chips: ChipGrid, threshold: float) -> pd.DataFrame:
+    """Score every chip by the largest polar probability in it; the answer has the one vote."""
+    score = np.array([answer.largest_in(chip) for chip in chips.chips()], np.float32)
+    connected = score > threshold
+    return pd.DataFrame(
+        {
+            "crater_id": answer.view.crater.crater_id,
+            "tile": np.arange(len(chips)),
+            "distance_m": [chip.distance_m for chip in chips.chips()],
+            "score": score,
+            "votes": connected.astype(np.int64),
+            "connected": connected,
+        }
+    )
