@@ -93,7 +93,7 @@ def import_ejmap(
         folder / "release" / "craters.csv",
         release.masks,
         folder / "release" / "tiles.csv",
-        preset="poster",
+        preset="release",
         changes=_settings(networks, side_px),
     )
     write_split(project, split_parts(project, make_pairs(project.world, side_px)))
@@ -124,7 +124,7 @@ def _side_px(tiles: Iterable[Tile]) -> int:
 
 
 def _settings(networks: Mapping[str, Networks], side_px: int) -> list[str]:
-    """Changes to the poster's recipe: the release's own networks and pictures."""
+    """Changes to the preset: the networks that are there, and pictures of the tiles' own size."""
     changes = [
         "inputs.split=release/split.csv",
         "views.tile_km=null",
