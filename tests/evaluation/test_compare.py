@@ -30,8 +30,9 @@ def test_every_method_is_trained_mapped_and_judged(
     project = make_project("training.split=place", "views.overlap=0")
     rows = compare_methods(project, max_minutes=4)
     capsys.readouterr()
-    print_comparison(rows, Console(width=200))
+    print_comparison(rows, Console(width=80))
     printed = capsys.readouterr().out
+    assert "…" not in printed  # nothing is cut off on a narrow terminal
     folder = project.folder / "compare"
     table = pd.read_csv(folder / "comparison.csv")
     assert table["method"].tolist() == list(METHOD_NETWORKS)

@@ -104,10 +104,13 @@ def print_comparison(rows: Sequence[MethodScore], console: Console) -> None:
         (f"Methods compared: {subset}", overall),
         ("Near and far, in crater radii", [name for name in names if name not in overall]),
     ):
-        table = Table(title=title, title_justify="left")
-        table.add_column("method")
+        table = Table(
+            title=title, title_justify="left", box=None, padding=(0, 2, 0, 0)
+        )  # fits 80 columns
+        table.add_column("method", no_wrap=True)
         for name in columns:
-            table.add_column(name.removesuffix("_radii").replace("_", " "), justify="right")
+            heading = name.removesuffix("_radii").replace("f1", "F1").replace("_", "\n")
+            table.add_column(heading, justify="right", no_wrap=True)
         for method, values in figures.items():
             table.add_row(method, *(_show(values[name]) for name in columns))
         console.print(table)
