@@ -18,7 +18,8 @@ from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.tables import print_tables
-from ejectamap.mapping.export import OriginMap, write_mask, write_probability
+from ejectamap.mapping.export import write_mask, write_probability
+from ejectamap.mapping.origin import OriginMap
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window

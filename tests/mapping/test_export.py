@@ -17,7 +17,6 @@ from affine import Affine
 from ejectamap.errors import OutputError
 from ejectamap.mapping.colours import crater_colour
 from ejectamap.mapping.export import (
-    OriginMap,
     ejecta_mask,
     read_probability,
     write_connections,
@@ -25,6 +24,7 @@ from ejectamap.mapping.export import (
     write_polygons,
     write_probability,
 )
+from ejectamap.mapping.origin import OriginMap
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window

@@ -11,7 +11,8 @@ from matplotlib.image import imread
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.export import OriginMap, write_mask, write_probability
+from ejectamap.mapping.export import write_mask, write_probability
+from ejectamap.mapping.origin import OriginMap
 from ejectamap.project import Project
 from ejectamap.show import crater_card, draw_maps, global_map
 from ejectamap.show.furniture import Name, nice_length, place_names, printable

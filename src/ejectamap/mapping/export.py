@@ -5,7 +5,7 @@ same map gives the same bytes.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from rasterio.features import shapes
 from shapely.geometry import MultiPolygon, Polygon
 
 from ejectamap.errors import OutputError
-from ejectamap.mapping.colours import crater_colour
 from ejectamap.mapping.files import replace_file, write_cog
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -31,7 +30,6 @@ Bytes = npt.NDArray[np.uint8]
 NO_DATA = 255
 _STEPS = 250  # a probability of 1 on disk
 _STRIP_PIXELS = 2**23
-_MAX_ID = np.iinfo(np.uint16).max - 1
 _CONNECTION_TYPES = {
     "crater_id": "int64",
     "tile": "int64",
@@ -59,7 +57,7 @@ def ejecta_mask(probability: Floats, threshold: float = 0.5) -> Bools:
     All outputs go through the stored value, so that they agree with one another, and a map that was
     interrupted and continued from its files is the same map.
     """
-    return _exceeds(quantise(probability), threshold)
+    return exceeds(quantise(probability), threshold)
 
 
 def write_probability(path: Path, grid: Grid, window: Window, probability: Floats) -> None:
@@ -135,77 +133,6 @@ def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
     return window, stored == 1
 
 
-class OriginMap:
-    """The likeliest crater of every pixel of the globe, gathered crater by crater, in any order.
-
-    Takes three bytes a pixel of the whole grid.
-
-    Parameters
-    ----------
-    grid : Grid
-        The mosaic's.
-    threshold : float
-        Probability above which a pixel is a crater's.
-    """
-
-    def __init__(self, grid: Grid, threshold: float = 0.5) -> None:
-        self.grid = grid
-        self.threshold = threshold
-        self._best = np.zeros(grid.shape, np.uint8)
-        self._value = np.zeros(grid.shape, np.uint16)
-
-    def add(self, crater_id: int, window: Window, probability: Floats) -> None:
-        """Fold one crater in.
-
-        It takes the pixels where its probability exceeds the threshold and that of every other
-        crater; equal probabilities go to the smaller id.
-
-        Raises
-        ------
-        OutputError
-            If the id does not fit the map's 16 bits.
-        """
-        if not 0 <= crater_id <= _MAX_ID:
-            raise OutputError(
-                f"crater {crater_id}: the origin map holds ids 0 to {_MAX_ID}: renumber it"
-            )
-        here = np.s_[
-            window.row : window.row + window.height, window.col : window.col + window.width
-        ]
-        best, value = self._best[here], self._value[here]
-        stored = quantise(probability)
-        stored[~_exceeds(stored, self.threshold)] = 0
-        wins = (stored > best) | ((stored == best) & (stored > 0) & (crater_id + 1 < value))
-        best[wins] = stored[wins]
-        value[wins] = crater_id + 1
-
-    @property
-    def value(self) -> npt.NDArray[np.uint16]:
-        """Id + 1 of the likeliest crater, 0 where there is none; shape of the grid."""
-        return self._value
-
-    def write(self, path: Path, craters: Sequence[Crater]) -> None:
-        """Write a global COG of id + 1 with a colour table: uint8 if all ids fit, else uint16.
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written.
-        """
-        largest = max((crater.crater_id for crater in craters), default=0) + 1
-        dtype = np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16
-        write_cog(
-            path,
-            self._value.astype(dtype, copy=False),
-            self.grid,
-            self.grid.whole,
-            description="id of the likeliest crater + 1, 0 = none",
-            nodata=0,
-            resampling="nearest",
-            colours={c.crater_id + 1: (*crater_colour(c.crater_id), 255) for c in craters},
-        )
-
-
 def write_polygons(
     path: Path,
     grid: Grid,
@@ -266,7 +193,7 @@ def write_connections(path: Path, table: pd.DataFrame) -> None:
     replace_file(path, buffer.getbuffer())
 
 
-def _exceeds(stored: Bytes, threshold: float) -> Bools:
+def exceeds(stored: Bytes, threshold: float) -> Bools:
     """Where stored probabilities are known and above a threshold."""
     above: Bools = (stored > threshold * _STEPS) & (stored != NO_DATA)
     return above

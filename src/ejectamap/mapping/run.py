@@ -14,7 +14,6 @@ from rich.progress import track
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.export import (
-    OriginMap,
     read_probability,
     write_connections,
     write_mask,
@@ -23,6 +22,7 @@ from ejectamap.mapping.export import (
 )
 from ejectamap.mapping.files import replace_file
 from ejectamap.mapping.methods import CraterMap, Method, no_connections
+from ejectamap.mapping.origin import OriginMap
 from ejectamap.mapping.provenance import fingerprint, write_provenance
 from ejectamap.mapping.registry import load_method
 from ejectamap.project import Project
