@@ -38,7 +38,7 @@ STEP = [
     "optimiser={name: Adam, arguments: {lr: 0.001, weight_decay: 0.5}}",
     "optimiser.name=RAdam",
     "warm_up_steps=7",
-    "batch_size=3",
+    "batch_size=2",
     "scaling=mosaic",
     "scaling=training",
     "augment.flips=true",
@@ -69,10 +69,10 @@ OWN = {
         "connection.balance_weights=true",
         "connection.distance_weight=2.0",
         "views.corridor_px=[48, 16]",
-        "training.validation_fraction=0.3",
+        "training.validation_fraction=0.6",
     ],
     "segmentation": [
-        "segmentation.decoder=FPN",
+        "segmentation.decoder=UnetPlusPlus",
         "segmentation.encoder=resnet18",
         "segmentation.decoder_channels=[24, 16, 8, 8, 8]",
         "segmentation.loss={name: jaccard}",
@@ -101,7 +101,7 @@ ELSEWHERE = {
     *(f"views.{key}" for key in ("tile_km", "overlap")),
     *(
         f"training.{key}"
-        for key in ("split", "test_fraction", "max_minutes", "start_from", "plant")
+        for key in ("split", "test_fraction", "max_minutes", "start_from", "plant", "families")
     ),
     *(
         f"training.{key}"
@@ -133,12 +133,13 @@ def leaves(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def step(make_world: Callable[..., World]) -> Callable[..., dict[str, torch.Tensor]]:
     """Take the first step of a training with some changes; give the loss and the network's weights."""
     world = make_world()
-    pairs = make_pairs(world, 8)
+    pairs = make_pairs(world, 4)
     # Few pairs, of every kind.
     some = [p for p in pairs if p.connected][::6][:8] + [p for p in pairs if not p.connected][::9][
         :8
     ]
-    sources = Sources((Source(world, some),), {}, tile_m=8 * world.mosaic.grid.pixel_m)
+    source = Source(world, some)
+    sources = Sources((source, source), {}, tile_m=4 * world.mosaic.grid.pixel_m)
 
     @cache
     def take(kind: str, *changes: str) -> dict[str, torch.Tensor]:
