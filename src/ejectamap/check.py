@@ -136,6 +136,9 @@ def _training(
         "connection": len(pairs),
         "segmentation": sum(pair.connected for pair in pairs),
         "context": sum(len({pair.crater for pair in s.pairs}) for s in sources.sources),
+        "guided": sum(
+            pair.connected for pair in pairs
+        ),  # and as many more as the guide takes for connected
         "distance-only": len(pairs),
         "agnostic": sum(len({pair.tile_id for pair in s.pairs}) for s in sources.sources),
     }

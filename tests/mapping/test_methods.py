@@ -61,6 +61,7 @@ VIEWS = {
         "annulus_radii": [2.0, 3.0],
     },
     "context": {"bands": 2, "scaling": "255", "polar_px": [160, 320], "polar_power": 0.5},
+    "guided": {**CHIPS, "annulus_radii": [2.0, 3.0]},
     "distance-only": CHIPS,
     "agnostic": CHIPS,
 }
@@ -113,6 +114,7 @@ REPORTS: dict[str, dict[str, Any]] = {
     "two-stage": {"connection": any_bright, "segmentation": first_band},
     "polar": {"context": first_band},
     "polar-connect": {"context": first_band, "segmentation": first_band},
+    "guided": {"context": first_band, "guided": first_band},
     "distance-only": {"distance-only": first_band},
     "agnostic": {"agnostic": first_band},
 }

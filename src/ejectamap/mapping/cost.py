@@ -74,7 +74,7 @@ def measure_speed(project: Project, kind: str, network: nn.Module, tile_m: float
     ----------
     project : Project
     kind : str
-        "connection", "segmentation", "context", "distance-only" or "agnostic".
+        "connection", "segmentation", "context", "guided", "distance-only" or "agnostic".
     network : nn.Module
         Trained or not.
     tile_m : float
@@ -129,6 +129,7 @@ def mapping_cost(
         "connection": np.array(chips, float),
         # On its own it outlines every chip.
         "segmentation": np.array(chips) * (connected if len(networks) > 1 else 1.0),
+        "guided": np.array(chips) * connected,
         "distance-only": np.array(chips, float),
         "agnostic": np.array(chips, float),
         # The view and its mirror image; a far reach makes a larger picture.
@@ -198,6 +199,12 @@ def _chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...
     return torch.from_numpy(np.stack(pictures)), about.expand(_SAMPLES, -1)
 
 
+def _guided_chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+    """Chips with an empty guide: to look one up takes no time beside sampling."""
+    pictures, about = _chips(project, crater, tile_m)
+    return torch.cat([pictures, torch.zeros_like(pictures[:, :1])], 1), about
+
+
 def _bare_chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
     """Chips with their distance, and nothing about the crater."""
     return _chips(project, crater, tile_m)[:1]
@@ -228,6 +235,7 @@ _LOOKS: Mapping[str, Callable[[Project, Crater, float], tuple[Tensor, ...]]] = {
     "connection": _corridors,
     "segmentation": _chips,
     "context": _polar_views,
+    "guided": _guided_chips,
     "distance-only": _bare_chips,
     "agnostic": _bands_of_chips,
 }

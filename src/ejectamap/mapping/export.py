@@ -181,9 +181,9 @@ def write_connections(path: Path, table: pd.DataFrame) -> None:
     distance_m
         From the crater's centre to the chip's.
     score
-        Mean probability over the networks that were asked, in [0, 1]; polar-connect: the largest polar probability.
+        Mean probability over the networks that were asked, in [0, 1]; the largest polar probability if those look.
     votes
-        How many of those said yes (probability above 0.5); polar-connect: 1 if connected.
+        How many of those said yes (probability above 0.5); with a polar look 1 if connected.
     connected
         Whether the share of yes in the full vote reaches the threshold; this never depends on where the vote stopped.
     """

@@ -1,6 +1,7 @@
 """The published recipe with a polar look in place of the vote: it decides which chips are outlined."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ejectamap.mapping.methods import CraterMap
@@ -8,8 +9,11 @@ from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline_ejecta
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
+from ejectamap.views.chip import Chip
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
+
+Floats = npt.NDArray[np.float32]
 
 
 class PolarConnect:
@@ -19,21 +23,31 @@ class PolarConnect:
     polar map would show ejecta there.
     """
 
+    outliner = "segmentation"
+
     def __init__(self, project: Project) -> None:
         self.project = project
         bands = project.mosaic.bands
         self.context = Ensemble.load(project.networks("context"), bands)
-        self.segmentation = Ensemble.load(project.networks("segmentation"), bands)
+        self.outlining = Ensemble.load(project.networks(self.outliner), bands)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
-        chips = chip_grid(self.project, crater, self.segmentation)
+        chips = chip_grid(self.project, crater, self.outlining)
         answer = PolarAnswer.of(self.context, self.project.mosaic, self.project.craters, crater)
-        connections = connect(answer, chips, self.project.settings.map.threshold)
+        connections = connect(answer, chips, self._level())
         chosen = np.flatnonzero(connections["connected"].to_numpy())
         connected = [chips.chip(int(k)) for k in chosen]
-        probabilities = outline_ejecta(self.project, self.segmentation, crater, connected)
+        probabilities = self._outline(answer, connected)
         return merge_to_map(self.project, crater, chips, chosen, probabilities, connections)
+
+    def _level(self) -> float:
+        """Polar probability above which a chip is outlined."""
+        return self.project.settings.map.threshold
+
+    def _outline(self, answer: PolarAnswer, chips: list[Chip]) -> Floats:
+        """Probabilities (k, n, n) of the connected chips."""
+        return outline_ejecta(self.project, self.outlining, answer.view.crater, chips)
 
 
 def connect(answer: PolarAnswer, chips: ChipGrid, threshold: float) -> pd.DataFrame:

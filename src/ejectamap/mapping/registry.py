@@ -1,6 +1,7 @@
 """The methods by name."""
 
 from ejectamap.mapping.earlier import Agnostic, DistanceOnly
+from ejectamap.mapping.guided import Guided
 from ejectamap.mapping.methods import Method
 from ejectamap.mapping.polar import Polar
 from ejectamap.mapping.polar_connect import PolarConnect
@@ -11,6 +12,7 @@ METHODS: dict[str, type[Method]] = {
     "two-stage": TwoStage,
     "polar": Polar,
     "polar-connect": PolarConnect,
+    "guided": Guided,
     "distance-only": DistanceOnly,
     "agnostic": Agnostic,
 }

@@ -12,6 +12,7 @@ import torch
 from ejectamap.mapping.merge import merge_chips
 from ejectamap.mapping.methods import CraterMap, hide_no_data, no_connections
 from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
 from ejectamap.views.inputs import BandScaling, chip_input, corridor_input, crater_metadata
@@ -82,9 +83,13 @@ def chip_grid(project: Project, crater: Crater, networks: Ensemble) -> ChipGrid:
 
 
 def outline_ejecta(
-    project: Project, networks: Ensemble, crater: Crater, chips: Sequence[Chip]
+    project: Project,
+    networks: Ensemble,
+    crater: Crater,
+    chips: Sequence[Chip],
+    guide: PolarAnswer | None = None,
 ) -> Floats:
-    """Probabilities (k, n, n) of k chips by the published segmentation networks, averaged over these."""
+    """Probabilities (k, n, n) of k chips by segmentation networks, published or guided ones, averaged over these."""
     mosaic, views = project.mosaic, networks.views
     size_px = int(views["chip_px"])
     scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
@@ -92,7 +97,8 @@ def outline_ejecta(
     about = crater_metadata(mosaic, scaling, crater, tuple(views["annulus_radii"]))
 
     def look(chip: Chip) -> Floats:
-        return chip_input(mosaic, scaling, crater, chip, size_px, *channel)
+        picture = chip_input(mosaic, scaling, crater, chip, size_px, *channel)
+        return picture if guide is None else guide.beside(picture, chip)
 
     return outline(networks, chips, look, torch.from_numpy(about))
 

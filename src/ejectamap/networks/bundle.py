@@ -29,6 +29,7 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "connection": build_connection,
     "segmentation": build_segmentation,
     "context": build_context,
+    "guided": build_segmentation,
     "distance-only": build_segmentation,
     "agnostic": build_segmentation,
 }

@@ -16,6 +16,8 @@ from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import Mosaic
 
 Floats = npt.NDArray[np.float32]
+FAINT = 0.1
+"""Polar probability below which a closer look is not worth it; above it false ejecta can still be taken away."""
 _CHIP_POINTS = 64
 
 
@@ -69,6 +71,10 @@ class PolarAnswer:
         """Probabilities (size, size) at the pixels of a chip; 0 beyond the reach."""
         found = self.view.look_up(self.probability, *chip.pixel_xy(size_px))
         return np.nan_to_num(found, nan=0.0)
+
+    def beside(self, picture: Floats, chip: Chip) -> Floats:
+        """What is seen of a chip (channel, n, n) with its probabilities as one more channel, the last."""
+        return np.concatenate([picture, self.in_chip(chip, picture.shape[-1])[None]])
 
     def largest_in(self, chip: Chip) -> float:
         """Largest probability in a chip, looked up at 64 x 64 points; in [0, 1]."""

@@ -83,7 +83,7 @@ class Connection(Fitting):
 
 
 class Segmentation(Fitting):
-    """The segmentation network, which outlines ejecta in a chip; distance-only and agnostic use one like it."""
+    """The segmentation network, which outlines ejecta in a chip; guided, distance-only and agnostic use one like it."""
 
     decoder: str = Field("UnetPlusPlus", description="any segmentation-models-pytorch architecture")
     encoder: str = Field("resnet34", description="any of its encoders")

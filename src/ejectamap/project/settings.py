@@ -14,11 +14,12 @@ METHOD_NETWORKS = {
     "two-stage": ("connection", "segmentation"),
     "polar": ("context",),
     "polar-connect": ("context", "segmentation"),
+    "guided": ("context", "guided"),
     "distance-only": ("distance-only",),
     "agnostic": ("agnostic",),
 }
 """The methods, and the kinds of networks that each needs, in the order of training."""
-_SECTIONS = {"distance-only": "segmentation", "agnostic": "segmentation"}
+_SECTIONS = dict.fromkeys(("guided", "distance-only", "agnostic"), "segmentation")
 
 
 class Inputs(Section):

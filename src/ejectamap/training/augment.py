@@ -1,6 +1,6 @@
 """Changed copies of pictures that show the same ejecta.
 
-The last channel of a corridor (the marker) and the last two of a chip (distance and label) say where things are; they
+The last channel of a corridor (the marker) and the last of a chip (distance, label, ...) say where things are; they
 turn with the picture and keep their values. Every random number is drawn whatever the settings, so that one setting
 changes one thing.
 """
@@ -25,14 +25,16 @@ def augment_corridor(
     return relight(picture, picture.shape[0] - 1, how, rng)
 
 
-def augment_chip(picture: Floats, how: ChipAugmentation, rng: np.random.Generator) -> Floats:
-    """Change a chip; (band + 2, n, n)."""
+def augment_chip(
+    picture: Floats, how: ChipAugmentation, rng: np.random.Generator, kept: int = 2
+) -> Floats:
+    """Change a chip; (band + kept, n, n)."""
     if rng.random() < 0.5 and how.flips:
         picture = picture[..., ::-1]
     quarters = int(rng.integers(4))
     if how.quarter_turns:
         picture = np.rot90(picture, quarters, axes=(1, 2))
-    return relight(picture, picture.shape[0] - 2, how, rng)
+    return relight(picture, picture.shape[0] - kept, how, rng)
 
 
 def relight(

@@ -95,6 +95,8 @@ class CorridorDataset(Dataset[Sample]):
 class ChipDataset(Dataset[Sample]):
     """Chips and their crater's ejecta: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar."""
 
+    kept = 2  # last channels of a kept picture, the label among them, whose values never change
+
     def __init__(
         self,
         sources: Sequence[Source],
@@ -104,15 +106,7 @@ class ChipDataset(Dataset[Sample]):
         seed: int,
     ) -> None:
         def look(source: Source, scaling: BandScaling, pair: Pair, chip: Chip) -> Picture:
-            picture = chip_input(
-                source.world.mosaic,
-                scaling,
-                pair.crater,
-                chip,
-                views.chip_px,
-                views.distance,
-                views.log_distance,
-            )
+            picture = self._picture(source, scaling, pair, chip, views)
             places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
             assert source.world.labels is not None
             truth = self._truth(source.world.labels, pair, places)
@@ -138,13 +132,20 @@ class ChipDataset(Dataset[Sample]):
         picture = self.pictures[index].astype(np.float32)
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, epoch, index))
-            picture = augment_chip(picture, self.augment, rng)
+            picture = augment_chip(picture, self.augment, rng, self.kept)
         return {
             "inputs": torch.from_numpy(picture[:-1]),
             "metadata": torch.from_numpy(self.metadata[index]),
             "target": torch.from_numpy(picture[-1]),
             "weight": torch.tensor(self.weights[index]),
         }
+
+    @staticmethod
+    def _picture(
+        source: Source, scaling: BandScaling, pair: Pair, chip: Chip, views: Views
+    ) -> Picture:
+        how = (views.chip_px, views.distance, views.log_distance)
+        return chip_input(source.world.mosaic, scaling, pair.crater, chip, *how)
 
     @staticmethod
     def _truth(labels: Labels, pair: Pair, places: LonLat) -> Bools:

@@ -12,6 +12,7 @@ from torch import nn
 from ejectamap.networks.bundle import BUILDERS, Normalisation
 from ejectamap.project import Project
 from ejectamap.training.datasets import AnyEjectaDataset, ChipDataset, CorridorDataset
+from ejectamap.training.guided import GuidedDataset, guide_sources
 from ejectamap.training.polar import PolarDataset
 from ejectamap.training.sources import (
     Source,
@@ -157,9 +158,29 @@ class SegmentationRecipe(Recipe):
 
     def normalisations(self, learnt: ChipDataset) -> tuple[Normalisation, Normalisation | None]:
         """Scaling of the channels and of the metadata."""
-        scaling, size = self.views["scaling"], self.bands + 1
+        scaling, channels = self.views["scaling"], self.arguments["in_channels"]
         inputs = [picture[:-1] for picture in learnt.pictures]
-        return _normalise(inputs, size, scaling), _normalise(learnt.metadata, size, scaling)
+        about = _normalise(learnt.metadata, self.bands + 1, scaling)
+        return _normalise(inputs, channels, scaling), about
+
+
+class GuidedRecipe(SegmentationRecipe):
+    """The guided network: chips in which labels or context networks show ejecta, and what the latter say of them."""
+
+    kind = "guided"
+
+    def __init__(self, project: Project, sources: Sources) -> None:
+        super().__init__(project, sources)
+        self.project = project
+        self.arguments["in_channels"] = self.bands + 2
+
+    def learnable(self) -> list[Source]:
+        """The pairs with ejecta, and those where the context networks take something for ejecta."""
+        return guide_sources(self.project, self.sources.sources)
+
+    def dataset(self, sources: Sequence[Source], augmented: bool, seed: int) -> GuidedDataset:
+        """Chips of all pairs, guided."""
+        return GuidedDataset(sources, self.settings.views, self.fitting, augmented, seed)
 
 
 class DistanceOnlyRecipe(SegmentationRecipe):
@@ -254,6 +275,7 @@ RECIPES: dict[str, type[Recipe]] = {
         ConnectionRecipe,
         SegmentationRecipe,
         ContextRecipe,
+        GuidedRecipe,
         DistanceOnlyRecipe,
         AgnosticRecipe,
     )

@@ -1,7 +1,7 @@
 """What a project's networks may learn from: its own labelled pairs but for the test ones, and other projects'."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ class Source:
 
     def only(self, pairs: Sequence[Pair]) -> "Source":
         """The same world with other pairs."""
-        return Source(self.world, pairs)
+        return replace(self, pairs=pairs)
 
 
 @dataclass(frozen=True)
