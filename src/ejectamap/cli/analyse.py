@@ -1,5 +1,6 @@
-"""Verbs that say what a map tells: families."""
+"""Verbs that say what a map tells: families, measurements."""
 
+from math import isnan
 from typing import Annotated
 
 import typer
@@ -35,3 +36,30 @@ def families(
     if write:
         adopt(project, found)
         console.print(f"{project.folder / 'project.yaml'}: inputs.craters is craters-families.csv")
+
+
+@app.command(epilog="Example: ejectamap analyze mercury")
+def analyze(folder: ProjectFolder) -> None:
+    """Measure each mapped crater's ejecta; writes analysis.csv, analysis-columns.csv and analysis.png."""
+    from ejectamap.analysis.measure import analyze_project
+    from ejectamap.project import Project
+    from ejectamap.show.analysis import plot_analysis
+
+    project, console = Project.open(folder), Console()
+    found = analyze_project(project)
+    plot_analysis(project.outputs / "analysis.png", found)
+    figures = {
+        "Area, km²": "total_area_km2",
+        "Expected": "expected_area_km2",
+        "±": "expected_area_sd_km2",
+        "Blanket, km": "blanket_radius_km",
+        "Farthest, km": "max_distance_km",
+        "Rays": "ray_count",
+        "From, °": "missing_bearing_deg",
+    }
+    table = Table("Crater", *figures, "Set aside")
+    for row in found.to_dict("records"):
+        values = [row[name] for name in figures.values()]
+        cells = ["–" if isnan(value) else f"{value:,.0f}" for value in values]
+        table.add_row(Text(str(row["name"])), *cells, "yes" if row["set_aside"] else "")
+    console.print(table)

@@ -1,0 +1,121 @@
+"""How far and where to a crater's ejecta reach: areas, distances, barycentres, sectors, and how sure the area is.
+
+Every function takes a `Pattern` or parts of one and leaves the crater's interior out. Definitions follow the
+measurements of the EJMAP release (Lissoni et al. 2026), on the sphere instead of in pixels.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.analysis.pattern import Pattern
+from ejectamap.evaluation.counts import Bools
+from ejectamap.evaluation.rings import SECTORS
+from ejectamap.mapping.export import NO_DATA, Bytes
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import Array, azimuthal_forward, bearing, distance, unit_vectors
+
+QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+BLOCK_M = 149e3
+"""Side of the patches of ground that a map gets right or wrong as a whole: the published tile, 224 pixels of 665 m."""
+
+_STRIP_PIXELS = 2**22
+
+
+class Barycentre(NamedTuple):
+    """Middle of some ground: its place (degrees), and how far (km) and where to (degrees) it is from the crater."""
+
+    lon_deg: float
+    lat_deg: float
+    distance_km: float
+    bearing_deg: float
+
+
+def distance_quantiles_km(pattern: Pattern) -> Array:
+    """Distances from the centre within which 25, 50, 75, 90, 95 and 99 % of the ejecta's ground area lie; (6,), km.
+
+    nan without ejecta.
+    """
+    if pattern.distance_m.size == 0:
+        return np.full(len(QUANTILES), np.nan)
+    order = np.argsort(pattern.distance_m, kind="stable")
+    total = np.cumsum(pattern.area_km2[order])
+    index = np.searchsorted(total, np.multiply(QUANTILES, total[-1]))
+    return np.asarray(pattern.distance_m[order][np.minimum(index, len(order) - 1)] / 1e3)
+
+
+def max_distance_km(pattern: Pattern) -> float:
+    """Distance from the centre to the middle of the farthest ejecta pixel, km; nan without ejecta."""
+    return float(pattern.distance_m.max() / 1e3) if pattern.distance_m.size else float("nan")
+
+
+def barycentre(pattern: Pattern) -> Barycentre:
+    """Barycentre of the ejecta: the direction of the mean of their unit vectors, weighed by ground area.
+
+    nan without ejecta.
+    """
+    if pattern.distance_m.size == 0:
+        return Barycentre(*[float("nan")] * 4)
+    x, y, z = np.moveaxis(unit_vectors(pattern.lon, pattern.lat), -1, 0)
+    mean = [float(part @ pattern.area_km2) for part in (x, y, z)]
+    lon = float(np.degrees(np.arctan2(mean[1], mean[0])))
+    lat = float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1]))))
+    place = pattern.crater.lon, pattern.crater.lat, lon, lat
+    away_m = float(distance(*place, pattern.body_radius_m))
+    return Barycentre(lon, lat, away_m / 1e3, float(bearing(*place)))
+
+
+def by_sector(pattern: Pattern) -> tuple[Array, Array]:
+    """Area in km2 (8,) and maximum distance in km (8,) in sectors of 45 degrees, clockwise from north.
+
+    The distance is nan where a sector has no ejecta.
+    """
+    sector = (pattern.bearing_deg // 45.0).astype(np.intp) % len(SECTORS)
+    area_km2 = np.zeros(len(SECTORS))
+    np.add.at(area_km2, sector, pattern.area_km2)
+    farthest_m = np.full(len(SECTORS), -np.inf)
+    np.maximum.at(farthest_m, sector, pattern.distance_m)
+    return area_km2, np.where(area_km2 > 0, farthest_m, np.nan) / 1e3
+
+
+def expected_area_km2(
+    crater: Crater, grid: Grid, window: Window, stored: Bytes, chosen: Bools
+) -> tuple[float, float]:
+    """Expected ground area of a crater's ejecta beyond its rim, and its standard deviation, both in km2.
+
+    The expectation is the sum of probability times pixel area; it needs no threshold, and no cluster is left out. For
+    the deviation pixels of one patch of ground of 149 x 149 km are taken to be right or wrong together, and patches
+    to be independent: with independent pixels it would be far too small, for a map errs by whole rays. Both are as
+    good as the probabilities are calibrated.
+
+    Parameters
+    ----------
+    crater : Crater
+    grid : Grid
+    window : Window
+    stored : uint8 array (height, width)
+        250 times the probability, 255 where unknown (taken as none).
+    chosen : bool array (height, width)
+        Which ground counts.
+    """
+    half = int(np.ceil(np.pi * grid.radius_m / BLOCK_M))
+    spread = np.zeros((2 * half + 1) ** 2)
+    expected = 0.0
+    for strip in grid.strips(window, _STRIP_PIXELS):
+        rows = slice(strip.row - window.row, strip.row - window.row + strip.height)
+        i, j = np.nonzero((stored[rows] > 0) & (stored[rows] != NO_DATA) & chosen[rows])
+        lon, lat = grid.to_lonlat(j + strip.col + 0.5, i + strip.row + 0.5)
+        x_m, y_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
+        p = np.where(np.hypot(x_m, y_m) > crater.radius_m, stored[rows][i, j] / 250.0, 0.0)
+        area = grid.row_area_m2[i + strip.row] / 1e6
+        expected += float(p @ area)
+        block = _block(x_m, half) * (2 * half + 1) + _block(y_m, half)
+        spread += np.bincount(block, weights=area * np.sqrt(p * (1 - p)), minlength=spread.size)
+    return expected, float(np.sqrt(np.sum(spread**2)))
+
+
+def _block(across_m: Array, half: int) -> npt.NDArray[np.intp]:
+    """Number of the patch along one axis, the crater in the middle of one."""
+    return np.asarray(np.rint(across_m / BLOCK_M), np.intp) + half

@@ -1,0 +1,170 @@
+"""analysis.csv: the measurements of every mapped crater, one row each, and what each column means."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+from rich.progress import track
+
+from ejectamap.analysis.colour import Colour, blanket_colour, ray_colour
+from ejectamap.analysis.columns import describe
+from ejectamap.analysis.direction import missing_direction
+from ejectamap.analysis.extent import (
+    QUANTILES,
+    barycentre,
+    by_sector,
+    distance_quantiles_km,
+    expected_area_km2,
+    max_distance_km,
+)
+from ejectamap.analysis.pattern import Claims, Pattern, without_small_clusters
+from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
+from ejectamap.analysis.surroundings import Surroundings
+from ejectamap.errors import ProjectError
+from ejectamap.evaluation.counts import Bools
+from ejectamap.evaluation.mapfiles import MapFiles
+from ejectamap.evaluation.rings import SECTORS
+from ejectamap.mapping import mapped_craters
+from ejectamap.mapping.files import replace_file
+from ejectamap.project import Project
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+
+Row = dict[str, object]
+
+UNSHARED = "unshared_"
+"""Begins the names of columns measured without ground that other craters' ejecta cover too."""
+SET_ASIDE_SHARE = 0.2
+
+
+def analyze_project(project: Project) -> pd.DataFrame:
+    """Measure all mapped craters; write analysis.csv and analysis-columns.csv into the project's results.
+
+    One crater's window, one byte a pixel of the globe and the mosaic are held in memory at a time.
+
+    Returns
+    -------
+    DataFrame
+        One row a crater; `columns.describe` says what each column is. A crater with `set_aside` shares more than 20 %
+        of its blanket with others: leave it out of comparisons, as the release does; it has no freshness rank.
+
+    Raises
+    ------
+    ProjectError
+        If no crater is mapped.
+    """
+    craters = mapped_craters(project)
+    if not craters:
+        raise ProjectError(
+            f"{project.maps}: holds no map: run ejectamap map {project.folder} first"
+        )
+    grid = project.mosaic.grid
+    files, claims = MapFiles(project.maps, grid), Claims(grid)
+    for crater in track(craters, "reading masks", transient=True):
+        claims.add(*_cleaned(files, crater, grid))
+    rows = [
+        measure_crater(project, files, claims, crater)
+        for crater in track(craters, "measuring", transient=True)
+    ]
+    table = pd.DataFrame(rows)
+    table["freshness_rank"] = _freshness_rank(table)
+    meanings = pd.DataFrame(describe(list(table.columns), project.mosaic.band_names))
+    for name, content in (("analysis", table), ("analysis-columns", meanings)):
+        text = content.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+        replace_file(project.outputs / f"{name}.csv", memoryview(text.encode()))
+    return table
+
+
+def measure_crater(project: Project, files: MapFiles, claims: Claims, crater: Crater) -> Row:
+    """All measurements of one crater, under the names of their columns."""
+    grid = project.mosaic.grid
+    window, mask = _cleaned(files, crater, grid)
+    others = claims.by_others(window, mask)
+    pattern = Pattern.of_mask(crater, grid, window, mask, others)
+    around = Surroundings.sample(crater, project.mosaic, window, mask, claims)
+    stored = files.stored(crater.crater_id, window)
+    row: Row = {
+        "crater_id": crater.crater_id,
+        "name": crater.name,
+        "lon_deg": crater.lon,
+        "lat_deg": crater.lat,
+        "radius_km": crater.radius_m / 1e3,
+    }
+    half_cover_m = half_cover_radius_m(around, grid.pixel_m)
+    direction = missing_direction(around, half_cover_m)
+    blanket_m = blanket_radius_m(around, grid.pixel_m, direction)
+    blanket = pattern.where(pattern.distance_m <= blanket_m)
+    shared_km2 = float(blanket.area_km2[blanket.shared].sum())
+    share = shared_km2 / float(blanket.area_km2.sum()) if blanket.area_km2.size else 0.0
+    row |= {"blanket_shared_share": share, "set_aside": share > SET_ASIDE_SHARE}
+    row |= {"half_cover_radius_km": half_cover_m / 1e3, **direction._asdict()}
+    for prefix, part, seen, chosen in (
+        ("", pattern, around, np.ones(mask.shape, bool)),
+        (UNSHARED, pattern.where(~pattern.shared), around.unshared(), ~others),
+    ):
+        radius_m = blanket_radius_m(seen, grid.pixel_m, direction)
+        expected = expected_area_km2(crater, grid, window, stored, chosen)
+        names = "expected_area_km2", "expected_area_sd_km2"
+        found = _extents(part, radius_m) | dict(zip(names, expected, strict=True))
+        found |= _looks(seen, radius_m)
+        row |= {prefix + name: value for name, value in found.items()}
+    return row
+
+
+def _extents(pattern: Pattern, blanket_m: float) -> Row:
+    """Areas and distances of a pattern with a blanket of a radius."""
+    far = pattern.distance_m > blanket_m
+    rays = pattern.where(far)
+    ray_km2, total_km2 = float(rays.area_km2.sum()), float(pattern.area_km2.sum())
+    row: Row = {
+        "total_area_km2": total_km2,
+        "blanket_area_km2": total_km2 - ray_km2,
+        "ray_area_km2": ray_km2,
+        "blanket_radius_km": blanket_m / 1e3,
+        "max_distance_km": max_distance_km(pattern),
+    }
+    for share, value in zip(QUANTILES, distance_quantiles_km(pattern), strict=True):
+        row[f"distance_q{round(100 * share)}_km"] = value
+    for name, part in (("barycentre", pattern), ("ray_barycentre", rays)):
+        row |= {f"{name}_{key}": value for key, value in barycentre(part)._asdict().items()}
+    areas_km2, distances_km = by_sector(pattern)
+    for name, values in (("area", areas_km2), ("max_distance", distances_km)):
+        unit = "km2" if name == "area" else "km"
+        row |= {
+            f"{name}_{k.replace('-', '_')}deg_{unit}": v
+            for k, v in zip(SECTORS, values, strict=True)
+        }
+    return row
+
+
+def _looks(around: Surroundings, blanket_m: float) -> Row:
+    """Rays and colours."""
+    row: Row = {f"ray_{k}": v for k, v in asdict(rays_beyond(around, blanket_m)).items()}
+    colours = {
+        "blanket": blanket_colour(around, blanket_m),
+        "ray": ray_colour(around, blanket_m),
+    }
+    for name, colour in colours.items():
+        row |= _bands(name, colour)
+    return row
+
+
+def _bands(part: str, colour: Colour) -> Row:
+    """Columns of one part's bands, counted from 1."""
+    row: Row = {}
+    for figure in ("mean", "ratio", "contrast"):
+        values = getattr(colour, figure)
+        row |= {f"{part}_{figure}_band{k + 1}": value for k, value in enumerate(values)}
+    return row | {f"{part}_contrast": colour.strength}
+
+
+def _freshness_rank(table: pd.DataFrame) -> pd.Series:
+    """Rank of craters that are not set aside by the contrast of their rays, 1 the freshest."""
+    contrast = table["unshared_ray_contrast"].where(~table["set_aside"].astype(bool))
+    return contrast.rank(ascending=False, method="min").astype("Int64")
+
+
+def _cleaned(files: MapFiles, crater: Crater, grid: Grid) -> tuple[Window, Bools]:
+    """One crater's mask, its interior included, without small clusters."""
+    window, mask = files.labels(crater.crater_id).masks[crater.crater_id]
+    return window, without_small_clusters(mask, grid, window)

@@ -1,0 +1,232 @@
+"""Measurements of hand-made patterns with known answers, and of a simulated planet whose map is the truth."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ejectamap.analysis.colour import blanket_colour, ray_colour
+from ejectamap.analysis.columns import describe
+from ejectamap.analysis.direction import missing_direction
+from ejectamap.analysis.extent import (
+    barycentre,
+    by_sector,
+    distance_quantiles_km,
+    expected_area_km2,
+    max_distance_km,
+)
+from ejectamap.analysis.measure import analyze_project
+from ejectamap.analysis.pattern import Claims, Pattern, without_small_clusters
+from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
+from ejectamap.analysis.surroundings import Surroundings
+from ejectamap.errors import ProjectError
+from ejectamap.mapping.methods import CraterMap
+from ejectamap.mapping.run import bring_in
+from ejectamap.project import Project
+from ejectamap.show.analysis import plot_analysis
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.sphere import azimuthal_forward
+
+RADIUS_M = 2_439_400.0
+PLACES = [(20.0, 10.0), (179.5, -35.0), (-60.0, 70.0)]
+
+
+@pytest.fixture(scope="module")
+def fine(make_grid: Callable[..., Grid]) -> Grid:
+    """Pixels of 10.6 km."""
+    return make_grid(720)
+
+
+def crater_at(lon: float, lat: float) -> Crater:
+    return Crater(1, "Home", lon, lat, 60e3)
+
+
+def seen_from(crater: Crater, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Distance (m) and bearing (degrees) of every pixel."""
+    x_m, y_m = azimuthal_forward(*grid.centres(grid.whole), crater.lon, crater.lat, grid.radius_m)
+    return np.hypot(x_m, y_m), np.degrees(np.arctan2(x_m, y_m)) % 360
+
+
+def look(crater: Crater, grid: Grid, mask: np.ndarray) -> tuple[Pattern, Surroundings]:
+    """Everything that measurements need; the one band is 30 on ejecta, and 10 or 14 on other ground."""
+    claims = Claims(grid)
+    claims.add(grid.whole, mask)
+    checks = np.indices(grid.shape).sum(axis=0) % 2 * 4 + 10
+    band = np.where(mask, 30, checks).astype(np.float32)
+    mosaic = Mosaic.from_array(band[None], np.ones(grid.shape, bool), grid, ("a",))
+    pattern = Pattern.of_mask(crater, grid, grid.whole, mask, np.zeros(grid.shape, bool))
+    return pattern, Surroundings.sample(crater, mosaic, grid.whole, mask, claims)
+
+
+def cap_km2(inner_m: float, outer_m: float) -> float:
+    ring = np.cos(inner_m / RADIUS_M) - np.cos(outer_m / RADIUS_M)
+    return float(2 * np.pi * RADIUS_M**2 * ring / 1e6)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_disc(fine: Grid, place: tuple[float, float]) -> None:
+    crater = crater_at(*place)
+    distance_m, _ = seen_from(crater, fine)
+    pattern, around = look(crater, fine, distance_m < 400e3)
+    total = cap_km2(60e3, 400e3)
+    assert pattern.area_km2.sum() == pytest.approx(total, rel=0.01)
+    assert max_distance_km(pattern) == pytest.approx(400, abs=8)
+    median_km = distance_quantiles_km(pattern)[1]
+    assert cap_km2(60e3, median_km * 1e3) == pytest.approx(total / 2, rel=0.02)
+    assert barycentre(pattern).distance_km < 3
+    areas_km2, distances_km = by_sector(pattern)
+    assert areas_km2 == pytest.approx(np.full(8, total / 8), rel=0.04)
+    assert distances_km == pytest.approx(np.full(8, 400), abs=10)
+    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
+    assert direction.symmetry == "symmetric"
+    blanket_m = blanket_radius_m(around, fine.pixel_m, direction)
+    assert blanket_m == pytest.approx(400e3, abs=1.5 * fine.pixel_m)
+    assert rays_beyond(around, 400e3 + 2 * fine.pixel_m).count == 0
+    colour = blanket_colour(around, blanket_m)
+    assert colour.mean[0] == pytest.approx(30, abs=1)
+    assert colour.ratio[0] == pytest.approx(30 / 12, rel=0.05)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("missing_deg", [5.0, 230.0])
+def test_a_missing_sector(fine: Grid, place: tuple[float, float], missing_deg: float) -> None:
+    crater = crater_at(*place)
+    distance_m, bearing_deg = seen_from(crater, fine)
+    off_deg = np.abs((bearing_deg - missing_deg + 180) % 360 - 180)
+    pattern, around = look(crater, fine, (distance_m < 400e3) & (off_deg > 45))
+    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
+    assert direction.symmetry == "oblique"
+    assert (direction.missing_bearing_deg - missing_deg + 180) % 360 - 180 == pytest.approx(
+        0, abs=3
+    )
+    assert direction.forbidden_width_deg == pytest.approx(90, abs=6)
+    assert (direction.downrange_bearing_deg - missing_deg) % 360 == pytest.approx(180, abs=3)
+    assert direction.confidence > 0.9
+    assert blanket_radius_m(around, fine.pixel_m, direction) == pytest.approx(400e3, rel=0.05)
+    assert (barycentre(pattern).bearing_deg - missing_deg) % 360 == pytest.approx(180, abs=5)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_one_ray(fine: Grid, place: tuple[float, float]) -> None:
+    crater = crater_at(*place)
+    distance_m, bearing_deg = seen_from(crater, fine)
+    off = np.radians(bearing_deg - 60)
+    across_m = np.abs(RADIUS_M * np.arcsin(np.sin(distance_m / RADIUS_M) * np.sin(off)))
+    ray = (across_m < 40e3) & (np.cos(off) > 0) & (distance_m < 1500e3)
+    ray &= np.abs(distance_m - 900e3) > 3e3  # a gap too small to matter
+    mask = (distance_m < 300e3) | ray
+    pattern, around = look(crater, fine, mask)
+    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
+    blanket_m = blanket_radius_m(around, fine.pixel_m, direction)
+    assert blanket_m == pytest.approx(300e3, abs=1.5 * fine.pixel_m)
+    rays = rays_beyond(around, 300e3 + 2 * fine.pixel_m)
+    assert rays.count == 1
+    assert rays.length_max_km == pytest.approx(1200, rel=0.04)
+    assert rays.width_median_km == pytest.approx(80, rel=0.06)
+    far = pattern.where(pattern.distance_m > 320e3)
+    assert barycentre(far).bearing_deg == pytest.approx(60, abs=2)
+    areas_km2, distances_km = by_sector(far)
+    assert areas_km2[1] / areas_km2.sum() > 0.99
+    assert distances_km[1] == pytest.approx(1500, abs=10)
+    colour = ray_colour(around, blanket_m)
+    # Chequered ground of 10 and 14 has mean 12 and, sampled between its pixels, a spread below 2.
+    assert colour.ratio[0] == pytest.approx(27 / 12, rel=0.15)
+    assert colour.contrast[0] > 6
+
+
+def test_small_clusters_go_and_those_over_the_edge_hold_together(
+    make_grid: Callable[..., Grid],
+) -> None:
+    grid = make_grid(1800)  # 4.3 km: 44.3 km2 are 2.4 pixels at the equator
+    mask = np.zeros(grid.shape, bool)
+    mask[900, [0, 1, -1]] = True  # three pixels over the edge
+    mask[700, 5:7] = True  # two pixels
+    mask[100, 10:14] = True  # four pixels near the pole are less ground than three at the equator
+    left = without_small_clusters(mask, grid, grid.whole)
+    assert left[900, [0, 1, -1]].all()
+    assert left.sum() == 3
+    apart = Window(0, 0, grid.height, grid.width - 1)
+    assert not without_small_clusters(mask[:, :-1], grid, apart).any()
+
+
+def test_claims(grid: Grid) -> None:
+    claims = Claims(grid)
+    one, two = np.zeros(grid.shape, bool), np.zeros(grid.shape, bool)
+    one[10:20, 10:20], two[15:25, 10:20] = True, True
+    claims.add(grid.whole, one)
+    claims.add(grid.whole, two)
+    assert claims.by_others(grid.whole, one).sum() == 100
+    assert (one & claims.by_others(grid.whole, one)).sum() == 50
+    lon, lat = grid.to_lonlat(12.5, 17.5)
+    assert claims.at(lon, lat) == 2
+
+
+def test_expected_area(fine: Grid) -> None:
+    crater = crater_at(20.0, 10.0)
+    distance_m, _ = seen_from(crater, fine)
+    stored = np.where(distance_m < 400e3, 125, 0).astype(np.uint8)
+    everywhere = np.ones(fine.shape, bool)
+    area, spread = expected_area_km2(crater, fine, fine.whole, stored, everywhere)
+    total = cap_km2(60e3, 400e3)
+    assert area == pytest.approx(total / 2, rel=0.01)
+    # Between one patch that is right or wrong as a whole and pixels that err each on its own.
+    assert total / 2 / np.sqrt(total / 149**2) == pytest.approx(spread, rel=0.1)
+    certain = np.where(stored > 0, 250, 255).astype(np.uint8)
+    area, spread = expected_area_km2(crater, fine, fine.whole, certain, everywhere)
+    assert (area, spread) == (pytest.approx(total, rel=0.01), 0)
+
+
+@pytest.fixture
+def mapped(make_project: Callable[..., Project]) -> Project:
+    """A simulated planet whose map is the truth."""
+    project = make_project()
+    labels, grid = project.labels, project.mosaic.grid
+    assert labels is not None
+    truth = [
+        CraterMap(c, grid.whole, labels.read(c.crater_id, grid.whole).astype(np.float32))
+        for c in project.craters
+    ]
+    bring_in(project, truth)
+    return project
+
+
+def test_a_simulated_planet(mapped: Project) -> None:
+    table = analyze_project(mapped)
+    grid, labels = mapped.mosaic.grid, mapped.labels
+    assert labels is not None
+    for crater, row in zip(mapped.craters, table.to_dict("records"), strict=True):
+        distance_m, _ = seen_from(crater, grid)
+        ejecta = labels.read(crater.crater_id, grid.whole) & (distance_m > crater.radius_m)
+        truth_km2 = ejecta.sum(axis=1) @ grid.row_area_m2 / 1e6
+        assert row["total_area_km2"] == pytest.approx(truth_km2, rel=0.02)
+        assert row["expected_area_km2"] == pytest.approx(truth_km2, rel=0.02)
+        assert row["unshared_total_area_km2"] <= row["total_area_km2"]
+        parts = row["blanket_area_km2"] + row["ray_area_km2"]
+        assert parts == pytest.approx(row["total_area_km2"])
+        assert row["set_aside"] == (row["blanket_shared_share"] > 0.2)
+    ranked = table["freshness_rank"].dropna()
+    assert sorted(ranked) == list(range(1, len(ranked) + 1))
+    assert not table.loc[table["set_aside"], "freshness_rank"].notna().any()
+    again = pd.read_csv(mapped.folder / "analysis.csv")
+    meanings = pd.read_csv(mapped.folder / "analysis-columns.csv", keep_default_na=False)
+    assert meanings["column"].tolist() == list(again.columns) == list(table.columns)
+    before = (mapped.folder / "analysis.csv").read_bytes()
+    plot_analysis(mapped.folder / "analysis.png", analyze_project(mapped))
+    assert (mapped.folder / "analysis.csv").read_bytes() == before
+    assert (mapped.folder / "analysis.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_column_has_a_meaning() -> None:
+    (band,) = describe(["unshared_ray_contrast_band2"], ["a", "violet"])
+    assert "violet" in band["meaning"]
+    assert "left out" in band["meaning"]
+    with pytest.raises(KeyError):
+        describe(["unheard_of"], [])
+
+
+def test_no_map_no_analysis(make_project: Callable[..., Project]) -> None:
+    with pytest.raises(ProjectError, match="run ejectamap map"):
+        analyze_project(make_project())
