@@ -14,6 +14,7 @@ from ejectamap.errors import EjectamapError, OutputError
 from ejectamap.cli import start  # noqa: F401
 from ejectamap.cli import stages  # noqa: F401
 from ejectamap.cli import compare  # noqa: F401
+from ejectamap.cli import search  # noqa: F401
 from ejectamap.cli import analyse  # noqa: F401
 from ejectamap.cli import exchange  # noqa: F401
 # isort: on

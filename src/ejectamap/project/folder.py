@@ -82,7 +82,7 @@ class Project:
         for field, path in inputs.items():
             if path is not None and not path.exists():
                 raise ProjectError(f"{field} {path}: does not exist: check the path")
-        relative = {k: None if p is None else _relative(p, folder) for k, p in inputs.items()}
+        relative = {k: None if p is None else relative_path(p, folder) for k, p in inputs.items()}
         values = merge(read_preset(preset), {"seed": seed, "inputs": relative})
         settings = make_settings(merge(values, parse_changes(changes)), f"preset {preset}")
         folder.mkdir(parents=True, exist_ok=True)
@@ -254,6 +254,6 @@ class Project:
         self.split_path.unlink(missing_ok=True)
 
 
-def _relative(path: Path, folder: Path) -> str:
+def relative_path(path: Path, folder: Path) -> str:
     """An input's path as the project file keeps it: relative, so that the two can move together."""
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()

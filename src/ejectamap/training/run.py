@@ -1,8 +1,9 @@
 """Train a project's networks: what to learn from, one network after another, into bundles."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ejectamap.training.sources import gather_sources, write_split
 from ejectamap.training.summary import summarise
 from ejectamap.training.task import Task
 from ejectamap.training.trainer import fit
+from ejectamap.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ def members(project: Project) -> list[Member]:
     ]
 
 
-def train(project: Project, max_minutes: float | None = None, fresh: bool = False) -> None:
+def train(
+    project: Project,
+    max_minutes: float | None = None,
+    fresh: bool = False,
+    watch: Callable[[Member, int, float], None] | None = None,
+) -> None:
     """Train what the project's method needs; what is trained already stays, what was interrupted goes on.
 
     Parameters
@@ -66,6 +73,9 @@ def train(project: Project, max_minutes: float | None = None, fresh: bool = Fals
         Time budget of everything, instead of the one in the settings.
     fresh : bool
         Forget all trained networks first.
+    watch : callable, optional
+        Is told each network's F1 on its validation data after each epoch, counted from 0; what it raises ends the
+        training, which can go on later.
 
     Raises
     ------
@@ -86,7 +96,8 @@ def train(project: Project, max_minutes: float | None = None, fresh: bool = Fals
     sources = gather_sources(project)
     rank_zero_only(write_split)(project, sources.split)
     for member, minutes in _shared_out(wanted, budget, started):
-        _train_member(project, member, RECIPES[member.kind](project, sources), minutes)
+        told = None if watch is None else partial(watch, member)
+        _train_member(project, member, RECIPES[member.kind](project, sources), minutes, told)
     summarise(project, {member.kind for member in wanted})
 
 
@@ -103,7 +114,9 @@ def _shared_out(
         yield member, max(left * member.settings.share / member.settings.members / shares, 0.05)
 
 
-def _train_member(project: Project, member: Member, recipe: Recipe, minutes: float | None) -> None:
+def _train_member(
+    project: Project, member: Member, recipe: Recipe, minutes: float | None, watch: Watch | None
+) -> None:
     """Train one network and save its bundle."""
     settings = member.settings
     seed = project.settings.seed + 1000 * member.number
@@ -127,6 +140,7 @@ def _train_member(project: Project, member: Member, recipe: Recipe, minutes: flo
         project.settings.training,
         minutes,
         f"{member.kind} {member.number + 1} of {settings.members}",
+        watch,
     )
     summary = {
         "seed": seed,

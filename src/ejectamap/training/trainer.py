@@ -22,6 +22,7 @@ from ejectamap.project.settings import Training
 from ejectamap.training.checkpoints import Resumable, SafeCheckpoints, checkpoint_folder
 from ejectamap.training.history import History, Progress
 from ejectamap.training.task import Task
+from ejectamap.training.watch import Watch, Watched
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def fit(
     machine: Training,
     max_minutes: float | None,
     title: str = "training",
+    watch: Watch | None = None,
 ) -> Fit:
     """Train until the epochs, the patience or the time run out, and leave the best weights in `task.network`.
 
@@ -71,6 +73,8 @@ def fit(
         Time budget.
     title : str
         What the progress bar says.
+    watch : callable, optional
+        Is told each epoch's validation F1; what it raises ends the training.
 
     Raises
     ------
@@ -93,9 +97,10 @@ def fit(
     patience = EarlyStopping(watched, mode=better, patience=task.settings.patience)
     progress = Progress(title, task.timer)
     _quiet()
-    trainer = _build_trainer(
-        task, folder, machine, [task.timer, history, patience, progress, Resumable(last), best]
-    )
+    callbacks = [task.timer, history, patience, progress, Resumable(last), best]
+    if watch is not None:
+        callbacks.append(Watched(watch))
+    trainer = _build_trainer(task, folder, machine, callbacks)
     try:
         ready = last if last.exists() else None
         trainer.fit(task, train, validation, ckpt_path=ready, weights_only=True)

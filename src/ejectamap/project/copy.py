@@ -1,0 +1,50 @@
+"""A project again in another folder: the same inputs, other settings."""
+
+from pathlib import Path
+
+from ejectamap.project.folder import Project, relative_path
+from ejectamap.project.settings import Settings
+from ejectamap.project.yaml import write_settings
+
+
+def copy_project(project: Project, folder: Path, settings: Settings) -> Project:
+    """Make a project in another folder, or change the one that is there.
+
+    Parameters
+    ----------
+    project : Project
+        Which the paths in the settings are seen from; its mosaic, if it is read already, is not read again.
+    folder : Path
+    settings : Settings
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    moved = _moved(project, settings, folder)
+    temporary = folder / ".project.yaml.partial"
+    write_settings(moved, temporary)
+    temporary.replace(folder / "project.yaml")
+    other = Project(folder, moved)
+    if "mosaic" in vars(project) and settings.inputs.mosaic == project.settings.inputs.mosaic:
+        vars(other)["mosaic"] = project.mosaic
+    return other
+
+
+def _moved(project: Project, settings: Settings, folder: Path) -> Settings:
+    """Settings whose relative paths are seen from another folder."""
+
+    def move(text: str) -> str:
+        return relative_path(project.input_path(text), folder)
+
+    inputs, training = settings.inputs, settings.training
+    files = {key: getattr(inputs, key) for key in ("mosaic", "craters", "labels", "tiles", "split")}
+    moved = {key: None if text is None else move(text) for key, text in files.items()}
+    start = training.start_from
+    teaching = {
+        "start_from": start if start in ("builtin", "none") else move(start),
+        "also_train_on": tuple(move(text) for text in training.also_train_on),
+    }
+    return settings.model_copy(
+        update={
+            "inputs": inputs.model_copy(update=moved),
+            "training": training.model_copy(update=teaching),
+        }
+    )
