@@ -41,8 +41,9 @@ def blanket_radius_m(around: Surroundings, pixel_m: float, direction: Direction)
     """Radius of the continuous blanket: as `half_cover_radius_m`, but rings covered by more than four fifths.
 
     Azimuths within 60 degrees of the middle of a forbidden zone are left out. Close to the blanket the roots of the
-    rays cover some three fifths of a ring: half of what they leave free is another fifth. On simulated planets this is
-    the radius of the blanket in the median, where half of the whole ring is a quarter too far out.
+    rays cover some three fifths of a ring: half of what they leave free is another fifth. An estimate from above: where
+    the roots of rays hang together it goes on into them. On two simulated planets with pixels of 7.5 km it is 1.02 and
+    1.60 times the mean radius of the blanket in the median, and half of the whole ring 1.24 and 2.10 times.
     """
     bearing_deg = around.view.column_bearings_deg()
     off_deg = np.abs((bearing_deg - direction.missing_bearing_deg + 180) % 360 - 180)
