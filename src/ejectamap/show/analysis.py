@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ejectamap.show.furniture import save
 
@@ -35,6 +36,10 @@ def _scatter(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     for aside, colour, label in ((False, _KEPT, "measured"), (True, _ASIDE, "set aside")):
         chosen = table[(table["set_aside"] == aside) & (table[x] > 0) & (table[y] > 0)]
         axes.scatter(chosen[x], chosen[y], s=22, color=colour, linewidths=0, label=label)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(0.09)
