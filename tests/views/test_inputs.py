@@ -10,6 +10,7 @@ from ejectamap.views.inputs import (
     chip_input,
     corridor_input,
     crater_metadata,
+    likeness,
     local_contrast,
     polar_channels,
     polar_input,
@@ -144,14 +145,14 @@ def test_polar_channels_are_what_they_say(mosaic: Mosaic) -> None:
     other = Crater(2, "B", 50, 10, 100e3)
     scaling = BandScaling.for_mosaic(mosaic, "255")
     picture = polar_input(mosaic, scaling, view, [CRATER, other])
-    assert picture.shape == (polar_channels(3), 64, 128) == (10, 64, 128)
+    assert picture.shape == (polar_channels(3), 64, 128) == (11, 64, 128)
     assert picture.dtype == np.float32
     assert np.isfinite(picture).all()
     places = view.places()
     range_m = haversine_m(places.lon, places.lat, CRATER)
-    assert np.allclose(10 ** picture[7], range_m, rtol=1e-4)
-    assert np.allclose(10 ** picture[6], range_m / CRATER.radius_m, rtol=1e-4)
-    valid = picture[9] == 1
+    assert np.allclose(10 ** picture[8], range_m, rtol=1e-4)
+    assert np.allclose(10 ** picture[7], range_m / CRATER.radius_m, rtol=1e-4)
+    valid = picture[10] == 1
     assert 0.5 < valid.mean() < 1
     assert picture[1][valid] == pytest.approx(0.4)
     assert (picture[:6, ~valid] == 0).all()
@@ -159,8 +160,8 @@ def test_polar_channels_are_what_they_say(mosaic: Mosaic) -> None:
     scaled_own = 2 * np.sin(range_m / 2 / R) / CRATER.radius_m
     scaled_other = 2 * np.sin(haversine_m(places.lon, places.lat, other) / 2 / R) / other.radius_m
     ratio = np.clip(np.log10(scaled_other / scaled_own), -2, 2)
-    assert np.allclose(picture[8], ratio, atol=1e-3)
-    assert (polar_input(mosaic, scaling, view, [CRATER])[8] == 2).all()
+    assert np.allclose(picture[9], ratio, atol=1e-3)
+    assert (polar_input(mosaic, scaling, view, [CRATER])[9] == 2).all()
 
 
 def test_local_contrast_knows_no_edge_and_no_brightness() -> None:
@@ -175,3 +176,33 @@ def test_local_contrast_knows_no_edge_and_no_brightness() -> None:
     assert np.allclose(rolled, np.roll(contrast, 17, axis=2), atol=1e-4)
     brighter = np.where(valid, 3 * bands + 5, 0).astype(np.float32)
     assert np.allclose(local_contrast(brighter, valid), contrast, atol=0.02)
+
+
+def rays_on_noise(view: PolarView) -> tuple[np.ndarray, np.ndarray]:
+    """Bands of a crater whose blanket and two rays are brighter in the first and darker in the second; the rays."""
+    bands = np.random.default_rng(0).normal(size=(3, *view.shape)).astype(np.float32)
+    radii = view.row_ranges_m() / view.crater.radius_m
+    rays = np.zeros(view.shape, bool)
+    rays[radii > 3, 20:23] = rays[radii > 3, 70:73] = True
+    blanket = np.broadcast_to((radii < 3)[:, None], view.shape)
+    step = np.array([2.0, -1.0, 0.0], np.float32)[:, None, None]
+    return bands + step * (rays | blanket), rays
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (-1, -1, -1)])
+def test_rays_are_like_their_blanket_whatever_the_bands_are(signs: tuple[int, ...]) -> None:
+    view = PolarView(CRATER, R, 0.25 * np.pi * R, 64, 128)
+    bands, rays = rays_on_noise(view)
+    bands = (bands * np.array(signs)[:, None, None]).astype(np.float32)
+    valid = np.ones(view.shape, bool)
+    like = likeness(bands, local_contrast(bands, valid), valid, view)
+    assert like.std() == pytest.approx(1, abs=0.2)
+    ground = ~rays & (view.row_ranges_m() > 4 * CRATER.radius_m)[:, None]
+    assert like[rays].mean() > like[ground].mean() + 1.2
+
+
+def test_nothing_to_compare_the_blanket_with() -> None:
+    view = PolarView(CRATER, R, 4 * CRATER.radius_m, 32, 64)
+    bands = np.random.default_rng(0).normal(size=(3, 32, 64)).astype(np.float32)
+    valid = np.ones(view.shape, bool)
+    assert (likeness(bands, bands, valid, view) == 0).all()

@@ -31,3 +31,9 @@ class PolarAugmentation(CorridorAugmentation):
     stretch: float = Field(
         1.0, ge=1, description="range of the picture changed by up to this factor; 1: not"
     )
+    mixing: float = Field(
+        0.0,
+        ge=0,
+        description="half of them with bands mixed, by this much, and upside down at random: for networks that are to"
+        " map any mosaic",
+    )

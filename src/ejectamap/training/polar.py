@@ -7,7 +7,6 @@ all of that is sampled straight from the mosaic, so nothing is kept in memory an
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +19,11 @@ from ejectamap.project.fitting import Context
 from ejectamap.project.settings import Views
 from ejectamap.training.datasets import Draw, Sample
 from ejectamap.training.sources import Source
-from ejectamap.views.inputs import BandScaling, polar_input
+from ejectamap.views.inputs import BandScaling, polar_bands, polar_picture
 from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Window
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import LonLat
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,7 +71,9 @@ class PolarDataset(Dataset[Sample]):
         scene = self.scenes[index]
         view = self._view(scene, self.size(index), rng)
         world = scene.source.world
-        picture = polar_input(world.mosaic, scene.scaling, view, world.craters)
+        bands, valid = polar_bands(world.mosaic, scene.scaling, view)
+        bands = _mix(bands, self.augment.mixing, rng) * valid
+        picture = polar_picture(bands, valid, view, world.craters)
         target, mask = _answer(scene, view)
         mask *= picture[-1]  # 0 where the mosaic has no data
         picture = _relight(picture, world.mosaic.bands, self.augment, rng)
@@ -105,13 +107,32 @@ def _answer(scene: _Scene, view: PolarView) -> tuple[Floats, Floats]:
     assert world.labels is not None
     places = view.places()
     target = world.labels.sample(scene.crater.crater_id, places.lon, places.lat)
-    inside = (world.mosaic.grid.inside(window, *places) for window in scene.windows)
-    counts = reduce(np.logical_or, inside)
+    counts = _labelled(places, scene.windows, world.mosaic.grid)
     if world.tiles is None:  # labels are complete within the reach, and say nothing beyond it
         counts &= view.row_ranges_m()[:, None] <= scene.crater.reach_m(view.radius_m)
     area = view.cell_area_m2()
     weight = 0.5 + 0.5 * area / area.mean()
     return target.astype(np.float32), np.where(counts, weight, 0).astype(np.float32)
+
+
+def _labelled(places: LonLat, windows: Sequence[Window], grid: Grid) -> npt.NDArray[np.bool_]:
+    """Whether places lie in any of some windows, of which there may be hundreds."""
+    inside = np.zeros(grid.shape, bool)
+    for window in windows:
+        inside[window.row : window.row + window.height, grid.columns(window)] = True
+    col, row = grid.to_pixel(*places)
+    last_row = grid.height - 1
+    return inside[np.minimum(row.astype(np.intp), last_row), col.astype(np.intp) % grid.width]
+
+
+def _mix(bands: Floats, mixing: float, rng: np.random.Generator) -> Floats:
+    """Half of the time mix the bands, maybe upside down."""
+    if mixing == 0 or rng.random() < 0.5:
+        return bands
+    count = len(bands)
+    mix = np.diag(rng.choice([-1.0, 1.0], count)) + mixing * rng.normal(size=(count, count))
+    mix /= np.linalg.norm(mix, axis=1, keepdims=True)
+    return np.tensordot(mix.astype(np.float32), bands, 1)
 
 
 def _relight(

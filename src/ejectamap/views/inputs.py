@@ -22,6 +22,9 @@ from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import LonLat, destination, unit_vectors
 
 Floats = npt.NDArray[np.float32]
+# Where a fresh crater's ground is all blanket, and where it is ground of the neighbourhood for the most part.
+_BLANKET_RADII = (1.1, 2.2)
+_AROUND_RADII = (6.0, 12.0)
 
 
 @dataclass(frozen=True)
@@ -119,38 +122,55 @@ def crater_metadata(
 def polar_input(
     mosaic: Mosaic, scaling: BandScaling, view: PolarView, rivals: Sequence[Crater]
 ) -> Floats:
-    """Everything the context network sees of a crater's surroundings.
+    """Everything the context network sees of a crater's surroundings; see `polar_picture`."""
+    return polar_picture(*polar_bands(mosaic, scaling, view), view, rivals)
+
+
+def polar_bands(
+    mosaic: Mosaic, scaling: BandScaling, view: PolarView
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Normalised bands (band, rows, cols) of a polar view, and where there is data (rows, cols)."""
+    places = view.places()
+    values, valid = mosaic.sample(places.lon, places.lat, view.cell_spacing_m())
+    return scaling.apply(values, valid), valid
+
+
+def polar_picture(
+    bands: Floats, valid: npt.NDArray[np.bool_], view: PolarView, rivals: Sequence[Crater]
+) -> Floats:
+    """Put together what the context network sees.
 
     Parameters
     ----------
-    mosaic : Mosaic
-    scaling : BandScaling
+    bands : float32 array (band, rows, cols)
+        Normalised; 0 where there is no data.
+    valid : bool array (rows, cols)
     view : PolarView
     rivals : sequence of Crater
         The catalogue; the view's own crater in it does not count.
 
     Returns
     -------
-    float32 array (2 band + 4, rows, cols)
-        Bands; bands relative to their local mean and spread; log10 of range in crater radii; log10 of range in metres;
-        how much nearer (in radii, log10) the nearest other crater is; 1 where the mosaic has data.
+    float32 array (2 band + 5, rows, cols)
+        Bands; bands relative to their local mean and spread; likeness to the crater's own blanket; log10 of range in
+        crater radii; log10 of range in metres; how much nearer (in radii, log10) the nearest other crater is; 1 where
+        the mosaic has data.
     """
-    places = view.places()
-    values, valid = mosaic.sample(places.lon, places.lat, view.cell_spacing_m())
-    bands = scaling.apply(values, valid)
+    contrast = local_contrast(bands, valid)
     range_m = np.broadcast_to(view.row_ranges_m()[:, None], view.shape)
     about = [
+        likeness(bands, contrast, valid, view),
         np.log10(range_m / view.crater.radius_m),
         np.log10(range_m),
-        _rivalry(view, places, rivals),
+        _rivalry(view, view.places(), rivals),
         valid,
     ]
-    return np.concatenate([bands, local_contrast(bands, valid), np.stack(about)]).astype(np.float32)
+    return np.concatenate([bands, contrast, np.stack(about)]).astype(np.float32)
 
 
 def polar_channels(bands: int) -> int:
     """Number of channels of `polar_input`."""
-    return 2 * bands + 4
+    return 2 * bands + 5
 
 
 def local_contrast(bands: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
@@ -173,6 +193,43 @@ def local_contrast(bands: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
         spread = np.sqrt(np.maximum(around(band * band) / weight - mean * mean, 1e-3))
         np.copyto(out, (band - mean) / spread, where=valid)
     return contrast
+
+
+def likeness(
+    bands: Floats, contrast: Floats, valid: npt.NDArray[np.bool_], view: PolarView
+) -> Floats:
+    """How much each cell stands out from its surroundings in the way the crater's own blanket does.
+
+    The blanket's colour, less that of the ground around it, gives a direction in the bands;
+    the local contrast along it is large and positive on rays of the same material, whatever the bands are.
+
+    The discriminant is Fisher's (The use of multiple measurements in taxonomic problems, 1936).
+
+    Parameters
+    ----------
+    bands, contrast : float32 arrays (band, rows, cols)
+    valid : bool array (rows, cols)
+    view : PolarView
+
+    Returns
+    -------
+    float32 array (rows, cols)
+        Of unit spread; 0 where the view ends before there is ground to compare with.
+    """
+    radii = view.row_ranges_m() / view.crater.radius_m
+    blanket = valid & ((radii > _BLANKET_RADII[0]) & (radii < _BLANKET_RADII[1]))[:, None]
+    around = valid & ((radii > _AROUND_RADII[0]) & (radii < _AROUND_RADII[1]))[:, None]
+    if not (blanket.any() and around.any()):
+        return np.zeros(view.shape, np.float32)
+    ground = bands[:, around].astype(np.float64)
+    ridge = 0.05 * np.eye(len(bands))
+    spread = np.sqrt(ground.var(axis=1) + 1e-6)
+    step = (bands[:, blanket].mean(axis=1) - ground.mean(axis=1)) / spread
+    some = contrast[:, valid][:, ::7].astype(np.float64)
+    covariance = some @ some.T / some.shape[1] + ridge
+    direction = np.linalg.solve(covariance, step)
+    direction /= max(float(np.sqrt(direction @ covariance @ direction)), 1e-6)
+    return np.asarray(np.tensordot(direction.astype(np.float32), contrast, 1))
 
 
 def _rivalry(view: PolarView, places: LonLat, rivals: Sequence[Crater]) -> Floats:

@@ -5,6 +5,7 @@ every pixel is in one column with all the ground between it and the crater.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -76,6 +77,10 @@ class PolarView:
 
     def places(self) -> LonLat:
         """Places of the cell centres, each of shape (rows, cols)."""
+        return self._places
+
+    @cached_property
+    def _places(self) -> LonLat:  # bands, rivals and labels all ask for them
         return destination(
             self.crater.lon,
             self.crater.lat,
