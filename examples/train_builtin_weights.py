@@ -1,6 +1,6 @@
 """Train the context network that comes with the program, on simulated planets alone.
 
-    python examples/train_builtin_weights.py FOLDER --planets 20 --minutes 60
+    python examples/train_builtin_weights.py FOLDER --planets 30 --minutes 120
 
 simulates the planets (seeds 1000, 1001, ..., of several resolutions), trains, and writes the bundle in half precision
 to FOLDER/weights/context/member-00. To ship it, put it into src/ejectamap/weights/context/ and bring
@@ -32,11 +32,12 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--planets", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--planets", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=120.0)
     arguments = parser.parse_args()
     others = [make_project(arguments.folder, k, []) for k in range(1, arguments.planets)]
     changes = [
+        "context.augment.mixing=0.4",  # it is to map any mosaic
         "training.also_train_on=[" + ", ".join(f"../{p.folder.name}" for p in others) + "]",
         "training.validation_fraction=0.04",
         "context.optimiser={name: AdamW, arguments: {lr: 0.002, weight_decay: 0.01}}",
