@@ -57,6 +57,7 @@ LATER = [
     "patience=5",
     "members=7",
     "keep=last",
+    "blend=0.5",
     "precision=auto",
     "share=2.0",
 ]

@@ -174,6 +174,23 @@ def test_the_time_budget_ends_a_training(make_project: MakeProject) -> None:
     assert load_bundle(project.models / "context" / "member-00").training["epochs"] > 1
 
 
+def test_blended_weights_lie_between_the_start_and_the_trained(make_project: MakeProject) -> None:
+    teacher = make_project("method=polar", name="teacher")
+    train(teacher)
+    found = [weights(teacher, "context")]
+    for share in (0.25, 1.0):
+        start = "training.start_from=../teacher/models"
+        pupil = make_project("method=polar", start, f"context.blend={share}", name=f"pupil-{share}")
+        train(pupil)
+        found.append(weights(pupil, "context"))
+    begun, blended, trained = found
+    assert any(not torch.equal(begun[name], trained[name]) for name in begun)
+    floats = [name for name in begun if begun[name].is_floating_point()]
+    for name in floats:
+        between = torch.lerp(begun[name], trained[name], 0.25)
+        assert torch.allclose(blended[name], between, atol=1e-6), name
+
+
 def test_training_starts_from_trained_networks(make_project: MakeProject) -> None:
     still = "context.optimiser={name: SGD, arguments: {lr: 0.0}}"
     teacher = make_project("method=polar", name="teacher")

@@ -58,6 +58,31 @@ def take_weights(network: nn.Module, arguments: dict[str, Any], folder: Path, nu
     network.load_state_dict(bundle.model.state_dict())
 
 
+def blend_weights(network: nn.Module, start: dict[str, torch.Tensor], share: float) -> None:
+    """Go back part of the way to the weights that a training started from, in place.
+
+    What a network learns from few labels it learns at the cost of what it knew of other ground; between the two sets
+    of weights there are networks better than both (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+
+    Parameters
+    ----------
+    network : nn.Module
+        Trained.
+    start : dict
+        State of the same network before.
+    share : float
+        Of the trained weights, 0 to 1.
+    """
+    network.load_state_dict(
+        {
+            name: torch.lerp(start[name], trained, share)
+            if trained.is_floating_point()
+            else trained
+            for name, trained in network.state_dict().items()
+        }
+    )
+
+
 def _bundle_folders(folder: Path) -> list[Path]:
     """Folders of the bundles in a folder such as models/connection, at least one."""
     found = sorted(p.parent for p in folder.glob(f"[!.]*/{SETTINGS_NAME}"))

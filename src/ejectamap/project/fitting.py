@@ -47,6 +47,12 @@ class Fitting(Section):
     keep: Literal["best", "last"] = Field(
         "best", description="weights of the best epoch, or of the last one"
     )
+    blend: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the trained weights in the result; the rest is of those it started from, if any",
+    )
     scaling: Literal["255", "mosaic", "training"] = Field(
         "255",
         description="bands divided by 255; standardised by the mosaic's mean and spread; or by the training pictures'",

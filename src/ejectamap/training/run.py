@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from ejectamap.errors import LabelError
 from ejectamap.networks.bundle import Bundle, library_versions, save_bundle
-from ejectamap.networks.ensemble import take_weights
+from ejectamap.networks.ensemble import blend_weights, take_weights
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
 from ejectamap.project.fitting import Fitting
@@ -128,6 +128,7 @@ def _train_member(
             " their crater's reach"
         )
     task = _make_task(project, member, recipe, data, seed)
+    start = {name: values.clone() for name, values in task.network.state_dict().items()}
     # Without validation data the training data say which epoch was the best.
     checked = data.validation if len(data.validation) else data.train
     folder = project.logs / member.kind / member.name
@@ -142,6 +143,8 @@ def _train_member(
         f"{member.kind} {member.number + 1} of {settings.members}",
         watch,
     )
+    if settings.blend < 1 and project.start_networks(member.kind) is not None:
+        blend_weights(task.network, start, settings.blend)
     summary = {
         "seed": seed,
         "samples": len(data.train),
