@@ -24,6 +24,7 @@ TINY = [
     "views.corridor_px=[64, 16]",
     "views.polar_px=[32, 64]",
     "connection.architecture=test_resnet",
+    "segmentation.batch_size=8",
     "segmentation.decoder=Unet",
     "segmentation.encoder=tu-test_resnet",
     "context.encoder=tu-test_resnet",
