@@ -69,6 +69,9 @@ def test_a_killed_training_ends_as_if_left_alone(make_project: Callable[..., Pro
         rows = [[line.rsplit(",", 1)[0] for line in table.splitlines()] for table in tables]
         assert rows[0] == rows[1]  # all but the minutes
         assert len(rows[0]) == 4
+        assert (killed.logs / kind / "curves.png").exists()
+        members = [(p.logs / kind / "members.csv").read_text() for p in (alone, killed)]
+        assert [len(table.splitlines()) for table in members] == [5 - (kind == "segmentation")] * 2
     assert not list(killed.logs.glob("*/*/checkpoints"))
 
 

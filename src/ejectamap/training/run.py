@@ -88,9 +88,22 @@ def train(
     """
     if fresh:
         project.forget_models()
-    wanted = [m for m in members(project) if not (project.models / m.kind / m.name).exists()]
-    if not wanted:
-        return
+    everyone = members(project)
+    wanted = [m for m in everyone if not (project.models / m.kind / m.name).exists()]
+    if wanted:
+        _train_members(project, wanted, max_minutes, watch)
+    for member in everyone:  # some may be left where a run ended just after a network was saved
+        forget_checkpoints(project.logs / member.kind / member.name)
+    rank_zero_only(summarise)(project)
+
+
+def _train_members(
+    project: Project,
+    wanted: Sequence[Member],
+    max_minutes: float | None,
+    watch: Callable[[Member, int, float], None] | None,
+) -> None:
+    """Train some networks, one after another, within a budget."""
     budget = max_minutes or project.settings.training.max_minutes
     started = time.monotonic()
     sources = gather_sources(project)
@@ -98,7 +111,6 @@ def train(
     for member, minutes in _shared_out(wanted, budget, started):
         told = None if watch is None else partial(watch, member)
         _train_member(project, member, RECIPES[member.kind](project, sources), minutes, told)
-    summarise(project, {member.kind for member in wanted})
 
 
 def _shared_out(

@@ -1,7 +1,6 @@
 """What came out of the trainings of an ensemble: a table of its members, and a picture of how they learnt."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -29,14 +29,17 @@ FIGURES = {
 }
 
 
-def summarise(project: Project, kinds: Iterable[str]) -> None:
-    """Print and write logs/{kind}/members.csv, and draw logs/{kind}/curves.png, of the trained networks."""
+def summarise(project: Project) -> None:
+    """Print and write logs/{kind}/members.csv, and draw logs/{kind}/curves.png, of the networks trained here."""
     console = Console()
-    for kind in sorted(kinds):
+    for kind in project.settings.fittings:
+        folder = project.logs / kind
+        if not folder.exists():  # networks from elsewhere
+            continue
         table = members_table(project.models / kind)
-        table.to_csv(project.logs / kind / "members.csv", index=False)
+        table.to_csv(folder / "members.csv", index=False)
         console.print(_printed(kind, table))
-        draw_curves(project.logs / kind, project.logs / kind / "curves.png")
+        draw_curves(folder, folder / "curves.png")
 
 
 def members_table(folder: Path) -> pd.DataFrame:
@@ -62,8 +65,9 @@ def members_table(folder: Path) -> pd.DataFrame:
 
 
 def _printed(kind: str, members: pd.DataFrame) -> Table:
-    table = Table(title=f"{kind} networks, on their validation data", title_justify="left")
-    table.add_column("member")
+    title = f"{kind} networks, on their validation data"
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table.add_column("member", no_wrap=True)
     table.add_column("seed", justify="right")
     for heading, _ in FIGURES.values():
         table.add_column(heading, justify="right")
@@ -90,9 +94,8 @@ def draw_curves(folder: Path, path: Path) -> None:
     tables = {p.parent.name: pd.read_csv(p) for p in sorted(folder.glob("*/metrics.csv"))}
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, scores = figure.subplots(1, 2)
-    colours = mpl.colormaps["viridis"].resampled(max(len(tables), 2))
     for k, table in enumerate(tables.values()):
-        colour = colours(k)
+        colour = mpl.colormaps["viridis"](0.85 * k / max(len(tables) - 1, 1))
         marker = "." if len(table) == 1 else None
         losses.plot(table.epoch, table.train_loss, "--", color=colour, lw=1, marker=marker)
         losses.plot(table.epoch, table.val_loss, color=colour, lw=1.5, marker=marker)
@@ -111,7 +114,7 @@ def draw_curves(folder: Path, path: Path) -> None:
         [Line2D([], [], color="0.3", marker="o", ls="")],
         ["best"],
     )
-    scores.set_ylim(0, 1)
+    scores.set_ylim(-0.02, 1.02)
     names = list(tables)
     figure.suptitle(f"{folder.name}: {names[0]}" + (f" to {names[-1]}" if len(names) > 1 else ""))
     figure.savefig(path, dpi=150)
