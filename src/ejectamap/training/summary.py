@@ -19,13 +19,13 @@ from ejectamap.project import Project
 
 # What a bundle remembers of its training, and how it is headed and written in the printed table.
 FIGURES = {
-    "samples": ("samples", 0),
+    "samples": ("learnt", 0),
     "validation_samples": ("checked", 0),
     "epochs": ("epochs", 0),
     "best_epoch": ("best", 0),
     "validation_f1": ("F1", 3),
     "validation_loss": ("loss", 3),
-    "minutes": ("minutes", 1),
+    "minutes": ("min", 1),
 }
 
 
@@ -66,7 +66,7 @@ def members_table(folder: Path) -> pd.DataFrame:
 
 def _printed(kind: str, members: pd.DataFrame) -> Table:
     title = f"{kind} networks, on their validation data"
-    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1))
     table.add_column("member", no_wrap=True)
     table.add_column("seed", justify="right")
     for heading, _ in FIGURES.values():
