@@ -105,6 +105,7 @@ def make_project(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
         *(f"{kind}.max_epochs=1" for kind in ("connection", "segmentation", "context")),
         "training.max_minutes=null",
         "training.start_from=none",
+        "map.threshold=0.5",
     ]
 
     def make(

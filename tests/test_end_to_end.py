@@ -32,6 +32,7 @@ TINY = [
     *(f"{kind}.precision=full" for kind in ("connection", "segmentation", "context")),
     *(f"{kind}.max_epochs=1" for kind in ("connection", "segmentation", "context")),
     "training.start_from=none",
+    "map.threshold=0.5",
 ]
 NETWORKS = {"two-stage": {"connection": 2, "segmentation": 1}, "polar": {"context": 1}}
 

@@ -21,7 +21,7 @@ def connection_weights(pairs: Sequence[Pair], settings: Connection) -> list[floa
     """
     weights = np.ones(len(pairs))
     if settings.balance_weights:
-        connected = np.array([pair.connected for pair in pairs])
+        connected = np.array([pair.connected for pair in pairs], bool)
         counts = np.where(connected, connected.sum(), (~connected).sum())
         weights *= len(pairs) / (2 * counts)
     if settings.distance_weight > 0 and len(pairs):

@@ -225,7 +225,7 @@ def likeness(
     ridge = 0.05 * np.eye(len(bands))
     spread = np.sqrt(ground.var(axis=1) + 1e-6)
     step = (bands[:, blanket].mean(axis=1) - ground.mean(axis=1)) / spread
-    some = contrast[:, valid][:, ::7].astype(np.float64)
+    some = contrast[:, valid].astype(np.float64)
     covariance = some @ some.T / some.shape[1] + ridge
     direction = np.linalg.solve(covariance, step)
     direction /= max(float(np.sqrt(direction @ covariance @ direction)), 1e-6)
