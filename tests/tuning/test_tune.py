@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pandas as pd
+import psutil
 import pytest
 from optuna.trial import TrialState
 from rich.console import Console
@@ -127,29 +128,19 @@ def test_a_trial_that_fails_is_told_and_counted(
 
 def test_a_killed_process_leaves_its_trial_to_the_next(tmp_path: Path) -> None:
     study = new_study(tmp_path)
-    program = f"""
-import time
-from pathlib import Path
-from optuna.distributions import FloatDistribution
-from ejectamap.tuning.study import open_study, sign_of_life
-study = open_study(Path({str(tmp_path)!r}), None, "s", {{"places": 1}}, ["maximize"], 0)
-trial = study.ask({{"x": FloatDistribution(0, 1)}})
-trial.set_user_attr("folder", "trial-000")
-trial.report(0.25, 3)
-with sign_of_life(trial):
-    print("ready", flush=True)
-    time.sleep(600)
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, env=os.environ
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    trial.set_user_attr("folder", "trial-000")
+    trial.report(0.25, 3)
+    with sign_of_life(trial):
+        machine, me, _ = study.trials[0].user_attrs["process"]
+        assert me == os.getpid()
+    worker = psutil.Process(process.pid)
+    trial.set_user_attr("process", [machine, worker.pid, worker.create_time()])
     requeue_interrupted(study)
     assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
     process.send_signal(signal.SIGKILL)
     process.wait()
-    process.stdout.close()
     requeue_interrupted(study)
     requeue_interrupted(study)
     killed, waiting = study.trials
