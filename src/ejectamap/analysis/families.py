@@ -13,9 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.mixture import GaussianMixture
 
-from ejectamap.errors import ProjectError
 from ejectamap.evaluation.mapfiles import MapFiles
-from ejectamap.mapping import mapped_craters
+from ejectamap.mapping import require_mapped
 from ejectamap.mapping.files import replace_file
 from ejectamap.project import Project
 from ejectamap.project.yaml import write_settings
@@ -53,11 +52,7 @@ def suggest_families(project: Project) -> Families:
     ProjectError
         If no crater is mapped.
     """
-    craters = mapped_craters(project)
-    if not craters:
-        raise ProjectError(
-            f"{project.maps}: holds no map: run ejectamap map {project.folder} first"
-        )
+    craters = require_mapped(project)
     tiles = _connected_tiles(project, craters)
     quantity = AREA if tiles is None else TILES
     values = _areas_km2(project, craters) if tiles is None else tiles

@@ -20,11 +20,10 @@ from ejectamap.analysis.extent import (
 from ejectamap.analysis.pattern import Claims, Pattern, without_small_clusters
 from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
 from ejectamap.analysis.surroundings import Surroundings
-from ejectamap.errors import ProjectError
 from ejectamap.evaluation.counts import Bools
 from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.rings import SECTORS
-from ejectamap.mapping import mapped_craters
+from ejectamap.mapping import require_mapped
 from ejectamap.mapping.files import replace_file
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
@@ -53,11 +52,7 @@ def analyze_project(project: Project) -> pd.DataFrame:
     ProjectError
         If no crater is mapped.
     """
-    craters = mapped_craters(project)
-    if not craters:
-        raise ProjectError(
-            f"{project.maps}: holds no map: run ejectamap map {project.folder} first"
-        )
+    craters = require_mapped(project)
     grid = project.mosaic.grid
     files, claims = MapFiles(project.maps, grid), Claims(grid)
     for crater in track(craters, "reading masks", transient=True):

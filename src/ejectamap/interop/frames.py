@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import rasterio
 
 from ejectamap.errors import ReleaseError
 from ejectamap.mapping.files import write_cog
@@ -16,6 +15,7 @@ from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.label_files import read_ones
 from ejectamap.world.labels import Bools
 from ejectamap.world.sphere import azimuthal_forward
 from ejectamap.world.tables import read_table
@@ -79,7 +79,7 @@ def onto_grid(path: Path, crater: Crater, grid: Grid) -> Iterator[tuple[Window, 
             raise ReleaseError(
                 f"{path}: is {source.height} x {source.width} pixels, a frame on this mosaic {size} x {size}"
             )
-        frame = _read_ones(source)
+        frame = read_ones(source)
     for strip in grid.strips(grid.whole, _STRIP_PIXELS):
         x_m, y_m = azimuthal_forward(*grid.centres(strip), crater.lon, crater.lat, grid.radius_m)
         # Half a pixel's width at the antipode may lie outside of the whole pixels.
@@ -100,15 +100,3 @@ def write_reference(path: Path, grid: Grid, strips: Sequence[tuple[Window, Bools
         nodata=None,
         resampling="mode",
     )
-
-
-def _read_ones(source: "rasterio.io.DatasetReader") -> Bools:
-    """Where a frame is neither 0 nor no-data, read in strips."""
-    ones = np.empty(source.shape, bool)
-    rows = max(1, _STRIP_PIXELS // source.width)
-    for top in range(0, source.height, rows):
-        height = min(rows, source.height - top)
-        strip = rasterio.windows.Window(0, top, source.width, height)
-        values = source.read(1, window=strip, masked=True).filled(0)
-        ones[top : top + height] = np.nan_to_num(values) != 0
-    return ones

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from rich.progress import track
 
-from ejectamap.errors import OutputError
+from ejectamap.errors import OutputError, ProjectError
 from ejectamap.mapping.export import (
     read_probability,
     write_connections,
@@ -80,6 +80,22 @@ def mapped_craters(project: Project) -> list[Crater]:
         for crater in project.craters
         if _is_done(project, crater, mark) or _is_done(project, crater, IMPORTED)
     ]
+
+
+def require_mapped(project: Project) -> list[Crater]:
+    """`mapped_craters`, for what can do nothing without.
+
+    Raises
+    ------
+    ProjectError
+        If there are none.
+    """
+    craters = mapped_craters(project)
+    if not craters:
+        raise ProjectError(
+            f"{project.maps}: holds no map: run ejectamap map {project.folder} first"
+        )
+    return craters
 
 
 def bring_in(project: Project, maps: Iterable[CraterMap]) -> None:

@@ -16,6 +16,7 @@ from ejectamap.simulate.look import Array, Look, draw_look
 from ejectamap.simulate.noise import Floats
 from ejectamap.simulate.planet import Planet, throw_out, with_visible_ejecta
 from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import destination
@@ -52,7 +53,7 @@ def plant_craters(
     grid = mosaic.grid
     values, valid = mosaic.read(grid.whole)
     look = _look_of(mosaic, catalogue, style)
-    latent = _to_latent(values, look)
+    latent = _to_latent(values, grid, look)
     spread = local_spread(latent, grid, look)
     look = with_visible_ejecta(look, spread)
     before = latent.copy()
@@ -66,7 +67,9 @@ def plant_craters(
     masks = throw_out(events, scene, impacts)
     truth = Labels(grid, {first + k: mask for k, mask in masks.items()}, None)
     np.subtract(latent, before, out=latent)
-    planted = Mosaic.from_array(_with_change(values, latent, look), valid, grid, mosaic.band_names)
+    planted = Mosaic.from_array(
+        _with_change(values, latent, grid, look), valid, grid, mosaic.band_names
+    )
     everyone = (*(impact.crater for impact in impacts), *catalogue)
     return Planet(planted, everyone, truth, impacts)
 
@@ -106,31 +109,27 @@ def _blanket_colour(mosaic: Mosaic, catalogue: Sequence[Crater]) -> Array:
     return np.median(steps, axis=0) if steps else np.zeros(mosaic.bands)
 
 
-def _to_latent(values: np.ndarray, look: Look) -> Floats:
+def _to_latent(values: np.ndarray, grid: Grid, look: Look) -> Floats:
     """Latent properties of a mosaic's ground, float32 (3, height, width)."""
     back = np.linalg.pinv(look.mix).astype(np.float32)
     latent = np.empty((_LATENTS, *values.shape[1:]), np.float32)
-    for rows in _strips(values):
+    for strip in grid.strips(grid.whole, STRIP_PIXELS):
+        rows = slice(strip.row, strip.row + strip.height)
         centred = values[:, rows].astype(np.float32) - look.offset.astype(np.float32)[:, None, None]
         latent[:, rows] = np.tensordot(back, centred, 1)
     return latent
 
 
-def _with_change(values: np.ndarray, change: Floats, look: Look) -> np.ndarray:
+def _with_change(values: np.ndarray, change: Floats, grid: Grid, look: Look) -> np.ndarray:
     """Add a change of the latent properties, blurred as the camera would, to a mosaic's values."""
     for k in range(_LATENTS):
         change[k] = ndimage.gaussian_filter(change[k], look.blur_px, mode=("nearest", "wrap"))
     planted = np.empty_like(values)
-    for rows in _strips(values):
+    for strip in grid.strips(grid.whole, STRIP_PIXELS):
+        rows = slice(strip.row, strip.row + strip.height)
         bands = values[:, rows] + np.tensordot(look.mix.astype(np.float32), change[:, rows], 1)
         if np.issubdtype(values.dtype, np.integer):
             limits = np.iinfo(values.dtype)
             bands = np.clip(np.rint(bands), limits.min + 1, limits.max)
         planted[:, rows] = bands
     return planted
-
-
-def _strips(values: np.ndarray) -> list[slice]:
-    """Strips of rows of a bounded number of pixels."""
-    rows = max(1, STRIP_PIXELS // values.shape[2])
-    return [slice(top, top + rows) for top in range(0, values.shape[1], rows)]

@@ -114,7 +114,7 @@ def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
     """
     with open_raster(path, LabelError) as source:
         window = _window_of(source, grid)
-        ones = _read_ones(source)
+        ones = read_ones(source)
     return _crop(window, ones, grid.width)
 
 
@@ -154,8 +154,8 @@ def _to_mosaic_px(
     return np.stack(~grid.transform @ np.stack([x, y]))
 
 
-def _read_ones(source: "rasterio.io.DatasetReader") -> Bools:
-    """Where a raster is neither 0 nor no-data; read in strips, as a whole globe may be large."""
+def read_ones(source: "rasterio.io.DatasetReader") -> Bools:
+    """Where a raster is neither 0 nor no-data, bool (row, col); read in strips, as a whole globe may be large."""
     ones = np.empty((source.height, source.width), bool)
     rows = max(1, _STRIP_PIXELS // source.width)
     for top in range(0, source.height, rows):
