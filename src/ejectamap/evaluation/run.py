@@ -10,7 +10,7 @@ from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.scores import Evaluation
 from ejectamap.evaluation.structure import evaluate_structure
-from ejectamap.mapping import mapped_craters
+from ejectamap.mapping import require_mapped
 from ejectamap.mapping.files import replace_file
 from ejectamap.mapping.provenance import is_put_together
 from ejectamap.project import Project
@@ -75,12 +75,7 @@ def evaluate_project(
 
 def _judged_craters(project: Project) -> list[Crater]:
     """Craters mapped with the present settings, networks and inputs, all of them in the global files too."""
-    mapped = mapped_craters(project)
-    if not mapped:
-        raise ProjectError(
-            f"{project.maps}: holds no map of the present settings, networks and inputs:"
-            f" run ejectamap map {project.folder} first"
-        )
+    mapped = require_mapped(project)
     if not is_put_together(project, mapped):
         raise ProjectError(
             f"{project.maps / 'origin.tif'}: is not of the same run as the craters' maps:"

@@ -93,7 +93,8 @@ def require_mapped(project: Project) -> list[Crater]:
     craters = mapped_craters(project)
     if not craters:
         raise ProjectError(
-            f"{project.maps}: holds no map: run ejectamap map {project.folder} first"
+            f"{project.maps}: holds no map of the present settings, networks and inputs:"
+            f" run ejectamap map {project.folder} first"
         )
     return craters
 
