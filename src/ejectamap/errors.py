@@ -36,5 +36,9 @@ class ReleaseError(EjectamapError):
     """A file of a published data set is missing, damaged, or says something impossible."""
 
 
+class RankingError(EjectamapError):
+    """The maps of a ranking study, or people's choices between them, cannot be used."""
+
+
 class OutputError(EjectamapError):
     """A result could not be written; nothing half-written was left behind."""

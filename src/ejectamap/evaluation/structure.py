@@ -16,6 +16,8 @@ from ejectamap.world.labels import Labels
 
 Figures = dict[str, float]
 
+LOWER_IS_BETTER = ("balanced_hausdorff_km", "hd95_km", "betti0_error", "gaps_per_1000km")
+"""Figures of structure of which less is better."""
 _PARTS = ("surface_dice_10km", "cldice", "reached_length")
 
 

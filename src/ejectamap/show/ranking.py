@@ -1,0 +1,58 @@
+"""A ranking study as one figure: what people prefer, and which figures agree with them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ejectamap.evaluation.ranking.report import Ranking
+from ejectamap.show.furniture import printable, save
+
+_ROW_IN = 0.22
+_COLOUR, _OTHER = "#0072B2", "#D55E00"
+
+
+def plot_ranking(path: Path, ranking: Ranking) -> None:
+    """Draw strengths of the maps (left) and Kendall's tau of the figures (right), both with 95 % intervals."""
+    maps, figures = ranking.map_table(), ranking.figure_table().dropna(subset="tau")
+    rows = max(len(maps), len(figures) + 2 * (ranking.combination is not None), 4)
+    panels = 2 if len(figures) else 1
+    size = 5.4 * panels, _ROW_IN * rows + 1.2
+    figure = Figure(figsize=size, dpi=140, layout="constrained")
+    left, *right = figure.subplots(1, panels, squeeze=False)[0]
+    _dots(left, maps["map"], maps, "strength", [_COLOUR] * len(maps))
+    left.set_xlabel("Strength in people's eyes (logarithm of worth)")
+    for axes in right:
+        table = _with_best(ranking, figures)
+        extra = len(table) - len(figures)
+        colours = [_OTHER] * extra + [_COLOUR] * len(figures)
+        _dots(axes, table["figure"], table, "tau", colours)
+        axes.set_xlim(-1.05, 1.05)
+        axes.set_xlabel("Kendall's tau with people")
+    save(figure, path)
+
+
+def _with_best(ranking: Ranking, figures: pd.DataFrame) -> pd.DataFrame:
+    """Figures, after what was found on craters held out."""
+    mix = ranking.combination
+    if mix is None:
+        return figures
+    found = {"weighted sum, held out": mix.held_out, "best figure, held out": mix.best_single}
+    rows = [{"figure": k, "tau": v.tau, "low": v.low, "high": v.high} for k, v in found.items()]
+    return pd.concat([pd.DataFrame(rows), figures], ignore_index=True)
+
+
+def _dots(
+    axes: Axes, names: "pd.Series[str]", table: pd.DataFrame, column: str, colours: list[str]
+) -> None:
+    """A row a name, from the top: a dot with its interval."""
+    y = np.arange(len(table))
+    axes.hlines(y, table["low"], table["high"], colors=colours, linewidth=1.4)
+    axes.scatter(table[column], y, c=colours, s=22, zorder=3)
+    axes.axvline(0, color="0.6", linewidth=0.8)
+    axes.set_yticks(y, [printable(name, 40) for name in names], fontsize=8, parse_math=False)
+    axes.set_ylim(len(table) - 0.4, -0.6)
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
