@@ -2,8 +2,9 @@
 
 import errno
 import json
+import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import geopandas as gpd
@@ -127,10 +128,16 @@ def test_an_interrupted_map_goes_on(make_ready: MakeReady, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "lost", ["crater_2_mask.tif", "crater_2_probability.tif", ".done/connections_2.parquet"]
+    ("lost", "asked"),
+    [
+        ("crater_2_mask.tif", []),
+        ("crater_2_probability.tif", [2]),
+        (".done/connections_2.parquet", [2]),
+        ("origin.tif", []),
+    ],
 )
 def test_a_lost_file_is_made_again(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, lost: str
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, lost: str, asked: list[int]
 ) -> None:
     project = make_ready("method=polar")
     map_project(project)
@@ -138,45 +145,7 @@ def test_a_lost_file_is_made_again(
     (project.maps / lost).unlink()
     again = Counting(monkeypatch)
     map_project(reopened(project))
-    assert again.asked == [2]
-    assert contents(project.maps) == first
-
-
-def test_another_setting_or_network_makes_the_map_stale(make_ready: MakeReady) -> None:
-    project = make_ready("method=polar")
-    map_project(project)
-    text = (project.folder / "project.yaml").read_text()
-    (project.folder / "project.yaml").write_text(text.replace("threshold: 0.5 ", "threshold: 0.6 "))
-    assert reopened(project).settings.map.threshold == 0.6
-    assert mapped_craters(reopened(project)) == []
-    (project.folder / "project.yaml").write_text(text)
-    assert len(mapped_craters(reopened(project))) == 6
-    bundle = project.models / "context" / "member-00" / "bundle.json"
-    bundle.write_text(bundle.read_text() + "\n")
-    assert mapped_craters(reopened(project)) == []
-
-
-def test_going_back_to_old_settings_does_not_mix_two_maps(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Interrupted between a crater's files, then asked for the first map again."""
-    project = make_ready("method=polar")
-    map_project(project)
-    first = contents(project.maps)
-    text = (project.folder / "project.yaml").read_text()
-    (project.folder / "project.yaml").write_text(text.replace("threshold: 0.5 ", "threshold: 0.6 "))
-
-    def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(map_run, "write_connections", stop)
-        with pytest.raises(KeyboardInterrupt):
-            map_project(reopened(project))
-    (project.folder / "project.yaml").write_text(text)
-    again = Counting(monkeypatch)
-    map_project(reopened(project))
-    assert again.asked == [0]
+    assert again.asked == asked
     assert contents(project.maps) == first
 
 
@@ -191,6 +160,27 @@ def test_some_craters(make_ready: MakeReady) -> None:
     map_project(project)
     map_project(whole)
     assert contents(project.maps) == contents(whole.maps)
+
+
+def test_workers_map_the_project_as_it_is_here(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its results' folder and its settings go along, whatever stands in the file meanwhile."""
+
+    def work_here(work: Callable[[int], None], numbers: list[int], *_: object) -> Iterator[int]:
+        for number in numbers:
+            pickle.loads(pickle.dumps(work))(number)
+            yield number
+
+    monkeypatch.setattr(map_run, "run_on_dask", work_here)
+    project = make_ready("method=polar")
+    variant = project.by_method("polar")
+    settings = project.folder / "project.yaml"
+    settings.write_text(settings.read_text().replace("method: polar ", "method: two-stage "))
+    map_project(variant, workers=2)
+    assert mapped_craters(variant) == list(project.craters)
+    assert variant.maps == project.folder / "compare" / "polar" / "map"
+    assert not project.maps.exists()
 
 
 def test_two_workers_make_the_same_map(make_ready: MakeReady) -> None:
@@ -238,7 +228,7 @@ def test_a_truncated_mosaic(make_ready: MakeReady, planet_files: Path, tmp_path:
     mosaic.write_bytes(mosaic.read_bytes()[: mosaic.stat().st_size // 2])
     with pytest.raises(MosaicError, match=r"mosaic\.tif: cannot be read"):
         map_project(reopened(project))
-    assert not project.maps.exists()
+    assert contents(project.maps) == {}
 
 
 def test_without_networks(make_project: Callable[..., Project]) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,16 +83,13 @@ def load(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> Callable
         craters = crater if isinstance(crater, tuple) else (crater,)
         vars(project).update(mosaic=mosaic, craters=craters)
 
-        class Reports:
-            @staticmethod
-            def load(folder: Path, bands: int) -> Report:
-                assert bands == mosaic.bands
-                given = answers[folder.name]
-                sized = given if isinstance(given, tuple) else (given, 1)
-                return Report(sized[0], VIEWS[folder.name], sized[1])
+        def load_report(_: Project, kind: str) -> Report:
+            given = answers[kind]
+            sized = given if isinstance(given, tuple) else (given, 1)
+            return Report(sized[0], VIEWS[kind], sized[1])
 
         for module in (two_stage, polar, polar_connect, earlier):
-            monkeypatch.setattr(module, "Ensemble", Reports)
+            monkeypatch.setattr(module, "load_ensemble", load_report)
         return load_method(project)
 
     loaded: list[Project] = []

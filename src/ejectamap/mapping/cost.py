@@ -10,7 +10,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from ejectamap.mapping.two_stage import BATCH
+from ejectamap.mapping.methods import BATCH
 from ejectamap.networks.ensemble import one_thread
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
@@ -25,7 +25,6 @@ from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
-_SAMPLES = 4
 _ENOUGH_S = 0.5
 _GRIDS_HELD = 4  # float32 arrays over a crater's window that merging and writing hold at once
 
@@ -80,16 +79,32 @@ def measure_speed(project: Project, kind: str, network: nn.Module, tile_m: float
     tile_m : float
         Side of a chip on the ground, in metres.
     """
-    crater = sorted(project.craters, key=lambda c: c.reach)[len(project.craters) // 2]
-    inputs = _LOOKS[kind](project, crater, tile_m)
+    inputs = sample_inputs(project, kind, tile_m)
     count = len(inputs[0])
-    sampling_s = _quickest(lambda: _LOOKS[kind](project, crater, tile_m))
+    sampling_s = _quickest(lambda: sample_inputs(project, kind, tile_m))
     with torch.inference_mode(), one_thread():
         network.eval()
         with _watch_memory(network) as most:
             network(*inputs)
         forward_s = _quickest(lambda: network(*inputs))
     return Speed(sampling_s / count, forward_s / count, most[0] / count)
+
+
+def sample_inputs(project: Project, kind: str, tile_m: float, count: int = 4) -> tuple[Tensor, ...]:
+    """A few of the pictures that networks of a kind will see of a typical crater, and what they are told about it.
+
+    Parameters
+    ----------
+    project : Project
+    kind : str
+        "connection", "segmentation", "context", "guided", "distance-only" or "agnostic".
+    tile_m : float
+        Side of a chip on the ground, in metres.
+    count : int
+        How many pictures; of a polar view there are always two.
+    """
+    crater = sorted(project.craters, key=lambda c: c.reach)[len(project.craters) // 2]
+    return _LOOKS[kind](project, crater, tile_m, count)
 
 
 def _quickest(work: Callable[[], object]) -> float:
@@ -181,40 +196,44 @@ def _watch_memory(network: nn.Module) -> Iterator[list[float]]:
             handle.remove()
 
 
-def _corridors(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+def _corridors(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
     mosaic, size_px = project.mosaic, project.settings.views.corridor_px
-    chips = _some_chips(project, crater, tile_m)
+    chips = _some_chips(project, crater, tile_m, count)
     scaling = BandScaling.for_mosaic(mosaic, project.settings.connection.scaling)
     pictures = [corridor_input(mosaic, scaling, crater, chip, size_px) for chip in chips]
     return (torch.from_numpy(np.stack(pictures)),)
 
 
-def _chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+def _chips(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
     mosaic, views = project.mosaic, project.settings.views
-    chips = _some_chips(project, crater, tile_m)
+    chips = _some_chips(project, crater, tile_m, count)
     scaling = BandScaling.for_mosaic(mosaic, project.settings.segmentation.scaling)
     channel = (views.distance, views.log_distance)
     pictures = [chip_input(mosaic, scaling, crater, c, views.chip_px, *channel) for c in chips]
     about = torch.from_numpy(crater_metadata(mosaic, scaling, crater, views.annulus_radii))
-    return torch.from_numpy(np.stack(pictures)), about.expand(_SAMPLES, -1)
+    return torch.from_numpy(np.stack(pictures)), about.expand(count, -1)
 
 
-def _guided_chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+def _guided_chips(
+    project: Project, crater: Crater, tile_m: float, count: int
+) -> tuple[Tensor, ...]:
     """Chips with an empty guide: to look one up takes no time beside sampling."""
-    pictures, about = _chips(project, crater, tile_m)
+    pictures, about = _chips(project, crater, tile_m, count)
     return torch.cat([pictures, torch.zeros_like(pictures[:, :1])], 1), about
 
 
-def _bare_chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+def _bare_chips(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
     """Chips with their distance, and nothing about the crater."""
-    return _chips(project, crater, tile_m)[:1]
+    return _chips(project, crater, tile_m, count)[:1]
 
 
-def _bands_of_chips(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
-    return (_chips(project, crater, tile_m)[0][:, :-1],)
+def _bands_of_chips(
+    project: Project, crater: Crater, tile_m: float, count: int
+) -> tuple[Tensor, ...]:
+    return (_chips(project, crater, tile_m, count)[0][:, :-1],)
 
 
-def _polar_views(project: Project, crater: Crater, tile_m: float) -> tuple[Tensor, ...]:
+def _polar_views(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
     mosaic, views = project.mosaic, project.settings.views
     radius_m = mosaic.grid.radius_m
     size = polar_size(0.25, *views.polar_px)
@@ -224,14 +243,14 @@ def _polar_views(project: Project, crater: Crater, tile_m: float) -> tuple[Tenso
     return (torch.stack([picture, picture.flip(-1)]),)
 
 
-def _some_chips(project: Project, crater: Crater, tile_m: float) -> list[Chip]:
+def _some_chips(project: Project, crater: Crater, tile_m: float, count: int) -> list[Chip]:
     """Chips from all over a crater's reach."""
     reach_m = crater.reach_m(project.mosaic.grid.radius_m)
     chips = ChipGrid.around(reach_m, tile_m, project.settings.views.overlap)
-    return [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, _SAMPLES)]
+    return [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, count)]
 
 
-_LOOKS: Mapping[str, Callable[[Project, Crater, float], tuple[Tensor, ...]]] = {
+_LOOKS: Mapping[str, Callable[[Project, Crater, float, int], tuple[Tensor, ...]]] = {
     "connection": _corridors,
     "segmentation": _chips,
     "context": _polar_views,

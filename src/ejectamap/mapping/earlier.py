@@ -4,13 +4,14 @@ Both outline every chip within a crater's reach, by one ensemble of segmentation
 """
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.methods import CraterMap, no_connections
 from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline
-from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
 from ejectamap.views.inputs import BandScaling, chip_input
@@ -26,10 +27,12 @@ class DistanceOnly:
     """Outline a crater's ejecta in every chip, knowing the chip and its distance from the crater alone."""
 
     kind = "distance-only"
+    settings: ClassVar[tuple[str, ...]] = ("views.overlap",)
+    looks_at_rivals: ClassVar[bool] = False
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.networks = Ensemble.load(project.networks(self.kind), project.mosaic.bands)
+        self.networks = load_ensemble(project, self.kind)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
@@ -60,6 +63,7 @@ class Agnostic(DistanceOnly):
     """
 
     kind = "agnostic"
+    looks_at_rivals: ClassVar[bool] = True
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""

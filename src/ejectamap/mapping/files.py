@@ -3,6 +3,7 @@
 A file is made in memory, written to a temporary name beside its place, and renamed.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,3 +71,9 @@ def replace_file(path: Path, content: memoryview) -> None:
             f"{path}: cannot be written ({error.strerror}): free some space, or check the folder, "
             "and run again"
         ) from error
+
+
+def hash_file(path: Path) -> str:
+    """A file's content in one word."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

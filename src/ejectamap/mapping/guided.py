@@ -1,5 +1,7 @@
 """Edges finer than a polar picture can be: chips outlined by networks that also see what the polar look found."""
 
+from typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +20,8 @@ class Guided(PolarConnect):
     whose polar probabilities are all below `FAINT` is not looked at and counts as 0.
     """
 
-    outliner = "guided"
+    outliner: ClassVar[str] = "guided"
+    settings: ClassVar[tuple[str, ...]] = ("views.overlap",)
 
     def _level(self) -> float:
         """Polar probability above which a chip is outlined."""

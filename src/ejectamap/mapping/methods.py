@@ -5,7 +5,7 @@ To add one, write a class with this protocol and name it in `mapping.registry`.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 
 Floats = npt.NDArray[np.float32]
+BATCH = 16  # pictures that a network sees at once
 CONNECTION_COLUMNS = ("crater_id", "tile", "distance_m", "score", "votes", "connected")
 
 
@@ -50,7 +51,18 @@ class CraterMap:
 
 
 class Method(Protocol):
-    """A way to get from a crater to its probabilities."""
+    """A way to get from a crater to its probabilities.
+
+    Attributes
+    ----------
+    settings : tuple of str
+        The settings that its answers depend on once the networks are trained, such as "views.overlap".
+    looks_at_rivals : bool
+        Whether the answer about a crater depends on where the others are.
+    """
+
+    settings: ClassVar[tuple[str, ...]]
+    looks_at_rivals: ClassVar[bool]
 
     def __init__(self, project: Project) -> None:
         """Load the networks.

@@ -1,7 +1,9 @@
 """The context method: one look at a crater's whole surroundings gives its map."""
 
+from typing import ClassVar
+
+from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.methods import CraterMap, hide_no_data
-from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
@@ -10,9 +12,12 @@ from ejectamap.world.craters import Crater
 class Polar:
     """Probabilities of the context networks in the crater's polar view, brought back onto the mosaic's grid."""
 
+    settings: ClassVar[tuple[str, ...]] = ()
+    looks_at_rivals: ClassVar[bool] = True
+
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.context = Ensemble.load(project.networks("context"), project.mosaic.bands)
+        self.context = load_ensemble(project, "context")
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""

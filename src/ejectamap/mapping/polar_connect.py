@@ -1,12 +1,14 @@
 """The published recipe with a polar look in place of the vote: it decides which chips are outlined."""
 
+from typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.methods import CraterMap
 from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline_ejecta
-from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
@@ -23,13 +25,14 @@ class PolarConnect:
     polar map would show ejecta there.
     """
 
-    outliner = "segmentation"
+    outliner: ClassVar[str] = "segmentation"
+    settings: ClassVar[tuple[str, ...]] = ("views.overlap", "map.threshold")
+    looks_at_rivals: ClassVar[bool] = True
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        bands = project.mosaic.bands
-        self.context = Ensemble.load(project.networks("context"), bands)
-        self.outlining = Ensemble.load(project.networks(self.outliner), bands)
+        self.context = load_ensemble(project, "context")
+        self.outlining = load_ensemble(project, self.outliner)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""

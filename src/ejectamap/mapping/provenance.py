@@ -2,38 +2,69 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 
-from ejectamap.mapping.files import replace_file
+from ejectamap.mapping.backend import backend_names
+from ejectamap.mapping.files import hash_file, replace_file
+from ejectamap.mapping.registry import METHODS
+from ejectamap.mapping.state import IMPORTED, is_imported
 from ejectamap.networks.bundle import library_versions
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 
 
-def fingerprint(project: Project) -> str:
-    """One word for everything that a crater's map depends on; changes when any of it does."""
+@dataclass(frozen=True)
+class Fingerprints:
+    """What the craters' probabilities depend on today, each in one word that changes when any of it does.
+
+    Attributes
+    ----------
+    files : mapping of str to str
+        Hash of the mosaic, the catalogue and each network file, by name.
+    craters : mapping of int to str
+        Of what one crater's probabilities depend on: method, its settings, mosaic, networks and their backends; the
+        crater's own place, radius and reach, and those of the others for a method that looks at them. A name, a
+        family or the catalogue's order change nothing.
+    """
+
+    files: Mapping[str, str]
+    craters: Mapping[int, str]
+
+    @property
+    def whole(self) -> str:
+        """Of what the whole map depends on."""
+        return _word(sorted(self.craters.items()))
+
+
+def fingerprints(project: Project) -> Fingerprints:
+    """Take the fingerprints of a project; reads all its inputs and networks once."""
+    method = METHODS[project.settings.method]
     files = _files(project)
-    # The craters count by what is known of them but their families, which no map depends on.
-    del files[project.settings.inputs.craters]
-    craters = [str(replace(crater, family="")) for crater in project.craters]
-    parts = {"settings": _map_settings(project), "files": files, "craters": craters}
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+    inputs = {name: word for name, word in files.items() if name != project.settings.inputs.craters}
+    settings = {name: _setting(project, name) for name in method.settings}
+    common = _word([project.settings.method, settings, backend_names(project), inputs])
+    places = {c.crater_id: (c.lon, c.lat, c.radius_m, c.reach) for c in project.craters}
+    everyone = sorted(places.values()) if method.looks_at_rivals else []
+    craters = {number: _word([common, place, everyone]) for number, place in places.items()}
+    return Fingerprints(files, craters)
 
 
-def write_provenance(project: Project, done: Sequence[Crater], imported: Sequence[Crater]) -> None:
+def write_provenance(project: Project, marks: Fingerprints, done: Sequence[Crater]) -> None:
     """Write provenance.json: settings, inputs and networks with their hashes, versions, and the craters mapped.
 
     Craters whose maps were imported owe nothing to the settings and networks; they are listed apart as well.
     """
     content = {
-        "fingerprint": fingerprint(project),
+        "fingerprint": marks.whole,
+        "fingerprints": _behind(project, marks, done),
+        "backends": backend_names(project),
         "settings": project.settings.model_dump(mode="json"),
-        "files": _files(project),
+        "files": marks.files,
         "versions": library_versions(),
         "craters": [crater.crater_id for crater in done],
-        "imported": [crater.crater_id for crater in imported],
+        "imported": [crater.crater_id for crater in done if is_imported(project, crater)],
     }
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     replace_file(project.outputs / "provenance.json", memoryview(text.encode()))
@@ -43,23 +74,24 @@ def is_put_together(project: Project, craters: Sequence[Crater]) -> bool:
     """Whether the global files are of just these craters' present maps."""
     try:
         content = json.loads((project.outputs / "provenance.json").read_text())
-    except (OSError, ValueError):
+        found = content["fingerprints"], content["settings"]["map"]["threshold"]
+    except (OSError, ValueError, KeyError):
         return False
-    ids = [crater.crater_id for crater in craters]
-    return bool(content["fingerprint"] == fingerprint(project) and content["craters"] == ids)
+    present = _behind(project, fingerprints(project), craters)
+    return bool(found == (present, project.settings.map.threshold))
 
 
-def _map_settings(project: Project) -> dict[str, object]:
-    """The settings that change a map once the networks are trained."""
-    settings = project.settings
+def _behind(project: Project, marks: Fingerprints, craters: Sequence[Crater]) -> dict[str, str]:
+    """By each crater's id, the fingerprint behind its map."""
     return {
-        "method": settings.method,
-        "overlap": settings.views.overlap,
-        "vote_threshold": settings.connection.vote_threshold,
-        "threshold": settings.map.threshold,
-        "reach": settings.inputs.reach,
-        "ignore_connections": settings.map.ignore_connections,
+        str(c.crater_id): IMPORTED if is_imported(project, c) else marks.craters[c.crater_id]
+        for c in craters
     }
+
+
+def _setting(project: Project, name: str) -> object:
+    """Value of a setting by its dotted name."""
+    return reduce(getattr, name.split("."), project.settings)
 
 
 def _files(project: Project) -> dict[str, str]:
@@ -69,9 +101,8 @@ def _files(project: Project) -> dict[str, str]:
     for kind in project.settings.fittings:
         for path in sorted(project.networks(kind).glob("[!.]*/*")):
             paths["/".join(path.parts[-3:])] = path
-    return {name: _hash(path) for name, path in paths.items()}
+    return {name: hash_file(path) for name, path in paths.items()}
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+def _word(parts: object) -> str:
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()

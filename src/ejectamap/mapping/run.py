@@ -1,18 +1,20 @@
 """Map a project's craters, one at a time, and put the global files together from the craters' own.
 
-A crater is done when its files are there and a note in `map/.done` says that they came from the same settings,
-networks and inputs. An interrupted run goes on with the craters that are not done.
+An interrupted run goes on with what is missing (see `mapping.state`), and a change has just that done again which
+depends on it: another threshold the masks, another network the probabilities, another name the polygons.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pandas as pd
 from rich.progress import track
 
-from ejectamap.errors import OutputError, ProjectError
+from ejectamap.errors import ProjectError
+from ejectamap.mapping.backend import settle_backends
+from ejectamap.mapping.cluster import run_on_dask
 from ejectamap.mapping.export import (
     read_probability,
     write_connections,
@@ -20,17 +22,27 @@ from ejectamap.mapping.export import (
     write_polygons,
     write_probability,
 )
-from ejectamap.mapping.files import replace_file
 from ejectamap.mapping.methods import CraterMap, Method, no_connections
 from ejectamap.mapping.origin import OriginMap
-from ejectamap.mapping.provenance import fingerprint, write_provenance
+from ejectamap.mapping.provenance import Fingerprints, fingerprints, write_provenance
 from ejectamap.mapping.registry import load_method
-from ejectamap.project import Project
+from ejectamap.mapping.state import (
+    IMPORTED,
+    connections_path,
+    forget,
+    is_done,
+    is_imported,
+    is_predicted,
+    mask_path,
+    note_done,
+    note_predicted,
+    prepare,
+    probability_path,
+)
+from ejectamap.project import Project, Settings
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 from ejectamap.world.mosaic import Floats
-
-IMPORTED = "imported"  # stands for the fingerprint of a map that was made elsewhere
 
 
 def map_project(
@@ -55,30 +67,38 @@ def map_project(
 
     Raises
     ------
-    BundleError, CraterError, OutputError
-        If a network is missing, an id unknown, or a file cannot be written.
+    BundleError, CraterError, OutputError, ProjectError
+        If a network is missing, an id unknown, a file cannot be written, or an input changes meanwhile.
     """
     craters = project.chosen_craters(crater_ids)
-    mark = fingerprint(project)
-    left = [crater for crater in craters if not _is_done(project, crater, mark)]
+    settle_backends(project)
+    marks = fingerprints(project)
+    prepare(project)
+    left = [c for c in craters if not is_predicted(project, c, marks.craters[c.crater_id])]
     if left:
-        _prepare(project.maps)
-        if workers > 1 or scheduler is not None:
-            _map_on_dask(project, left, mark, workers, scheduler)
-        else:
-            method = load_method(project)
-            for crater in track(left, "mapping craters"):
-                _map_crater(project, method, crater, mark)
-    _write_global(project)
+        mapped = _map_craters(project, left, marks, workers, scheduler)
+        for _ in track(mapped, "mapping craters", total=len(left)):
+            pass
+    unmasked = [c for c in craters if not is_done(project, c, marks.craters[c.crater_id])]
+    for crater in track(unmasked, "masks", transient=True):
+        _write_mask_again(project, crater, marks.craters[crater.crater_id])
+    _write_global(project, marks)
 
 
-def mapped_craters(project: Project) -> list[Crater]:
-    """Craters whose files are there and came from the present settings, networks and inputs, or from outside."""
-    mark = fingerprint(project)
+def mapped_craters(project: Project, marks: Fingerprints | None = None) -> list[Crater]:
+    """Craters whose files are there and came from the present settings, networks and inputs, or from outside.
+
+    Parameters
+    ----------
+    project : Project
+    marks : Fingerprints, optional
+        Of the present settings, networks and inputs, if they were taken already.
+    """
+    marks = marks or fingerprints(project)
     return [
         crater
         for crater in project.craters
-        if _is_done(project, crater, mark) or _is_done(project, crater, IMPORTED)
+        if is_done(project, crater, marks.craters[crater.crater_id]) or is_imported(project, crater)
     ]
 
 
@@ -108,122 +128,106 @@ def bring_in(project: Project, maps: Iterable[CraterMap]) -> None:
     maps : iterable of CraterMap
         Taken one at a time.
     """
-    _prepare(project.maps)
+    prepare(project)
     for result in maps:
         _write_crater(project, result, IMPORTED)
-    _write_global(project)
+    _write_global(project, fingerprints(project))
 
 
-def _map_crater(project: Project, method: Method, crater: Crater, mark: str) -> None:
-    """Map one crater and write its files."""
-    _write_crater(project, method.predict(crater), mark)
+def _map_craters(
+    project: Project,
+    craters: Sequence[Crater],
+    marks: Fingerprints,
+    workers: int,
+    scheduler: str | None,
+) -> Iterator[int]:
+    """Map craters here or on a cluster; yields the id of each when it is done."""
+    numbers = [crater.crater_id for crater in craters]
+    if workers > 1 or scheduler is not None:
+        work = partial(_map_crater_by_id, _Work.on(project, marks))
+        yield from run_on_dask(work, numbers, workers, scheduler)
+        return
+    method = load_method(project)
+    for crater in craters:
+        _write_crater(project, method.predict(crater), marks.craters[crater.crater_id])
+        yield crater.crater_id
 
 
 def _write_crater(project: Project, result: CraterMap, mark: str) -> None:
     """Write one crater's files; the note that it is done comes last."""
-    crater = result.crater
-    grid, threshold = project.mosaic.grid, project.settings.map.threshold
-    # From here on the files may belong together no more, whatever made them before.
-    _note_path(project, crater).unlink(missing_ok=True)
-    write_probability(_probability_path(project, crater), grid, result.window, result.probability)
-    write_mask(_mask_path(project, crater), grid, result.window, result.probability, threshold)
-    write_connections(_connections_path(project, crater), result.connections)
-    note = json.dumps({"fingerprint": mark}).encode()
-    replace_file(_note_path(project, crater), memoryview(note))
+    crater, grid = result.crater, project.mosaic.grid
+    forget(project, crater)
+    write_probability(probability_path(project, crater), grid, result.window, result.probability)
+    write_connections(connections_path(project, crater), result.connections)
+    _write_mask(project, crater, result.window, result.probability)
+    note_done(project, crater, mark)
 
 
-def _map_on_dask(
-    project: Project, craters: Sequence[Crater], mark: str, workers: int, scheduler: str | None
-) -> None:
-    """The same on the workers of a Dask cluster: a task a crater; the work of a lost worker is done again."""
-    import distributed  # noqa: PLC0415 - slow to import, seldom needed
+def _write_mask_again(project: Project, crater: Crater, mark: str) -> None:
+    """Write a mask for another threshold from the probabilities that are there."""
+    note_predicted(project, crater, mark)
+    window, probability = read_probability(probability_path(project, crater), project.mosaic.grid)
+    _write_mask(project, crater, window, probability)
+    note_done(project, crater, mark)
 
-    folder = str(project.folder.resolve())
-    cluster = (
-        None
-        if scheduler
-        else distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None
-        )
-    )
-    try:
-        with distributed.Client(scheduler or cluster) as client:
-            tasks = client.map(
-                _map_crater_by_id,
-                [folder] * len(craters),
-                [c.crater_id for c in craters],
-                [mark] * len(craters),
-            )
-            for task in track(distributed.as_completed(tasks), "mapping craters", total=len(tasks)):
-                task.result()
-    finally:
-        if cluster is not None:
-            cluster.close()
+
+def _write_mask(project: Project, crater: Crater, window: Window, probability: Floats) -> None:
+    threshold = project.settings.map.threshold
+    write_mask(mask_path(project, crater), project.mosaic.grid, window, probability, threshold)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a worker must know to open the project as it is here: a small message, and a key to what it opened."""
+
+    folder: Path
+    settings: str
+    results: str
+    fingerprint: str
+
+    @classmethod
+    def on(cls, project: Project, marks: Fingerprints) -> "_Work":
+        settings = project.settings.model_dump_json()
+        return cls(project.folder.resolve(), settings, project.results, marks.whole)
 
 
 @lru_cache(maxsize=1)
-def _opened(folder: str, mark: str) -> tuple[Project, Method]:
-    """A worker's own project and networks, loaded once; `mark` makes changed ones load again."""
-    project = Project.open(Path(folder))
-    return project, load_method(project)
+def _opened(work: _Work) -> tuple[Project, Fingerprints, Method]:
+    """A worker's own project and networks, loaded once from the disk."""
+    settings = Settings.model_validate_json(work.settings)
+    project = Project(work.folder, settings, work.results)
+    method = load_method(project)
+    marks = fingerprints(project)
+    if marks.whole != work.fingerprint:
+        raise ProjectError(
+            f"{work.folder}: an input or a network changed during mapping: map again"
+        )
+    return project, marks, method
 
 
-def _map_crater_by_id(folder: str, crater_id: int, mark: str) -> None:
-    project, method = _opened(folder, mark)
+def _map_crater_by_id(work: _Work, crater_id: int) -> None:
+    project, marks, method = _opened(work)
     (crater,) = project.chosen_craters([crater_id])
-    _map_crater(project, method, crater, mark)
+    _write_crater(project, method.predict(crater), marks.craters[crater_id])
 
 
-def _write_global(project: Project) -> None:
+def _write_global(project: Project, marks: Fingerprints) -> None:
     """Write origin map, polygons, connections and provenance from the craters' files."""
-    done = mapped_craters(project)
+    done = mapped_craters(project, marks)
     grid = project.mosaic.grid
     threshold = project.settings.map.threshold
     origin = OriginMap(grid, threshold)
 
     def entries() -> Iterator[tuple[Crater, Window, Floats]]:
         for crater in track(done, "putting the globe together", transient=True):
-            window, probability = read_probability(_probability_path(project, crater), grid)
+            window, probability = read_probability(probability_path(project, crater), grid)
             origin.add(crater.crater_id, window, probability)
             yield crater, window, probability
 
     write_polygons(project.maps / "ejecta.gpkg", grid, entries(), threshold)
     origin.write(project.maps / "origin.tif", done)
-    tables = [pd.read_parquet(_connections_path(project, crater)) for crater in done]
+    tables = [pd.read_parquet(connections_path(project, crater)) for crater in done]
     tables = [table for table in tables if len(table)]
     everyone = pd.concat(tables) if tables else no_connections()
     write_connections(project.maps / "connections.parquet", everyone)
-    imported = [crater for crater in done if _is_done(project, crater, IMPORTED)]
-    write_provenance(project, done, imported)
-
-
-def _is_done(project: Project, crater: Crater, mark: str) -> bool:
-    try:
-        note = json.loads(_note_path(project, crater).read_text())
-    except (OSError, ValueError):
-        return False
-    files = (_probability_path, _mask_path, _connections_path)
-    return note == {"fingerprint": mark} and all(f(project, crater).exists() for f in files)
-
-
-def _prepare(folder: Path) -> None:
-    try:
-        (folder / ".done").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
-
-
-def _probability_path(project: Project, crater: Crater) -> Path:
-    return project.maps / f"crater_{crater.crater_id}_probability.tif"
-
-
-def _mask_path(project: Project, crater: Crater) -> Path:
-    return project.maps / f"crater_{crater.crater_id}_mask.tif"
-
-
-def _connections_path(project: Project, crater: Crater) -> Path:
-    return project.maps / ".done" / f"connections_{crater.crater_id}.parquet"
-
-
-def _note_path(project: Project, crater: Crater) -> Path:
-    return project.maps / ".done" / f"crater_{crater.crater_id}.json"
+    write_provenance(project, marks, done)

@@ -3,14 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 
+from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.merge import merge_chips
-from ejectamap.mapping.methods import CraterMap, hide_no_data, no_connections
+from ejectamap.mapping.methods import BATCH, CraterMap, hide_no_data, no_connections
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
@@ -21,7 +23,6 @@ from ejectamap.world.craters import Crater
 
 Floats = npt.NDArray[np.float32]
 Look = Callable[[Chip], Floats]
-BATCH = 16
 _ROUND = 8 * BATCH  # corridors voted on together, so that batches stay full when some are decided
 
 
@@ -31,12 +32,18 @@ class TwoStage:
     With `map.ignore_connections` there is no vote: every chip within reach is outlined.
     """
 
+    settings: ClassVar[tuple[str, ...]] = (
+        "views.overlap",
+        "connection.vote_threshold",
+        "map.ignore_connections",
+    )
+    looks_at_rivals: ClassVar[bool] = False
+
     def __init__(self, project: Project) -> None:
         self.project = project
-        bands = project.mosaic.bands
         ignored = project.settings.map.ignore_connections
-        self.connection = None if ignored else Ensemble.load(project.networks("connection"), bands)
-        self.segmentation = Ensemble.load(project.networks("segmentation"), bands)
+        self.connection = None if ignored else load_ensemble(project, "connection")
+        self.segmentation = load_ensemble(project, "segmentation")
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ejectamap.errors import BundleError
+from ejectamap.networks.backends import Network, get_backend
 from ejectamap.networks.bundle import SETTINGS_NAME, Bundle, load_bundle
 from ejectamap.networks.vote import Vote, vote
 
@@ -98,12 +99,15 @@ class Ensemble:
     Attributes
     ----------
     bundles : tuple of Bundle
+    backend : str
+        What they run on; see `networks.backends`.
     """
 
     bundles: tuple[Bundle, ...]
+    backend: str = "eager"
 
     @classmethod
-    def load(cls, folder: Path, bands: int) -> "Ensemble":
+    def load(cls, folder: Path, bands: int, backend: str = "eager") -> "Ensemble":
         """Load every bundle in a folder such as models/connection.
 
         Parameters
@@ -111,11 +115,14 @@ class Ensemble:
         folder : Path
         bands : int
             Bands of the mosaic that the networks are to look at.
+        backend : str
 
         Raises
         ------
         BundleError
             If there is none, one is damaged, or one was made for another number of bands or other views.
+        SettingsError
+            If this machine lacks something for the backend.
         """
         found = _bundle_folders(folder)
         bundles = tuple(load_bundle(path) for path in found)
@@ -128,7 +135,8 @@ class Ensemble:
                 raise BundleError(
                     f"{path}: was trained with other views than {found[0].name}: train both again with --fresh"
                 )
-        return cls(bundles)
+        get_backend(backend)
+        return cls(bundles, backend)
 
     def __len__(self) -> int:
         return len(self.bundles)
@@ -140,19 +148,24 @@ class Ensemble:
 
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """Each network's probabilities, (n, member) or (n, member, h, w), in [0, 1], of a batch of raw inputs."""
-        return torch.stack([self._ask(b, inputs, metadata) for b in self.bundles], 1)
+        return torch.stack([self._ask(k, inputs, metadata) for k in range(len(self))], 1)
 
     def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
         """Have the networks vote on each of some raw inputs; see `networks.vote`."""
-        voters = [partial(self._ask, bundle) for bundle in self.bundles]
+        voters = [partial(self._ask, k) for k in range(len(self))]
         return vote(voters, inputs, threshold, batch)
+
+    @cached_property
+    def _networks(self) -> tuple[Network, ...]:
+        backend = get_backend(self.backend)
+        return tuple(backend.load(bundle.model) for bundle in self.bundles)
 
     @torch.inference_mode()
     @one_thread()
-    def _ask(self, bundle: Bundle, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
+    def _ask(self, member: int, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """One network's probabilities, (n,) or (n, h, w)."""
+        bundle = self.bundles[member]
         extra: tuple[Tensor, ...] = ()
         if metadata is not None and bundle.metadata_normalisation is not None:
             extra = (bundle.metadata_normalisation.apply(metadata),)
-        logits: Tensor = bundle.model(bundle.normalisation.apply(inputs), *extra)
-        return logits.sigmoid()
+        return self._networks[member](bundle.normalisation.apply(inputs), *extra).sigmoid()

@@ -130,6 +130,11 @@ class Mapping(Section):
         lt=1,
         description="probability above which a pixel is in the mask; polar-connect: above which a chip is connected",
     )
+    backend: Literal["auto", "eager", "eager-bf16", "cuda"] = Field(
+        "eager",
+        description="what runs the networks; auto: the fastest here that agrees with eager, found in a trial of this"
+        " project's own (two projects may then differ in some pixels)",
+    )
     ignore_connections: bool = Field(
         False, description="two-stage: outline every chip within reach, without any vote"
     )

@@ -1,0 +1,141 @@
+"""What a change makes stale: just what depends on it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import rasterio
+
+from ejectamap.mapping import map_project, mapped_craters
+from ejectamap.mapping import run as map_run
+from ejectamap.mapping.provenance import fingerprints
+from ejectamap.project import Project
+
+MakeReady = Callable[..., Project]
+IDS = [0, 1, 2, 3, 4, 5]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a finished map, by name, the hidden notes included."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def reopened(project: Project) -> Project:
+    return Project.open(project.folder)
+
+
+def change(project: Project, old: str, new: str) -> Project:
+    """The project with another text in its settings."""
+    text = (project.folder / "project.yaml").read_text()
+    assert text.count(old) == 1
+    (project.folder / "project.yaml").write_text(text.replace(old, new))
+    return reopened(project)
+
+
+def test_another_threshold_makes_new_masks_only(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_ready("method=polar")
+    map_project(project)
+    first = contents(project.maps)
+    monkeypatch.setattr(map_run, "load_method", None)  # would fail if the networks were asked
+    higher = change(project, "\n  threshold: 0.5 ", "\n  threshold: 0.6 ")
+    assert mapped_craters(higher) == []
+    map_project(higher)
+    for crater in higher.craters:
+        probability = contents(project.maps)[f"crater_{crater.crater_id}_probability.tif"]
+        assert probability == first[f"crater_{crater.crater_id}_probability.tif"]
+        with rasterio.open(project.maps / f"crater_{crater.crater_id}_mask.tif") as source:
+            assert "0.6" in source.descriptions[0]
+    map_project(change(project, "\n  threshold: 0.6 ", "\n  threshold: 0.5 "))
+    assert contents(project.maps) == first
+
+
+def test_another_network_makes_the_map_stale(make_ready: MakeReady) -> None:
+    project = make_ready("method=polar")
+    map_project(project)
+    bundle = project.models / "context" / "member-00" / "bundle.json"
+    bundle.write_text(bundle.read_text() + "\n")
+    assert mapped_craters(reopened(project)) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "old", "new", "stale"),
+    [
+        ("polar", "overlap: 0.0", "overlap: 0.4", False),
+        ("two-stage", "overlap: 0.0", "overlap: 0.4", True),
+        ("polar", "vote_threshold: 0.5", "vote_threshold: 0.6", False),
+        ("two-stage", "vote_threshold: 0.5", "vote_threshold: 0.6", True),
+        ("polar-connect", "\n  threshold: 0.5 ", "\n  threshold: 0.6 ", True),
+        ("guided", "\n  threshold: 0.5 ", "\n  threshold: 0.6 ", False),
+        ("guided", "overlap: 0.0", "overlap: 0.4", True),
+        ("two-stage", "seed: 0", "seed: 1", False),
+        ("polar", "test_fraction: 0.2", "test_fraction: 0.3", False),
+    ],
+)
+def test_a_setting_makes_stale_what_depends_on_it(
+    make_ready: MakeReady, method: str, old: str, new: str, stale: bool
+) -> None:
+    project = make_ready(f"method={method}")
+    before = fingerprints(project).craters
+    after = fingerprints(change(project, old, new)).craters
+    assert before.keys() == after.keys()
+    assert all((before[k] != after[k]) == stale for k in before)
+
+
+@pytest.mark.parametrize(
+    ("method", "column", "stale"),
+    [
+        ("polar", "name", []),
+        ("two-stage", "name", []),
+        ("two-stage", "radius_m", [2]),
+        ("polar", "radius_m", IDS),
+        ("agnostic", "radius_m", IDS),
+        ("guided", "radius_m", IDS),
+        ("distance-only", "lon", [2]),
+    ],
+)
+def test_a_row_of_the_catalogue_makes_stale_what_depends_on_it(
+    make_project: Callable[..., Project],
+    planet_files: Path,
+    tmp_path: Path,
+    method: str,
+    column: str,
+    stale: list[int],
+) -> None:
+    """For a method that looks at rivals a crater's map depends on all places and sizes, else on its own."""
+    files = tmp_path / "files"
+    shutil.copytree(planet_files, files)
+    project = make_project(f"method={method}", files=files)
+    before = fingerprints(project).craters
+    table = pd.read_csv(files / "craters.csv").set_index("crater_id")
+    table.loc[2, column] = "Other" if column == "name" else table.loc[2, column] * 1.01
+    table.to_csv(files / "craters.csv")
+    after = fingerprints(reopened(project)).craters
+    assert [k for k in IDS if before[k] != after[k]] == stale
+
+
+def test_going_back_to_an_old_threshold_does_not_mix_two_maps(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted right after a crater's mask was replaced, then asked for the first map again."""
+    project = make_ready("method=polar")
+    map_project(project)
+    first = contents(project.maps)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    higher = change(project, "\n  threshold: 0.5 ", "\n  threshold: 0.6 ")
+    with monkeypatch.context() as patched:
+        patched.setattr(map_run, "note_done", stop)
+        with pytest.raises(KeyboardInterrupt):
+            map_project(higher)
+    map_project(change(project, "\n  threshold: 0.6 ", "\n  threshold: 0.5 "))
+    assert contents(project.maps) == first
