@@ -143,6 +143,7 @@ def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(first) == ["crater_0.png", "global.png"]
     monkeypatch.setattr("ejectamap.show.run.global_map", lambda *_: None)
     write_probability(project.maps / "crater_7_probability.tif", GRID, GRID.whole, probability)
+    write_mask(project.maps / "crater_7_mask.tif", GRID, GRID.whole, probability)
     draw_maps(project)
     assert (project.maps / "crater_7.png").exists()
     assert (project.maps / "crater_0.png").stat().st_mtime_ns == first["crater_0.png"]

@@ -20,6 +20,7 @@ from ejectamap.analysis.extent import (
 from ejectamap.analysis.pattern import Claims, Pattern, without_small_clusters
 from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
 from ejectamap.analysis.surroundings import Surroundings
+from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Bools
 from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.rings import SECTORS
@@ -31,6 +32,7 @@ from ejectamap.world.grid import Grid, Window
 
 Row = dict[str, object]
 
+ANALYSIS_NAME = "analysis.csv"
 UNSHARED = "unshared_"
 """Begins the names of columns measured without ground that other craters' ejecta cover too."""
 SET_ASIDE_SHARE = 0.2
@@ -64,10 +66,28 @@ def analyze_project(project: Project) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table["freshness_rank"] = _freshness_rank(table)
     meanings = pd.DataFrame(describe(list(table.columns), project.mosaic.band_names))
-    for name, content in (("analysis", table), ("analysis-columns", meanings)):
+    for name, content in ((ANALYSIS_NAME, table), ("analysis-columns.csv", meanings)):
         text = content.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-        replace_file(project.outputs / f"{name}.csv", memoryview(text.encode()))
+        replace_file(project.outputs / name, memoryview(text.encode()))
     return table
+
+
+def read_analysis(project: Project) -> pd.DataFrame:
+    """Read what `analyze_project` wrote; names are text, whatever they look like.
+
+    Raises
+    ------
+    OutputError
+        If it is missing or damaged.
+    """
+    path = project.outputs / ANALYSIS_NAME
+    try:
+        table = pd.read_csv(path, dtype={"name": str}, keep_default_na=False, na_values=[""])
+        return table.fillna({"name": ""}).astype({"crater_id": int})
+    except (OSError, ValueError, KeyError) as error:
+        raise OutputError(
+            f"{path}: cannot be read ({error}): run ejectamap analyze {project.folder} again"
+        ) from error
 
 
 def measure_crater(project: Project, files: MapFiles, claims: Claims, crater: Crater) -> Row:

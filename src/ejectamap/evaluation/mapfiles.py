@@ -1,6 +1,6 @@
 """A finished map, read back from its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,14 @@ from scipy.ndimage import map_coordinates
 
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Bools
-from ejectamap.mapping.export import NO_DATA, Bytes, read_mask, read_probability, read_stored
+from ejectamap.mapping.export import (
+    NO_DATA,
+    Bytes,
+    read_mask,
+    read_overview,
+    read_probability,
+    read_stored,
+)
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels, cut
 from ejectamap.world.mosaic import Floats
@@ -54,6 +61,24 @@ class MapFiles:
         """Thin the same for the whole globe out to what a picture can show."""
         step = -(-self.grid.width // _OVERVIEW_PX)
         return self._read_origin(out_shape=(self.grid.height // step, self.grid.width // step))
+
+    def overlaps_overview(self, crater_ids: Iterable[int]) -> Owners:
+        """Id + 1 of a further crater that has ejecta where the likeliest one has, 0 for none; thinned out as that is.
+
+        Where there are several it is the first of them.
+        """
+        first = self.origin_overview()
+        second = np.zeros_like(first)
+        step = self.grid.width // first.shape[1]
+        for crater_id in crater_ids:
+            window, mask = read_overview(self._path(crater_id, "mask"), self.grid, step)
+            rows = slice(window.row, window.row + window.height)
+            cols = slice(window.col, window.col + window.width)
+            owner, other = first[rows, cols], second[rows, cols]
+            further = mask[: owner.shape[0], : owner.shape[1]] == 1
+            further &= (owner > 0) & (owner != crater_id + 1) & (other == 0)
+            other[further] = crater_id + 1
+        return second
 
     def sampler(self, crater_id: int) -> Sampler:
         """Make a function from places (degrees) to one crater's probability, nan where unknown.

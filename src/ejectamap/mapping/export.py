@@ -218,6 +218,27 @@ def read_stored(path: Path, grid: Grid) -> tuple[Window, Bytes]:
     return Window(round(row), round(col), *stored.shape), stored
 
 
+def read_overview(path: Path, grid: Grid, step: int) -> tuple[Window, Bytes]:
+    """Read a raster of the map as it is stored, thinned out by `step`; the window counts in pixels of that size.
+
+    Raises
+    ------
+    OutputError
+        If the file is missing or damaged.
+    """
+    try:
+        with rasterio.open(path) as source:
+            thinned = source.read(
+                1, out_shape=(-(-source.height // step), -(-source.width // step))
+            )
+            col, row = ~grid.transform @ (source.transform.c, source.transform.f)
+    except RasterioError as error:
+        raise OutputError(
+            f"{path}: cannot be read ({error}): remove it and map the crater again"
+        ) from error
+    return Window(round(row / step), round(col / step), *thinned.shape), thinned
+
+
 def _polygon_row(
     grid: Grid, crater: Crater, window: Window, probability: Floats, threshold: float
 ) -> tuple[int, str, float, float, MultiPolygon] | None:

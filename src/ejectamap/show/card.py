@@ -34,6 +34,7 @@ _MARGIN = 1.12
 _OPACITY, _FULL_AT = np.float32(0.65), np.float32(0.6)
 _LINE = 0.9
 _TRUTH = "#00b8d4"
+_BLANKET = "#ffe08a"
 _COLOURS = colormaps["plasma"]
 
 
@@ -43,6 +44,7 @@ def crater_card(
     crater: Crater,
     probability: ReadProbability,
     truth: ReadTruth | None = None,
+    blanket_m: float | None = None,
 ) -> None:
     """Draw a crater's surroundings in its azimuthal frame, out to its farthest ejecta.
 
@@ -58,6 +60,8 @@ def crater_card(
         Places (lon, lat, degrees) to probabilities, nan where unknown.
     truth : callable, optional
         Places to whether they were labelled as this crater's ejecta; outlined with dashes.
+    blanket_m : float, optional
+        Measured radius of the blanket, in metres; drawn as a circle.
 
     Raises
     ------
@@ -80,6 +84,8 @@ def crater_card(
         _outline(right, mask, half_m, colors=_TRUTH, linestyles="dashed")
     for axes in (left, right):
         _rings(axes, crater, crater.reach_m(radius_m), half_m)
+        if blanket_m:
+            _blanket(axes, blanket_m)
         scale_bar(axes, 1.0)
         north_arrow(axes)
     _words(figure, crater)
@@ -152,10 +158,17 @@ def _rings(axes: Axes, crater: Crater, reach_m: float, half_m: float) -> None:
                 write(axes, x, -x, label, ha="center", va="center", fontsize=7)
 
 
-def _circle(axes: Axes, radius: float, dashes: Any) -> None:
+def _blanket(axes: Axes, radius: float) -> None:
+    """Circle at the measured edge of the blanket; its name stands where no ring has its own."""
+    _circle(axes, radius, "solid", _BLANKET)
+    x = radius * np.sqrt(0.5)
+    write(axes, -x, x, "blanket", ha="center", va="center", fontsize=7, color=_BLANKET)
+
+
+def _circle(axes: Axes, radius: float, dashes: Any, colour: str = "white") -> None:
     """Draw a circle about the crater that shows on bright and on dark ground."""
     below = Circle((0, 0), radius, fill=False, ec="#101010", lw=1.8, alpha=0.6, zorder=4)
-    above = Circle((0, 0), radius, fill=False, ec="white", lw=0.8, ls=dashes, zorder=4)
+    above = Circle((0, 0), radius, fill=False, ec=colour, lw=0.9, ls=dashes, zorder=4)
     axes.add_patch(below)
     axes.add_patch(above)
 
@@ -168,7 +181,7 @@ def _words(figure: Figure, crater: Crater) -> None:
     ns, ew = "NS"[crater.lat < 0], "EW"[crater.lon < 0]
     facts = (
         f"crater {crater.crater_id} · {abs(crater.lat):.2f}° {ns}, {abs(crater.lon):.2f}° {ew}"
-        f" · radius {crater.radius_m / 1000:g} km"
+        f" · radius {crater.radius_m / 1000:.4g} km"
     )
     figure.text(right, y, facts, fontsize=8.5, ha="right", color="0.3")
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from ejectamap.mapping.colours import crater_colour
 from ejectamap.show.furniture import Name, add_axes, place_names, printable, save
-from ejectamap.show.ground import Origin, grey_ground, owner_colours, paint, to_bytes
+from ejectamap.show.ground import Image, Origin, grey_ground, owner_colours, paint, to_bytes
 from ejectamap.show.panels import CUT_DEG, Cylinder, Panel, Pole
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
@@ -23,11 +23,20 @@ _WIDTH_IN, _HEIGHT_IN = 16.0, 11.6
 _STANDARD_PARALLEL_DEG = 30.0  # where the cylindrical panel is true to shape
 _LEGEND_ROWS, _LEGEND_COLUMNS = 14, 3
 _LEAST_RIM_PX = 3.0
+_STRIPE_PX = 5
 _SUBPIXELS = (-0.25, 0.25)
 
 
-def global_map(path: Path, mosaic: Mosaic, craters: Sequence[Crater], origin: Origin) -> None:
+def global_map(
+    path: Path,
+    mosaic: Mosaic,
+    craters: Sequence[Crater],
+    origin: Origin,
+    second: Origin | None = None,
+) -> None:
     """Draw the whole planet: the mosaic in grey, the ejecta of each crater in its own colour.
+
+    Where the ejecta of two craters overlap, stripes of both colours are drawn.
 
     Parameters
     ----------
@@ -38,6 +47,8 @@ def global_map(path: Path, mosaic: Mosaic, craters: Sequence[Crater], origin: Or
         The catalogue.
     origin : unsigned int array (row, col)
         Id + 1 of the likeliest crater, 0 for none; the whole globe, at any resolution.
+    second : unsigned int array (row, col), optional
+        Id + 1 of another crater that has ejecta there too, 0 for none; likewise.
 
     Raises
     ------
@@ -50,11 +61,12 @@ def global_map(path: Path, mosaic: Mosaic, craters: Sequence[Crater], origin: Or
     ranked = sorted(craters, key=lambda c: (-areas_km2.get(c.crater_id, 0.0), c.crater_id))
     for panel in _panels(mosaic.grid.radius_m):
         axes = add_axes(figure, *panel.box)
-        picture = _picture(panel, mosaic, origin)
+        picture = _picture(panel, mosaic, origin, second)
         image = axes.imshow(picture, extent=panel.extent, aspect="auto", interpolation="nearest")
         frame = panel.draw_frame(axes, image)
         _draw_craters(axes, frame, panel, ranked, areas_km2)
-    _legend(figure, [c for c in ranked if c.crater_id in areas_km2], areas_km2)
+    overlaps = second is not None and bool(second.any())
+    _legend(figure, [c for c in ranked if c.crater_id in areas_km2], areas_km2, overlaps)
     save(figure, path)
 
 
@@ -70,16 +82,30 @@ def _panels(radius_m: float) -> tuple[Panel, ...]:
     )
 
 
-def _picture(panel: Panel, mosaic: Mosaic, origin: Origin) -> npt.NDArray[np.uint8]:
+def _picture(
+    panel: Panel, mosaic: Mosaic, origin: Origin, second: Origin | None
+) -> npt.NDArray[np.uint8]:
     """Picture (row, col, 3); the outlines of the ejecta are smoothed over four places a pixel."""
     ground = grey_ground(mosaic, *panel.pixel_places(0.0, 0.0), panel.pixel_m)
     colour = np.zeros((*ground.shape[:2], 4), np.float32)
     for dx in _SUBPIXELS:
         for dy in _SUBPIXELS:
-            colour += owner_colours(origin, mosaic.grid, *panel.pixel_places(dx, dy)) / 4
+            places = panel.pixel_places(dx, dy)
+            part = owner_colours(origin, mosaic.grid, *places)
+            if second is not None:
+                other = owner_colours(second, mosaic.grid, *places)
+                part = np.where(_stripes(part) & (other[..., 3:] > 0), other, part)
+            colour += part / 4
     cover = colour[..., 3]
     tint = (colour[..., :3] / np.maximum(cover, 1e-6)[..., None]).astype(np.float32)
     return to_bytes(paint(ground, tint, cover))
+
+
+def _stripes(picture: Image) -> npt.NDArray[np.bool_]:
+    """Every other diagonal stripe of a picture, (row, col, 1)."""
+    rows, cols = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    striped: npt.NDArray[np.bool_] = ((rows + cols) // _STRIPE_PX % 2 == 1)[..., None]
+    return striped
 
 
 def _draw_craters(
@@ -120,7 +146,9 @@ def _areas_km2(origin: Origin, radius_m: float) -> dict[int, float]:
     return {crater_id: float(areas[crater_id + 1]) for crater_id in owners}
 
 
-def _legend(figure: Figure, ranked: Sequence[Crater], areas_km2: Mapping[int, float]) -> None:
+def _legend(
+    figure: Figure, ranked: Sequence[Crater], areas_km2: Mapping[int, float], overlaps: bool
+) -> None:
     """List the craters with the most ejecta between the poles."""
     axes = add_axes(figure, 5.6, 0.5, _WIDTH_IN - 11.0, 3.7)
     axes.set_axis_off()
@@ -139,5 +167,6 @@ def _legend(figure: Figure, ranked: Sequence[Crater], areas_km2: Mapping[int, fl
         area = f"{areas_km2[crater.crater_id] / 1000:,.0f}"
         axes.text(column + 0.9, row, area, va="center", ha="right", fontsize=8.5, color="0.35")
     more = f"and {len(ranked) - len(shown)} more; " if len(shown) < len(ranked) else ""
-    note = f"{more}thin names: no ejecta mapped"
+    stripes = "; stripes: two craters' ejecta" if overlaps else ""
+    note = f"{more}thin names: no ejecta mapped{stripes}"
     axes.text(0, rows + 0.3, note, va="center", fontsize=8, color="0.35")

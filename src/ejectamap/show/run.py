@@ -5,7 +5,9 @@ from pathlib import Path
 
 from rich.progress import track
 
+from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.evaluation.mapfiles import MapFiles
+from ejectamap.mapping import is_current
 from ejectamap.project import Project
 from ejectamap.show.card import ReadTruth, crater_card
 from ejectamap.show.globe import global_map
@@ -14,7 +16,7 @@ from ejectamap.world.labels import Labels
 
 
 def draw_maps(project: Project) -> None:
-    """Draw map/global.png and map/crater_{id}.png; a card that is newer than its map stays.
+    """Draw map/global.png and map/crater_{id}.png; a card that is newer than its map and its measurements stays.
 
     Raises
     ------
@@ -22,13 +24,19 @@ def draw_maps(project: Project) -> None:
         If a map is missing or a picture cannot be written.
     """
     files = MapFiles(project.maps, project.mosaic.grid)
-    overview = files.origin_overview()
-    global_map(project.maps / "global.png", project.mosaic, project.craters, overview)
-    stale = [crater for crater in project.craters if _is_stale(project.maps, crater)]
+    owners = files.origin_overview()
+    # Craters that own nothing may lie under others.
+    mapped = [c for c in project.craters if _map_path(project, c).exists()]
+    second = files.overlaps_overview(crater.crater_id for crater in mapped)
+    global_map(project.maps / "global.png", project.mosaic, project.craters, owners, second)
+    blankets_m = _blankets_m(project)
+    stale = [crater for crater in mapped if _is_stale(project, crater, bool(blankets_m))]
     for crater in track(stale, "drawing cards", disable=not stale):
+        path = card_path(project, crater)
         probability = files.sampler(crater.crater_id)
         truth = _truth(project.labels, crater)
-        crater_card(_card_path(project.maps, crater), project.mosaic, crater, probability, truth)
+        blanket_m = blankets_m.get(crater.crater_id)
+        crater_card(path, project.mosaic, crater, probability, truth, blanket_m)
 
 
 def _truth(labels: Labels | None, crater: Crater) -> ReadTruth | None:
@@ -38,13 +46,27 @@ def _truth(labels: Labels | None, crater: Crater) -> ReadTruth | None:
     return partial(labels.sample, crater.crater_id)
 
 
-def _card_path(folder: Path, crater: Crater) -> Path:
-    return folder / f"crater_{crater.crater_id}.png"
+def card_path(project: Project, crater: Crater) -> Path:
+    """Where the card of a crater is drawn."""
+    return project.maps / f"crater_{crater.crater_id}.png"
 
 
-def _is_stale(folder: Path, crater: Crater) -> bool:
-    mapped = folder / f"crater_{crater.crater_id}_probability.tif"
-    card = _card_path(folder, crater)
-    if not mapped.exists():
-        return False
-    return not card.exists() or card.stat().st_mtime < mapped.stat().st_mtime
+def _map_path(project: Project, crater: Crater) -> Path:
+    return project.maps / f"crater_{crater.crater_id}_probability.tif"
+
+
+def _blankets_m(project: Project) -> dict[int, float]:
+    """Measured radius of each crater's blanket, by id; none unless measured on these very maps."""
+    if not is_current(project, project.outputs / ANALYSIS_NAME):
+        return {}
+    table = read_analysis(project)
+    radii_m = 1000 * table["blanket_radius_km"].dropna()
+    return dict(zip(table.loc[radii_m.index, "crater_id"], radii_m, strict=True))
+
+
+def _is_stale(project: Project, crater: Crater, measured: bool) -> bool:
+    """Whether a card is older than the map, or than the measurements if they are on it."""
+    card, behind = card_path(project, crater), [_map_path(project, crater)]
+    if measured:
+        behind.append(project.outputs / ANALYSIS_NAME)
+    return not card.exists() or any(card.stat().st_mtime < b.stat().st_mtime for b in behind)
