@@ -6,11 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ejectamap.analysis.measure import analyze_project
 from ejectamap.errors import ProjectError
 from ejectamap.evaluation import evaluate_project, print_tables
 from ejectamap.mapping import map_project
+from ejectamap.pages.report import write_report
 from ejectamap.project import Project
-from ejectamap.show import draw_maps
+from ejectamap.show.analysis import plot_analysis
 from ejectamap.simulate import simulate_planet, write_planet
 from ejectamap.training import train
 
@@ -20,7 +22,7 @@ _MINUTES = 6.0
 
 
 def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Console) -> None:
-    """Simulate planets, train on all but one, map that one, judge the map and say where the pictures are.
+    """Simulate planets, train on all but one, map that one, judge and measure the map, and write the report.
 
     Parameters
     ----------
@@ -56,9 +58,9 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
     console.rule("mapping a planet of another seed")
     shutil.copytree(teacher.models, pupil.models, dirs_exist_ok=True)
     map_project(pupil)
-    draw_maps(pupil)
     print_tables(evaluate_project(pupil), console)
-    console.print(f"\npictures: {pupil.maps}/global.png and crater_*.png", soft_wrap=True)
+    plot_analysis(pupil.outputs / "analysis.png", analyze_project(pupil))
+    console.print(f"\nall of it, to look at: {write_report(pupil)}", soft_wrap=True)
 
 
 def simulated_project(

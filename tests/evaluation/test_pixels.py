@@ -197,6 +197,25 @@ def test_tables_and_json() -> None:
     assert "none were held out" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_overlaps_are_where_another_has_ejecta_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr("ejectamap.evaluation.mapfiles._OVERVIEW_PX", GRID.width // step)
+    owners = OriginMap(GRID)
+    windows = {0: Window(40, 80, 10, 30), 4: Window(44, 150, 20, 30), 9: Window(46, 100, 10, 60)}
+    for crater_id, window in windows.items():
+        surely = np.full(window.shape, 0.9 - crater_id / 100, np.float32)
+        write_mask(tmp_path / f"crater_{crater_id}_mask.tif", GRID, window, surely)
+        owners.add(crater_id, window, surely)
+    owners.write(tmp_path / "origin.tif", CRATERS)
+    expected = np.zeros(GRID.shape, np.uint8)
+    expected[46:50, 100:110] = 10  # of Gamma, below Alpha
+    expected[46:56, 150:160] = 10  # below Beta
+    found = MapFiles(tmp_path, GRID).overlaps_overview(windows)
+    np.testing.assert_array_equal(found, expected[::step, ::step])
+
+
 def test_map_files_read_back(tmp_path: Path) -> None:
     window = Window(40, 80, 10, 30)
     inside = np.s_[40:50, 80:110]

@@ -93,6 +93,17 @@ def test_global_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
 
 
+def test_overlaps_are_striped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
+    first = np.ones((16, 32), np.uint8)
+    global_map(tmp_path / "plain.png", make_mosaic(1), CRATERS[:1], first)
+    global_map(tmp_path / "map.png", make_mosaic(1), CRATERS[:1], first, 3 * first)
+    plain, striped = (imread(tmp_path / name)[60:280, 60:740] for name in ("plain.png", "map.png"))
+    changed = (np.abs(plain - striped) > 0.02).any(axis=-1)
+    assert 0.4 < changed.mean() < 0.6
+    assert 0.4 < changed[100].mean() < 0.6
+
+
 def test_global_map_without_ejecta_or_craters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

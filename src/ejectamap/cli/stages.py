@@ -75,3 +75,13 @@ def evaluate(
         sys.stdout.write(json.dumps(evaluation.to_dict(), indent=2) + "\n")
     else:
         print_tables(evaluation, Console())
+
+
+@app.command(epilog="Example: ejectamap report mercury")
+def report(folder: ProjectFolder) -> None:
+    """Write report.html: the map, each crater, evaluation and provenance in one file to keep, print and send."""
+    from ejectamap.pages.report import write_report
+    from ejectamap.project import Project
+
+    path = write_report(Project.open(folder))
+    Console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)

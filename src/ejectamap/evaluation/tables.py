@@ -84,7 +84,7 @@ def figure_tables(content: Content) -> list[FigureTable]:
 
 
 def claims_table(content: Content) -> FigureTable | None:
-    """Whose true ejecta the map gives to whom without a right to them, most pixels first; None if it does so nowhere."""
+    """Whose true ejecta the map gives to whom without a right to them, most pixels first; None if there are none."""
     matrix = content["attribution"]
     if matrix is None:
         return None

@@ -119,13 +119,6 @@ def require_mapped(project: Project) -> list[Crater]:
     return craters
 
 
-def is_current(project: Project, path: Path) -> bool:
-    """Whether a file is there that was made after all of the craters' maps."""
-    maps = (_probability_path(project, crater) for crater in project.craters)
-    newest = max((p.stat().st_mtime for p in maps if p.exists()), default=0.0)
-    return path.exists() and path.stat().st_mtime >= newest
-
-
 def bring_in(project: Project, maps: Iterable[CraterMap]) -> None:
     """Take maps that were made elsewhere as the project's own, until `map_project` replaces them.
 

@@ -58,6 +58,13 @@ def note_done(project: Project, crater: Crater, mark: str) -> None:
     _write(project, crater, {"fingerprint": mark, "threshold": project.settings.map.threshold})
 
 
+def is_current(project: Project, path: Path) -> bool:
+    """Whether a file is there that was made after all of the craters' maps."""
+    masks = (mask_path(project, crater) for crater in project.craters)
+    newest = max((p.stat().st_mtime for p in masks if p.exists()), default=0.0)
+    return path.exists() and path.stat().st_mtime >= newest
+
+
 def probability_path(project: Project, crater: Crater) -> Path:
     """Where a crater's probabilities are."""
     return project.maps / f"crater_{crater.crater_id}_probability.tif"

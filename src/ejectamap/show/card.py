@@ -93,6 +93,13 @@ def crater_card(
     save(figure, path)
 
 
+def panel_boxes() -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """Left, upper, right and lower pixel of a card's two halves without its title; the right one with the key."""
+    above, middle = round(_ABOVE_IN * _DPI), round(_WIDTH_IN * _DPI / 2)
+    left = (0, above, middle, above + _PANEL_PX)
+    return left, (middle, above, 2 * middle, round(_HEIGHT_IN * _DPI))
+
+
 def _half_side_m(
     crater: Crater, radius_m: float, probability: ReadProbability, truth: ReadTruth | None
 ) -> float:

@@ -57,7 +57,7 @@ def global_map(
     """
     figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    areas_km2 = _areas_km2(origin, mosaic.grid.radius_m)
+    areas_km2 = owned_areas_km2(origin, mosaic.grid.radius_m)
     ranked = sorted(craters, key=lambda c: (-areas_km2.get(c.crater_id, 0.0), c.crater_id))
     for panel in _panels(mosaic.grid.radius_m):
         axes = add_axes(figure, *panel.box)
@@ -134,8 +134,8 @@ def _draw_craters(
     place_names(axes, names, frame, fontsize=8)
 
 
-def _areas_km2(origin: Origin, radius_m: float) -> dict[int, float]:
-    """Sum the true ground area of each crater that owns any, by id."""
+def owned_areas_km2(origin: Origin, radius_m: float) -> dict[int, float]:
+    """Sum the ground area (km²) that each crater owns on a map of origins of the whole globe, by id."""
     rows, cols = origin.shape
     edges = np.sin(np.radians(np.linspace(90.0, -90.0, rows + 1)))
     pixel_km2 = -np.diff(edges) * radius_m**2 * 2 * np.pi / cols / 1e6

@@ -7,7 +7,7 @@ from rich.progress import track
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.evaluation.mapfiles import MapFiles
-from ejectamap.mapping import is_current
+from ejectamap.mapping.state import is_current, probability_path
 from ejectamap.project import Project
 from ejectamap.show.card import ReadTruth, crater_card
 from ejectamap.show.globe import global_map
@@ -26,7 +26,7 @@ def draw_maps(project: Project) -> None:
     files = MapFiles(project.maps, project.mosaic.grid)
     owners = files.origin_overview()
     # Craters that own nothing may lie under others.
-    mapped = [c for c in project.craters if _map_path(project, c).exists()]
+    mapped = [c for c in project.craters if probability_path(project, c).exists()]
     second = files.overlaps_overview(crater.crater_id for crater in mapped)
     global_map(project.maps / "global.png", project.mosaic, project.craters, owners, second)
     blankets_m = _blankets_m(project)
@@ -51,10 +51,6 @@ def card_path(project: Project, crater: Crater) -> Path:
     return project.maps / f"crater_{crater.crater_id}.png"
 
 
-def _map_path(project: Project, crater: Crater) -> Path:
-    return project.maps / f"crater_{crater.crater_id}_probability.tif"
-
-
 def _blankets_m(project: Project) -> dict[int, float]:
     """Measured radius of each crater's blanket, by id; none unless measured on these very maps."""
     if not is_current(project, project.outputs / ANALYSIS_NAME):
@@ -66,7 +62,7 @@ def _blankets_m(project: Project) -> dict[int, float]:
 
 def _is_stale(project: Project, crater: Crater, measured: bool) -> bool:
     """Whether a card is older than the map, or than the measurements if they are on it."""
-    card, behind = card_path(project, crater), [_map_path(project, crater)]
+    card, behind = card_path(project, crater), [probability_path(project, crater)]
     if measured:
         behind.append(project.outputs / ANALYSIS_NAME)
     return not card.exists() or any(card.stat().st_mtime < b.stat().st_mtime for b in behind)
