@@ -17,6 +17,7 @@ from ejectamap.cli import compare  # noqa: F401
 from ejectamap.cli import search  # noqa: F401
 from ejectamap.cli import analyse  # noqa: F401
 from ejectamap.cli import exchange  # noqa: F401
+from ejectamap.cli import browse  # noqa: F401
 # isort: on
 
 _INTERRUPTED = 130  # typer's exit code for it

@@ -13,15 +13,17 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ejectamap.errors import OutputError
+from ejectamap.errors import EjectamapError, OutputError
 
 LOOPBACK = "127.0.0.1"
 VENDOR = Path(__file__).parent / "vendor"
@@ -38,13 +40,29 @@ _HEADERS = {
 }
 
 
+class _Index(Convertor[int]):
+    """A number in an address, of few enough digits that it can be read."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("index", _Index())
+
+
 def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> ASGIApp:
     """An application with these routes, and with what every page needs.
 
     Parameters
     ----------
     routes
-        The application's own addresses.
+        The application's own addresses. `{name:index}` in a path is a whole number. An `EjectamapError` in one becomes
+        the answer's only line.
     own_files
         The folder with the page's CSS and JavaScript, served under `/static`. The libraries of other people
         (`pages/vendor`) are served under `/vendor`.
@@ -60,7 +78,12 @@ def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> ASGIApp:
         Middleware(_SameOrigin),
     ]
     # The headers go around all of it: the answer to an unforeseen error has them too.
-    return _SecurityHeaders(Starlette(routes=[*routes, *mounts], middleware=middleware))
+    app = Starlette(
+        routes=[*routes, *mounts],
+        middleware=middleware,
+        exception_handlers={EjectamapError: _say},
+    )
+    return _SecurityHeaders(app)
 
 
 def serve(
@@ -100,6 +123,10 @@ def serve(
         )
         with suppress(KeyboardInterrupt):  # uvicorn, cleanly stopped, says once more why
             uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _say(request: Request, error: Exception) -> PlainTextResponse:
+    return PlainTextResponse(" ".join(str(error).split()), 500)
 
 
 class _SecurityHeaders:

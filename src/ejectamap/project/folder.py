@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from ejectamap.errors import CraterError, ProjectError
+from ejectamap.errors import CraterError, MosaicError, ProjectError
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import (
     make_settings,
@@ -19,9 +19,11 @@ from ejectamap.project.yaml import (
     write_settings,
 )
 from ejectamap.world.craters import Crater, load_craters
+from ejectamap.world.georeference import open_raster
+from ejectamap.world.grid import Grid
 from ejectamap.world.label_files import load_labels
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Mosaic, read_grid
 from ejectamap.world.world import World
 
 
@@ -163,10 +165,21 @@ class Project:
         """A path of the settings, seen from the project folder."""
         return (self.folder / text).resolve()
 
+    @property
+    def mosaic_path(self) -> Path:
+        """The mosaic's file."""
+        return self.input_path(self.settings.inputs.mosaic)
+
     @cached_property
     def mosaic(self) -> Mosaic:
         """The mosaic, read on first use."""
-        return Mosaic.open(self.input_path(self.settings.inputs.mosaic))
+        return Mosaic.open(self.mosaic_path)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The mosaic's grid, from the head of its file alone."""
+        with open_raster(self.mosaic_path, MosaicError) as source:
+            return read_grid(source)
 
     @cached_property
     def craters(self) -> tuple[Crater, ...]:
@@ -178,7 +191,7 @@ class Project:
             If the catalogue cannot be used, or the settings name a crater that is not in it.
         """
         inputs = self.settings.inputs
-        craters = load_craters(self.input_path(inputs.craters), self.mosaic.grid)
+        craters = load_craters(self.input_path(inputs.craters), self.grid)
         unknown = inputs.reach.keys() - {crater.crater_id for crater in craters}
         if unknown:
             raise CraterError(
@@ -194,7 +207,7 @@ class Project:
         if inputs.labels is None:
             return None
         tiles = None if inputs.tiles is None else self.input_path(inputs.tiles)
-        return load_labels(self.input_path(inputs.labels), self.mosaic.grid, self.craters, tiles)
+        return load_labels(self.input_path(inputs.labels), self.grid, self.craters, tiles)
 
     @property
     def world(self) -> World:

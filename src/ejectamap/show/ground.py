@@ -20,7 +20,7 @@ _SHADES = 51  # of each primary colour: fewer make a smaller file
 
 
 def colour_ground(
-    mosaic: Mosaic, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float
+    mosaic: Mosaic, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: npt.ArrayLike
 ) -> Image:
     """Picture (row, col, 3), 0 to 1, of the mosaic at places: its first three bands, or its one band in grey.
 

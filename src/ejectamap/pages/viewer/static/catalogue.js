@@ -1,0 +1,48 @@
+// The list of craters, and the search in it.
+
+import { byId, make, swatch } from "./dom.js";
+import { lengthInWords } from "./sphere.js";
+
+/** Letters without accents, in lower case, so that basho finds Bashō. */
+const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+/** Fill the list; `choose(crater)` is told of clicks. */
+export function makeCatalogue(planet, store, choose) {
+  const sorted = [...planet.craters].sort((a, b) => a.name.localeCompare(b.name));
+  const rows = sorted.map((crater) => ({ crater, key: plain(`${crater.name} ${crater.id}`), item: row(crater, choose) }));
+  byId("craters").append(...rows.map(({ item }) => item));
+
+  const search = byId("search");
+  search.placeholder = `Search ${rows.length} craters`;
+  const found = () => rows.filter(({ key }) => key.includes(plain(search.value.trim())));
+  search.addEventListener("input", () => {
+    const shown = new Set(found());
+    for (const entry of rows) entry.item.hidden = !shown.has(entry);
+    byId("no-craters").hidden = shown.size > 0;
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && found().length) choose(found()[0].crater);
+  });
+  store.listen(({ crater }) => {
+    for (const entry of rows) {
+      const chosen = entry.crater === crater;
+      entry.item.classList.toggle("chosen", chosen);
+      if (chosen && !entry.item.hidden) entry.item.scrollIntoView({ block: "nearest" });
+    }
+  });
+}
+
+function row(crater, choose) {
+  const title = `${crater.name}\ncrater ${crater.id}, radius ${lengthInWords(crater.radius_m)}`;
+  const button = make(
+    "button",
+    { type: "button", title },
+    swatch(crater.colour),
+    make("span", { className: "name", textContent: crater.name }),
+    make("span", { className: "dim", textContent: lengthInWords(crater.radius_m) }),
+  );
+  button.addEventListener("click", () => choose(crater));
+  const item = make("li", {}, button);
+  item.classList.toggle("unmapped", crater.map === null);
+  return item;
+}

@@ -1,0 +1,56 @@
+// Puts the page together.
+
+import { makeCatalogue } from "./catalogue.js";
+import { makeControls } from "./controls.js";
+import { ask, byId, complain, make, swatch } from "./dom.js";
+import { makeGlobe } from "./globe.js";
+import { initialLayers } from "./layers.js";
+import { makeMap } from "./mapview.js";
+import { makePlacePanel } from "./place.js";
+import { makeStore } from "./store.js";
+
+async function start() {
+  const planet = await ask("/planet");
+  if (!planet) return;
+  byId("planet-name").textContent = planet.name;
+  document.title = `${planet.name} – ejectamap`;
+  const store = makeStore({
+    view: "map",
+    crater: null,
+    place: null,
+    threshold: planet.threshold,
+    saturation: 1,
+    layers: initialLayers(),
+    labels: { craters: [], tiles: [] },
+    votes: [],
+    votesOf: null,
+  });
+
+  let globe = null;
+  const choose = (crater) => {
+    store.set({ crater });
+    (store.get().view === "globe" ? globe : flat).flyTo(crater);
+  };
+  const showPlace = makePlacePanel(planet, store, choose);
+  const flat = makeMap(planet, store, showPlace);
+  makeControls(planet, store);
+  makeCatalogue(planet, store, choose);
+  store.listen(({ crater }, changed) => {
+    if (!changed.has("crater")) return;
+    byId("current").replaceChildren(...(crater ? [swatch(crater.colour), make("span", { textContent: crater.name })] : []));
+  });
+  store.listen(({ view }, changed) => {
+    if (!changed.has("view")) return;
+    byId("map").hidden = view === "globe";
+    byId("globe").hidden = view !== "globe";
+    byId("pointer").textContent = "";
+    if (view !== "globe") return flat.show(view);
+    globe ??= makeGlobe(planet, store, showPlace);
+    globe.show();
+  });
+  window.viewer = { store, map: flat.map }; // for the browser's console
+  const labels = await ask("/labels");
+  if (labels) store.set({ labels });
+}
+
+start().catch((error) => complain(error.message));

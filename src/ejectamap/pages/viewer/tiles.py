@@ -1,0 +1,104 @@
+"""Map tiles: squares of the globe in plate carree, cut from any raster on the mosaic's grid.
+
+At zoom 0 the globe is two tiles of 180 x 180 degrees from longitude -180, latitude 90; each zoom halves their side.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.io import DatasetReader
+from rasterio.windows import Window as RasterWindow
+
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import Array
+
+Values = npt.NDArray[np.generic]
+Read = Callable[[RasterWindow, tuple[int, int]], Values]
+
+TILE_PX = 512
+
+
+@dataclass(frozen=True)
+class MapTile:
+    """One tile; `x` counts east, `y` south."""
+
+    zoom: int
+    x: int
+    y: int
+
+    @property
+    def side_deg(self) -> float:
+        """Side in degrees."""
+        return float(180.0 * 0.5**self.zoom)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the globe has such a tile."""
+        rows = 1 << self.zoom
+        return 0 <= self.y < rows and 0 <= self.x < 2 * rows
+
+    def lons(self) -> Array:
+        """Longitudes of the pixel centres, west to east, in degrees."""
+        step = self.side_deg / TILE_PX
+        return np.asarray(-180.0 + self.x * self.side_deg + (np.arange(TILE_PX) + 0.5) * step)
+
+    def lats(self) -> Array:
+        """Latitudes of the pixel centres, north to south, in degrees."""
+        step = self.side_deg / TILE_PX
+        return np.asarray(90.0 - self.y * self.side_deg - (np.arange(TILE_PX) + 0.5) * step)
+
+    def reduction(self, grid: Grid) -> float:
+        """Pixels of the grid in one of the tile, along a side."""
+        return self.side_deg / TILE_PX * grid.width / 360.0
+
+
+def finest_zoom(grid: Grid) -> int:
+    """Zoom at which a tile's pixels are no larger than the grid's."""
+    return max(0, int(np.ceil(np.log2(grid.width / (2 * TILE_PX)))))
+
+
+def raster_window(source: DatasetReader, grid: Grid) -> Window:
+    """Which window of the grid a raster covers."""
+    col, row = ~grid.transform @ (source.transform.c, source.transform.f)
+    return Window(round(row), round(col), source.height, source.width)
+
+
+def fill_tile(tile: MapTile, grid: Grid, held: Window, read: Read, out: Values) -> None:
+    """Put what a raster holds of a tile into an array; the rest of it stays as it is.
+
+    Parameters
+    ----------
+    tile : MapTile
+    grid : Grid
+        The mosaic's.
+    held : Window
+        What the raster covers of it.
+    read : callable
+        From a window of the raster (fractional pixels) and a shape to values (band, *shape).
+    out : array (band, TILE_PX, TILE_PX)
+    """
+    step = tile.side_deg / TILE_PX
+    south_px, east_px = step * grid.height / 180.0, step * grid.width / 360.0
+    top = tile.y * TILE_PX * south_px
+    west_deg = -180.0 + tile.x * tile.side_deg
+    left = (west_deg - grid.lon_west) % 360.0 * grid.width / 360.0
+    for rows, row_off, height in _shared(top, south_px, held.row, held.height):
+        for turn in (-1, 0, 1):  # the globe closes: what lies a turn on is here too
+            start = left + turn * grid.width
+            for cols, col_off, width in _shared(start, east_px, held.col, held.width):
+                shape = rows.stop - rows.start, cols.stop - cols.start
+                out[:, rows, cols] = read(RasterWindow(col_off, row_off, width, height), shape)
+
+
+def _shared(
+    start: float, scale: float, first: int, size: int
+) -> Iterator[tuple[slice, float, float]]:
+    """Pixels of a tile whose centres lie in a raster, and what they cover of it: offset and size; none or one."""
+    begin = max(0, int(np.ceil((first - start) / scale - 0.5)))
+    end = min(TILE_PX, int(np.ceil((first + size - start) / scale - 0.5)))
+    if begin < end:
+        low = max(start + begin * scale - first, 0.0)
+        high = min(start + end * scale - first, float(size))
+        yield slice(begin, end), low, high - low
