@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from ejectamap.analysis.families import AREA, Families
@@ -43,6 +44,10 @@ def plot_families(path: Path, families: Families) -> None:
     unit = "Mapped ejecta, km²" if families.quantity == AREA else "Connected tiles"
     axes.set_xlabel("Crater radius, km")
     axes.set_ylabel(unit)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:,.0f}")
+        axis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(0.09)
