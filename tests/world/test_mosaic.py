@@ -49,6 +49,21 @@ def test_open_keeps_values_type_and_geometry(
     assert valid.all()
 
 
+def test_crs_is_named_as_the_iau_does(
+    tmp_path: Path, make_grid: Callable[..., Grid], write_raster: Write
+) -> None:
+    values = np.ones((1, 64, 128), np.uint8)
+    named = {}
+    for radius_m, west in ((2_440_530.0, -180.0), (2_440_530.0, 0.0), (R, -180.0)):
+        grid = make_grid(64, west, radius_m)
+        opened = Mosaic.open(write_raster(tmp_path / "m.tif", values, grid)).grid
+        assert opened.transform == grid.transform
+        assert opened.lon_west == pytest.approx(west)
+        named[radius_m, west] = CRS.from_wkt(opened.crs).to_authority()
+    assert named.pop((2_440_530.0, -180.0)) == ("IAU_2015", "19910")
+    assert set(named.values()) == {None}
+
+
 def test_open_reads_in_strips(
     tmp_path: Path, grid: Grid, write_raster: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

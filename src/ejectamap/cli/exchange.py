@@ -1,4 +1,4 @@
-"""Verbs that bring in what others made: import ejmap."""
+"""Verbs that bring in what others made, and hand on what was made here: import, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -44,4 +44,39 @@ def ejmap(
     console.print(
         f"made {project.folder / 'project.yaml'}; next: ejectamap check {project.folder}",
         soft_wrap=True,
+    )
+
+
+exports = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    exports,
+    name="export",
+    help="Hand a map on, in the forms that others use.",
+    epilog="Example: ejectamap export stac mercury",
+)
+
+
+@exports.command(epilog="Example: ejectamap export stac mercury")
+def stac(folder: ProjectFolder) -> None:
+    """Write stac/: a STAC collection of the map with an item a crater, for catalogues."""
+    from ejectamap.interop.stac import export_stac
+    from ejectamap.project import Project
+
+    Console().print(f"made {export_stac(Project.open(folder))}", soft_wrap=True)
+
+
+@exports.command(epilog="Example: ejectamap export pds4 mercury --mission MESSENGER")
+def pds4(
+    folder: ProjectFolder,
+    mission: Annotated[str, typer.Option(help="That took the mosaic's pictures.")] = "Unknown",
+    collection: Annotated[
+        str, typer.Option(help="Logical identifier that the products' own begin with.")
+    ] = "urn:nasa:pds:ejectamap:data",
+) -> None:
+    """Write pds4/: each raster of the map as a PDS4 product, with its label."""
+    from ejectamap.interop.pds4 import export_pds4
+    from ejectamap.project import Project
+
+    Console().print(
+        f"made {export_pds4(Project.open(folder), mission, collection)}", soft_wrap=True
     )

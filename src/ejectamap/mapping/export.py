@@ -28,7 +28,7 @@ from ejectamap.world.mosaic import Bools, Floats
 Bytes = npt.NDArray[np.uint8]
 
 NO_DATA = 255
-_STEPS = 250  # a probability of 1 on disk
+STEPS = 250  # a probability of 1 on disk
 _STRIP_PIXELS = 2**23
 _CONNECTION_TYPES = {
     "crater_id": "int64",
@@ -47,7 +47,7 @@ def quantise(probability: Floats) -> Bytes:
     for top in range(0, len(stored), rows):
         strip = probability[top : top + rows]
         unknown = np.isnan(strip)
-        stored[top : top + rows] = np.where(unknown, NO_DATA, np.rint(_STEPS * strip))
+        stored[top : top + rows] = np.where(unknown, NO_DATA, np.rint(STEPS * strip))
     return stored
 
 
@@ -83,7 +83,7 @@ def write_probability(path: Path, grid: Grid, window: Window, probability: Float
         quantise(probability),
         grid,
         window,
-        description=f"probability of ejecta x {_STEPS}, {NO_DATA} = unknown",
+        description=f"probability of ejecta x {STEPS}, {NO_DATA} = unknown",
         nodata=NO_DATA,
         resampling="average",
     )
@@ -98,15 +98,20 @@ def read_probability(path: Path, grid: Grid) -> tuple[Window, Floats]:
         If the file is missing or damaged.
     """
     window, stored = read_stored(path, grid)
-    probability = stored.astype(np.float32) / np.float32(_STEPS)
+    probability = stored.astype(np.float32) / np.float32(STEPS)
     probability[stored == NO_DATA] = np.nan
     return window, probability
 
 
 def write_mask(
-    path: Path, grid: Grid, window: Window, probability: Floats, threshold: float = 0.5
+    path: Path,
+    grid: Grid,
+    window: Window,
+    probability: Floats,
+    threshold: float = 0.5,
+    colour: tuple[int, int, int] | None = None,
 ) -> None:
-    """Write one crater's mask as a COG: uint8, 1 where `ejecta_mask` says so, else 0.
+    """Write one crater's mask as a COG: uint8, 1 where `ejecta_mask` says so, else 0; in a colour of its own, if any.
 
     Parameters and errors as in `write_probability`.
     """
@@ -118,6 +123,7 @@ def write_mask(
         description=f"1 = ejecta (probability > {threshold:g})",
         nodata=None,
         resampling="mode",
+        colours=None if colour is None else {1: (*colour, 255)},
     )
 
 
@@ -195,7 +201,7 @@ def write_connections(path: Path, table: pd.DataFrame) -> None:
 
 def exceeds(stored: Bytes, threshold: float) -> Bools:
     """Where stored probabilities are known and above a threshold."""
-    above: Bools = (stored > threshold * _STEPS) & (stored != NO_DATA)
+    above: Bools = (stored > threshold * STEPS) & (stored != NO_DATA)
     return above
 
 

@@ -15,6 +15,7 @@ from rich.progress import track
 from ejectamap.errors import ProjectError
 from ejectamap.mapping.backend import settle_backends
 from ejectamap.mapping.cluster import run_on_dask
+from ejectamap.mapping.colours import crater_colour
 from ejectamap.mapping.export import (
     read_probability,
     write_connections,
@@ -172,8 +173,9 @@ def _write_mask_again(project: Project, crater: Crater, mark: str) -> None:
 
 
 def _write_mask(project: Project, crater: Crater, window: Window, probability: Floats) -> None:
-    threshold = project.settings.map.threshold
-    write_mask(mask_path(project, crater), project.mosaic.grid, window, probability, threshold)
+    path, threshold = mask_path(project, crater), project.settings.map.threshold
+    colour = crater_colour(crater.crater_id)
+    write_mask(path, project.mosaic.grid, window, probability, threshold, colour)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,12 @@ def find_body(name: str) -> Body:
         ) from None
 
 
+def body_near(radius_m: float) -> Body | None:
+    """Registered body whose radius is nearest, if within 0.2 %: many mosaics have a radius of their own."""
+    nearest = min(BODIES.values(), key=lambda body: abs(body.radius_m - radius_m))
+    return nearest if abs(nearest.radius_m - radius_m) < 0.002 * radius_m else None
+
+
 def custom_body(name: str, radius_m: float, reference: str) -> Body:
     """Make a body that the registry lacks, or one with another radius, as many mosaics have."""
     if not radius_m > 0:

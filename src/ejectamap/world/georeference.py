@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from ejectamap.errors import EjectamapError
+from ejectamap.errors import EjectamapError, MosaicError
+from ejectamap.world.body import BODIES
 from ejectamap.world.sphere import Array
 
 _CYLINDRICAL = ("equidistant cylindrical", "equirectangular")
@@ -154,6 +155,29 @@ def cylinder(name: object, crs: CRS, error: type[EjectamapError]) -> Cylinder:
         float(lon_origin - values.get("false easting", 0.0) * lon_per_x),
         float(lat_origin - values.get("false northing", 0.0) * lat_per_y),
     )
+
+
+def with_authority(crs: CRS, degrees: Cylinder) -> CRS:
+    """The same CRS as IAU_2015 names it, if that has it; else the CRS itself.
+
+    Parameters
+    ----------
+    crs : CRS
+        Of a raster.
+    degrees : Cylinder
+        Its relation to degrees.
+    """
+    for body in BODIES.values():
+        if (
+            body.iau_code is None
+            or abs(body.radius_m - degrees.radius_m) > _SAME_RADIUS * body.radius_m
+        ):
+            continue
+        official = body.cylindrical_crs()
+        same = cylinder(body.name, official, MosaicError)
+        if crs.is_projected and np.allclose(astuple(same), astuple(degrees), rtol=_SAME_RADIUS):
+            return official
+    return crs
 
 
 def one_line(problem: object) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import rasterio.windows
 
 from ejectamap.errors import MosaicError
-from ejectamap.world.georeference import cylinder, open_raster, raster_crs
+from ejectamap.world.georeference import cylinder, open_raster, raster_crs, with_authority
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sampling import azimuthal_picture, halve, oblique_picture, sample_pixels
 from ejectamap.world.sphere import Array, local_frame
@@ -249,7 +249,8 @@ def read_grid(source: "rasterio.DatasetReader") -> Grid:
             " down, not the whole globe (360 x 180 from 90): pad it with gdalwarp -te, or check the"
             " radius in its CRS"
         )
-    return Grid(source.height, source.width, degrees.radius_m, float(west), crs.to_wkt(), transform)
+    wkt = with_authority(crs, degrees).to_wkt()
+    return Grid(source.height, source.width, degrees.radius_m, float(west), wkt, transform)
 
 
 def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.generic], Bits]:

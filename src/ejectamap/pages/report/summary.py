@@ -11,7 +11,7 @@ from ejectamap.networks.bundle import SETTINGS_NAME
 from ejectamap.project import Project
 from ejectamap.project.yaml import make_settings, merge, preset_names, read_preset
 from ejectamap.show.globe import owned_areas_km2
-from ejectamap.world.body import BODIES
+from ejectamap.world.body import body_near
 from ejectamap.world.craters import Crater
 
 Fact = tuple[str, str]
@@ -110,9 +110,9 @@ def _judgement(evaluation: Mapping[str, Any]) -> str:
 
 
 def _body(radius_m: float) -> str:
-    """Name of the body that has this radius in IAU_2015, if one has."""
-    names = [body.name for body in BODIES.values() if body.radius_m == radius_m]
-    return names[0] if names else "A body with a radius of its own"
+    """Name of the body that has about this radius."""
+    body = body_near(radius_m)
+    return "A body without a name" if body is None else body.name
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
