@@ -35,6 +35,10 @@ class Report:
     views: dict[str, Any]
     size: int = 1
 
+    @property
+    def calibrations(self) -> tuple[None, ...]:
+        return (None,) * self.size
+
     def __len__(self) -> int:
         return self.size
 

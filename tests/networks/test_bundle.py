@@ -17,6 +17,7 @@ from ejectamap.networks import (
     load_bundle,
     save_bundle,
 )
+from ejectamap.networks.calibration import RangeCalibration
 
 SMALL = [32, 24, 16, 16, 8]
 ENCODER = "tu-mobilenetv3_small_050"
@@ -62,6 +63,7 @@ def make(kind):
         training={"epochs": 3, "f1": 0.7, "seed": 1},
         versions=library_versions(),
         model=model.eval(),
+        calibration=RangeCalibration(0.1, 0.9, 0.2, -0.1) if kind == "context" else None,
     )
 
 

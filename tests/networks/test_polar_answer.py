@@ -1,12 +1,21 @@
 """What was said of a crater's surroundings arrives where it belongs."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
+import torch
+from scipy.special import expit, logit
 
+from ejectamap.networks.calibration import RangeCalibration
+from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.views.chip import Chip
 from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import bearing, distance
 
 R = 2_439_400.0
@@ -58,3 +67,22 @@ def test_the_largest_probability_in_a_chip() -> None:
     faint = PolarAnswer(answer.view, 0.3 * answer.probability)
     within, across, beside = Chip(700e3, 500e3, 10e3), Chip(300e3, 250e3, 500e3), Chip(0, 0, 400e3)
     assert [faint.largest_in(c) for c in (within, across, beside)] == pytest.approx([0.3, 0.3, 0])
+
+
+def test_each_network_is_taken_at_what_its_word_is_worth(grid: Grid) -> None:
+    """One network's 0.3 counts as 0.3; another's as 0.5 at the rim, and as more outwards."""
+    crater = Crater(1, "A", 20, 10, 100e3)
+    mosaic = Mosaic.from_array(
+        np.ones((1, *grid.shape), np.uint8), np.ones(grid.shape, bool), grid, ("a",)
+    )
+    odds = float(logit(0.3))
+    worth = RangeCalibration(level=-odds, slope=1.0, range_level=1.0, range_slope=0.0)
+    networks = SimpleNamespace(
+        views={"polar_px": (64, 128), "polar_power": 0.5, "scaling": "255"},
+        calibrations=(None, worth),
+        probabilities=lambda inputs: torch.full((2, 2, *inputs.shape[-2:]), 0.3),
+    )
+    answer = PolarAnswer.of(cast(Ensemble, networks), mosaic, [crater], crater)
+    log_range = np.log10(answer.view.row_ranges_m() / crater.radius_m)
+    expected = (0.3 + expit(log_range)) / 2
+    assert answer.probability == pytest.approx(np.tile(expected[:, None], (1, 128)), abs=1e-6)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from ejectamap.errors import BundleError, LabelError
-from ejectamap.networks.bundle import load_bundle
+from ejectamap.networks.bundle import load_bundle, save_bundle
+from ejectamap.networks.calibration import RangeCalibration
 from ejectamap.project import Project
 from ejectamap.project.settings import METHOD_NETWORKS
 from ejectamap.training import run, train
@@ -189,6 +191,17 @@ def test_blended_weights_lie_between_the_start_and_the_trained(make_project: Mak
     for name in floats:
         between = torch.lerp(begun[name], trained[name], 0.25)
         assert torch.allclose(blended[name], between, atol=1e-6), name
+
+
+def test_what_probabilities_are_worth_is_taken_over(make_project: MakeProject) -> None:
+    teacher = make_project("method=polar", name="teacher")
+    train(teacher)
+    taught = teacher.models / "context" / "member-00"
+    worth = RangeCalibration(0.1, 0.9, 0.2, -0.1)
+    save_bundle(replace(load_bundle(taught), calibration=worth), taught)
+    pupil = make_project("method=polar", "training.start_from=../teacher/models", name="pupil")
+    train(pupil)
+    assert load_bundle(pupil.models / "context" / "member-00").calibration == worth
 
 
 def test_training_starts_from_trained_networks(make_project: MakeProject) -> None:

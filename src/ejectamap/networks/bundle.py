@@ -7,7 +7,7 @@ import json
 import platform
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ejectamap.errors import BundleError, OutputError, SettingsError
+from ejectamap.networks.calibration import RangeCalibration
 from ejectamap.networks.connection import build_connection
 from ejectamap.networks.context import build_context
 from ejectamap.networks.segmentation import build_segmentation
@@ -78,6 +79,8 @@ class Bundle:
         Of ejectamap and the libraries that matter; see `library_versions`.
     model : nn.Module
         The network itself.
+    calibration : RangeCalibration or None
+        What a context network's probabilities are worth, if that was measured.
     """
 
     kind: str
@@ -88,6 +91,7 @@ class Bundle:
     training: dict[str, Any]
     versions: dict[str, str]
     model: nn.Module
+    calibration: RangeCalibration | None = None
 
 
 def library_versions() -> dict[str, str]:
@@ -125,6 +129,7 @@ def save_bundle(bundle: Bundle, folder: Path, half: bool = False) -> None:
         "views": bundle.views,
         "normalisation": _normalisation_to_json(bundle.normalisation),
         "metadata_normalisation": _normalisation_to_json(bundle.metadata_normalisation),
+        "calibration": None if bundle.calibration is None else asdict(bundle.calibration),
         "training": bundle.training,
         "versions": bundle.versions,
     }
@@ -160,6 +165,7 @@ def load_bundle(folder: Path) -> Bundle:
         metadata_normalisation = None if metadata is None else _normalisation_from_json(metadata)
         views, training = dict(settings["views"]), dict(settings["training"])
         versions = dict(settings["versions"])
+        calibration = _calibration_from_json(settings.get("calibration"))
     except KeyError as problem:
         raise BundleError(f"{folder / SETTINGS_NAME} has no {problem}: train again") from problem
     except (TypeError, ValueError) as problem:
@@ -186,6 +192,7 @@ def load_bundle(folder: Path) -> Bundle:
         training=training,
         versions=versions,
         model=model.eval(),
+        calibration=calibration,
     )
 
 
@@ -215,6 +222,12 @@ def _normalisation_from_json(values: dict[str, list[float]]) -> Normalisation:
     if 0.0 in divisor:
         raise ValueError("a divisor is 0")
     return Normalisation(offset, divisor)
+
+
+def _calibration_from_json(values: dict[str, float] | None) -> RangeCalibration | None:
+    if values is None:  # as in bundles of other kinds, and in those that nobody calibrated
+        return None
+    return RangeCalibration(**{name: float(value) for name, value in values.items()})
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ejectamap.errors import BundleError
 from ejectamap.networks.backends import Network, get_backend
 from ejectamap.networks.bundle import SETTINGS_NAME, Bundle, load_bundle
+from ejectamap.networks.calibration import RangeCalibration
 from ejectamap.networks.vote import Vote, vote
 
 
@@ -30,16 +31,15 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def take_weights(network: nn.Module, arguments: dict[str, Any], folder: Path, number: int) -> None:
-    """Fill a new network with trained weights, so that its training is a continuation.
+def load_start(folder: Path, arguments: dict[str, Any], number: int) -> Bundle:
+    """Load the trained network that a new one's training is a continuation of.
 
     Parameters
     ----------
-    network : nn.Module
-    arguments : dict
-        What it was built with.
     folder : Path
         Of trained networks of its kind.
+    arguments : dict
+        What the new one is built with.
     number : int
         Which of them, if there are several; they are taken in turns.
 
@@ -56,7 +56,7 @@ def take_weights(network: nn.Module, arguments: dict[str, Any], folder: Path, nu
         raise BundleError(
             f"{path}: cannot be continued, its {', '.join(differing)} differ: set training.start_from to none"
         )
-    network.load_state_dict(bundle.model.state_dict())
+    return bundle
 
 
 def blend_weights(network: nn.Module, start: dict[str, torch.Tensor], share: float) -> None:
@@ -145,6 +145,11 @@ class Ensemble:
     def views(self) -> dict[str, Any]:
         """What the networks look at."""
         return self.bundles[0].views
+
+    @property
+    def calibrations(self) -> tuple[RangeCalibration | None, ...]:
+        """What each network's probabilities are worth, where that was measured."""
+        return tuple(bundle.calibration for bundle in self.bundles)
 
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """Each network's probabilities, (n, member) or (n, member, h, w), in [0, 1], of a batch of raw inputs."""

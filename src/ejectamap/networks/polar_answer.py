@@ -42,7 +42,8 @@ class PolarAnswer:
     ) -> "PolarAnswer":
         """Ask context networks about a crater.
 
-        Each looks at the polar view and at its mirror image, and all their answers are averaged.
+        Each looks at the polar view and at its mirror image; the mean of both answers is brought to what it is worth
+        (`networks.calibration`), and those of all networks are averaged.
 
         Parameters
         ----------
@@ -60,8 +61,13 @@ class PolarAnswer:
         scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
         picture = torch.from_numpy(polar_input(mosaic, scaling, view, catalogue))
         answers = networks.probabilities(torch.stack([picture, picture.flip(-1)]))
-        straight, mirrored = answers.mean(dim=1)
-        return cls(view, np.asarray((straight + mirrored.flip(-1)) / 2))
+        both = np.asarray((answers[0] + answers[1].flip(-1)) / 2)
+        radii = view.row_ranges_m() / crater.radius_m
+        worth = [
+            said if calibration is None else calibration.apply(said, radii)
+            for calibration, said in zip(networks.calibrations, both, strict=True)
+        ]
+        return cls(view, np.mean(worth, axis=0))
 
     def on_grid(self, grid: Grid, window: Window) -> Floats:
         """Probabilities (height, width) on the mosaic's grid; nan beyond the reach."""

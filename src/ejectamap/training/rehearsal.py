@@ -5,7 +5,7 @@ from torch import nn
 
 from ejectamap.errors import SettingsError
 from ejectamap.networks.bundle import BUILDERS
-from ejectamap.networks.ensemble import take_weights
+from ejectamap.networks.ensemble import load_start
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
 from ejectamap.training.optimisers import build_optimiser, build_schedule
@@ -33,7 +33,7 @@ def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:
             networks[kind] = BUILDERS[kind](**arguments, pretrained=False)
             start = project.start_networks(kind)
             if start is not None:
-                take_weights(networks[kind], arguments, start, number=0)
+                load_start(start, arguments, number=0)
             build_schedule(settings, build_optimiser(settings, networks[kind]))
         except SettingsError as error:
             raise SettingsError(f"{project.folder / 'project.yaml'}: {kind}: {error}") from None

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from ejectamap.errors import LabelError
 from ejectamap.networks.bundle import Bundle, library_versions, save_bundle
-from ejectamap.networks.ensemble import blend_weights, take_weights
+from ejectamap.networks.ensemble import blend_weights, load_start
 from ejectamap.networks.losses import build_loss
 from ejectamap.project import Project
 from ejectamap.project.fitting import Fitting
@@ -139,8 +139,8 @@ def _train_member(
             f"{project.folder}: nothing to train the {member.kind} network on: label ejecta in tiles within"
             " their crater's reach"
         )
-    task = _make_task(project, member, recipe, data, seed)
-    start = {name: values.clone() for name, values in task.network.state_dict().items()}
+    start = _start(project, member, recipe)
+    task = _make_task(start, settings, recipe, data, seed)
     # Without validation data the training data say which epoch was the best.
     checked = data.validation if len(data.validation) else data.train
     folder = project.logs / member.kind / member.name
@@ -155,8 +155,8 @@ def _train_member(
         f"{member.kind} {member.number + 1} of {settings.members}",
         watch,
     )
-    if settings.blend < 1 and project.start_networks(member.kind) is not None:
-        blend_weights(task.network, start, settings.blend)
+    if settings.blend < 1 and start is not None:
+        blend_weights(task.network, start.model.state_dict(), settings.blend)
     summary = {
         "seed": seed,
         "samples": len(data.train),
@@ -176,6 +176,7 @@ def _train_member(
         training=summary,
         versions=library_versions(),
         model=task.network,
+        calibration=None if start is None else start.calibration,
     )
     _keep(bundle, project.models / member.kind / member.name, folder)
 
@@ -199,12 +200,18 @@ def _origin(member: Member, recipe: Recipe, data: Data) -> dict[str, Any]:
     }
 
 
-def _make_task(project: Project, member: Member, recipe: Recipe, data: Data, seed: int) -> Task:
+def _start(project: Project, member: Member, recipe: Recipe) -> Bundle | None:
+    """The trained network that this one goes on from, if it does."""
+    folder = project.start_networks(member.kind)
+    return None if folder is None else load_start(folder, recipe.arguments, member.number)
+
+
+def _make_task(
+    start: Bundle | None, settings: Fitting, recipe: Recipe, data: Data, seed: int
+) -> Task:
     """A network, new or trained already, and what it will minimise."""
-    settings = member.settings
-    start = project.start_networks(member.kind)
     network = recipe.network(pretrained=settings.pretrained and start is None)
     if start is not None:
-        take_weights(network, recipe.arguments, start, member.number)
+        network.load_state_dict(start.model.state_dict())
     loss = build_loss(settings.loss.name, **settings.loss.arguments)
     return Task(network, loss, settings, data.normalisation, data.metadata_normalisation, seed)
