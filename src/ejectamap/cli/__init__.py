@@ -18,6 +18,7 @@ from ejectamap.cli import search  # noqa: F401
 from ejectamap.cli import analyse  # noqa: F401
 from ejectamap.cli import exchange  # noqa: F401
 from ejectamap.cli import browse  # noqa: F401
+from ejectamap.cli import rank  # noqa: F401
 # isort: on
 
 _INTERRUPTED = 130  # typer's exit code for it

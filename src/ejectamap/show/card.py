@@ -13,10 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from ejectamap.show.furniture import add_axes, north_arrow, printable, save, scale_bar, write
-from ejectamap.show.ground import Image, colour_ground, grey_ground, to_bytes
+from ejectamap.show.ground import (
+    Image,
+    colour_ground,
+    grey_ground,
+    half_side_m,
+    square_about,
+    to_bytes,
+)
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Floats, Mosaic
-from ejectamap.world.sphere import LonLat, azimuthal_inverse
 
 Bools = npt.NDArray[np.bool_]
 ReadProbability = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]
@@ -27,10 +33,7 @@ _PANEL_IN = 5.0
 _PANEL_PX = round(_PANEL_IN * _DPI)
 _BELOW_IN, _ABOVE_IN = 0.75, 0.45
 _WIDTH_IN, _HEIGHT_IN = 2 * _PANEL_IN + 0.3, _PANEL_IN + _BELOW_IN + _ABOVE_IN
-_SCOUT_PX = 400  # resolution at which the farthest ejecta are sought
 _RINGS = (3, 10)  # crater radii
-_LEAST_RADII = 12.0  # a card shows at least this much
-_MARGIN = 1.12
 _OPACITY, _FULL_AT = np.float32(0.65), np.float32(0.6)
 _LINE = 0.9
 _TRUTH = "#00b8d4"
@@ -69,8 +72,13 @@ def crater_card(
         If the file cannot be written.
     """
     radius_m = mosaic.grid.radius_m
-    half_m = _half_side_m(crater, radius_m, probability, truth)
-    places = _places(crater, radius_m, half_m, _PANEL_PX)
+
+    def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
+        likely = np.nan_to_num(probability(lon, lat)) > 0.5
+        return likely if truth is None else likely | truth(lon, lat)
+
+    half_m = half_side_m(crater, ejecta, radius_m)
+    places = square_about(crater, radius_m, half_m, _PANEL_PX)
     spacing_m = 2 * half_m / _PANEL_PX
     figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -98,28 +106,6 @@ def panel_boxes() -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
     above, middle = round(_ABOVE_IN * _DPI), round(_WIDTH_IN * _DPI / 2)
     left = (0, above, middle, above + _PANEL_PX)
     return left, (middle, above, 2 * middle, round(_HEIGHT_IN * _DPI))
-
-
-def _half_side_m(
-    crater: Crater, radius_m: float, probability: ReadProbability, truth: ReadTruth | None
-) -> float:
-    """Half the side of the ground to show: out to the farthest ejecta, never beyond the reach."""
-    reach_m = crater.reach_m(radius_m)
-    places = _places(crater, radius_m, reach_m, _SCOUT_PX)
-    ejecta = np.nan_to_num(probability(*places)) > 0.5
-    if truth is not None:
-        ejecta |= truth(*places)
-    offset = (np.abs(np.arange(_SCOUT_PX) + 0.5 - _SCOUT_PX / 2) + 0.5) * 2 * reach_m / _SCOUT_PX
-    farthest = max(
-        float(np.max(offset, where=ejecta.any(axis=axis), initial=0.0)) for axis in (0, 1)
-    )
-    return min(reach_m, max(_MARGIN * farthest, _LEAST_RADII * crater.radius_m))
-
-
-def _places(crater: Crater, radius_m: float, half_m: float, size_px: int) -> LonLat:
-    """Places of the pixels of a square about the crater, each (row, col); row 0 is north."""
-    offset = (np.arange(size_px) + 0.5 - size_px / 2) * 2 * half_m / size_px
-    return azimuthal_inverse(offset[None, :], -offset[:, None], crater.lon, crater.lat, radius_m)
 
 
 def _panel(figure: Figure, left_in: float, picture: Image, half_m: float) -> Axes:

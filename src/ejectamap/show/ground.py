@@ -1,22 +1,56 @@
 """What a picture shows under its lines and letters: the mosaic, and ejecta painted over it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ejectamap.mapping.colours import crater_colour
+from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Bools, Mosaic
+from ejectamap.world.sphere import LonLat, azimuthal_inverse
 
 Image = npt.NDArray[np.float32]
 Origin = npt.NDArray[np.unsignedinteger[Any]]
 
+_SCOUT_PX = 400  # resolution at which the farthest ejecta are sought
+_LEAST_RADII = 12.0  # a picture of a crater shows at least this much
+_MARGIN = 1.12
 _STRETCH = 0.5, 99.5  # percentiles shown black and white
 _GREY = 0.08, 0.80  # brightness of those in a dimmed picture, so that colours stand out
 _OPACITY = 0.70  # of ejecta painted over the mosaic
 _NO_DATA = np.float32(0.06)
 _SHADES = 51  # of each primary colour: fewer make a smaller file
+
+
+def half_side_m(
+    crater: Crater, ejecta: Callable[[npt.ArrayLike, npt.ArrayLike], Bools], radius_m: float
+) -> float:
+    """Half the side of the ground to show about a crater: out to its farthest ejecta, never beyond the reach.
+
+    Parameters
+    ----------
+    crater : Crater
+    ejecta : callable
+        Places (lon, lat, degrees) to whether there are ejecta.
+    radius_m : float
+        Of the body.
+    """
+    reach_m = crater.reach_m(radius_m)
+    found = ejecta(*square_about(crater, radius_m, reach_m, _SCOUT_PX))
+    offset = (np.abs(np.arange(_SCOUT_PX) + 0.5 - _SCOUT_PX / 2) + 0.5) * 2 * reach_m / _SCOUT_PX
+    farthest = max(
+        float(np.max(offset, where=found.any(axis=axis), initial=0.0)) for axis in (0, 1)
+    )
+    return min(reach_m, max(_MARGIN * farthest, _LEAST_RADII * crater.radius_m))
+
+
+def square_about(crater: Crater, radius_m: float, half_m: float, size_px: int) -> LonLat:
+    """Places of the pixels of a square about the crater, each (row, col); row 0 is north."""
+    offset = (np.arange(size_px) + 0.5 - size_px / 2) * 2 * half_m / size_px
+    return azimuthal_inverse(offset[None, :], -offset[:, None], crater.lon, crater.lat, radius_m)
 
 
 def colour_ground(

@@ -13,7 +13,13 @@ from rich.console import Console
 from ejectamap.errors import RankingError
 from ejectamap.evaluation import value_of
 from ejectamap.evaluation.pixels import evaluate
-from ejectamap.evaluation.ranking import figures_of, print_ranking, rank, write_ranking
+from ejectamap.evaluation.ranking import (
+    figures_of,
+    pair_outcomes,
+    print_ranking,
+    rank,
+    write_ranking,
+)
 from ejectamap.evaluation.ranking.figures import higher_is_better, objective
 from ejectamap.evaluation.structure import evaluate_structure
 from ejectamap.show.ranking import plot_ranking
@@ -99,4 +105,4 @@ def test_a_study_without_labels_or_choices(outcomes, tmp_path):
     plot_ranking(tmp_path / "ranking.png", ranking)
     write_ranking(ranking, tmp_path)
     with pytest.raises(RankingError, match="nobody has chosen yet"):
-        rank(outcomes[:0], MAPS, None)
+        pair_outcomes([], MAPS)

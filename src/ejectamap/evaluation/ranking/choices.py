@@ -87,12 +87,19 @@ def pair_outcomes(choices: Iterable[Choice], maps: Sequence[str]) -> pd.DataFram
     DataFrame
         A row a choice, in order: judge, crater_id, first, second, outcome (1 if the first is better, 0 for a tie, -1),
         and repeated, whether this judge had been asked about this pair and crater before.
+
+    Raises
+    ------
+    RankingError
+        If there are none.
     """
     rows = []
     for choice in choices:
         first, second = sorted((choice.left, choice.right), key=maps.index)
         sign = 1 if first == choice.left else -1
         rows.append((choice.judge, choice.crater_id, first, second, sign * OUTCOMES[choice.answer]))
+    if not rows:
+        raise RankingError("nobody has chosen yet: open the study in a browser first")
     table = pd.DataFrame(rows, columns=["judge", "crater_id", "first", "second", "outcome"])
     asked = ["judge", "crater_id", "first", "second"]
     return table.assign(repeated=table.duplicated(asked))

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from ejectamap.errors import RankingError
 from ejectamap.evaluation.ranking.agreement import (
     Agreement,
     agreement,
@@ -94,10 +93,8 @@ def rank(
     Raises
     ------
     RankingError
-        If there are no choices, or they do not link all maps.
+        If the choices do not link all maps.
     """
-    if outcomes.empty:
-        raise RankingError("nobody has chosen yet: open the study in a browser first")
     first_answers = outcomes[~outcomes["repeated"]]
     agreements: dict[str, Agreement] = {}
     combination = None

@@ -1,0 +1,85 @@
+"""A project with two maps of four craters: what was drawn, and the same with holes; a browser, and pages in it."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+from starlette.types import ASGIApp
+
+from ejectamap.mapping.export import write_mask
+from ejectamap.project import Project
+
+_FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+NASTY = "<img src=x onerror=alert(1)> & $x$"
+
+
+@pytest.fixture
+def project(tmp_path: Path, planet_files: Path, make_project: Callable[..., Project]) -> Project:
+    """One of its craters has a name that is a danger to pages."""
+    files = shutil.copytree(planet_files, tmp_path / "files")
+    lines = (files / "craters.csv").read_text().splitlines()
+    lines = [lines[0], *(line.replace(line.split(",")[1], NASTY) for line in lines[1:])]
+    (files / "craters.csv").write_text("\n".join(lines) + "\n")
+    return make_project(files=files)
+
+
+@pytest.fixture
+def maps(tmp_path: Path, project: Project) -> dict[str, Path]:
+    """Folders of maps by name; of the last of four craters they are the same."""
+    rng = np.random.default_rng(0)
+    grid = project.mosaic.grid
+    folders = {name: tmp_path / name for name in ("secretly whole", "secretly holed")}
+    for folder in folders.values():
+        folder.mkdir()
+    for crater_id in list(project.labels.masks)[:4]:
+        whole = project.labels.read(crater_id, grid.whole)
+        holed = whole & (rng.random(whole.shape) < (1 if crater_id == 3 else 0.6))
+        for folder, mask in zip(folders.values(), (whole, holed), strict=True):
+            path = folder / f"crater_{crater_id}_mask.tif"
+            write_mask(path, grid, grid.whole, mask.astype(np.float32))
+    return folders
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs a browser: no chromium on this machine")
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def served() -> Callable[[ASGIApp], AbstractContextManager[str]]:
+    """Serve an application on a free port; gives its address."""
+
+    @contextmanager
+    def serve(app: ASGIApp) -> Iterator[str]:
+        settings = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(settings)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            thread.join(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+    return serve
