@@ -62,7 +62,7 @@ def mapped(make_project: Callable[..., Project]) -> Project:
     assert labels is not None
     grid = project.mosaic.grid
     whole = [
-        CraterMap(c, grid.whole, labels.read(c.crater_id, grid.whole).astype(np.float32))
+        CraterMap(c, grid.whole, lambda strip, c=c: labels.read(c.crater_id, strip).astype("f4"))
         for c in project.craters
     ]
     bring_in(project, whole)

@@ -186,7 +186,7 @@ def mapped(make_project: Callable[..., Project]) -> Project:
     labels, grid = project.labels, project.mosaic.grid
     assert labels is not None
     truth = [
-        CraterMap(c, grid.whole, labels.read(c.crater_id, grid.whole).astype(np.float32))
+        CraterMap(c, grid.whole, lambda strip, c=c: labels.read(c.crater_id, strip).astype("f4"))
         for c in project.craters
     ]
     bring_in(project, truth)

@@ -18,7 +18,8 @@ from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.tables import print_tables
-from ejectamap.mapping.export import write_mask, write_probability
+from ejectamap.mapping.export import quantise, write_mask, write_probability
+from ejectamap.mapping.methods import in_memory
 from ejectamap.mapping.origin import OriginMap
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
@@ -197,6 +198,12 @@ def test_tables_and_json() -> None:
     assert "none were held out" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def write_map(folder: Path, crater_id: int, window: Window, values: np.ndarray) -> None:
+    probability = folder / f"crater_{crater_id}_probability.tif"
+    write_probability(probability, GRID, window, in_memory(window, values))
+    write_mask(folder / f"crater_{crater_id}_mask.tif", GRID, probability)
+
+
 @pytest.mark.parametrize("step", [1, 2])
 def test_overlaps_are_where_another_has_ejecta_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
@@ -206,8 +213,8 @@ def test_overlaps_are_where_another_has_ejecta_too(
     windows = {0: Window(40, 80, 10, 30), 4: Window(44, 150, 20, 30), 9: Window(46, 100, 10, 60)}
     for crater_id, window in windows.items():
         surely = np.full(window.shape, 0.9 - crater_id / 100, np.float32)
-        write_mask(tmp_path / f"crater_{crater_id}_mask.tif", GRID, window, surely)
-        owners.add(crater_id, window, surely)
+        write_map(tmp_path, crater_id, window, surely)
+        owners.add(crater_id, window, quantise(surely))
     owners.write(tmp_path / "origin.tif", CRATERS)
     expected = np.zeros(GRID.shape, np.uint8)
     expected[46:50, 100:110] = 10  # of Gamma, below Alpha
@@ -221,10 +228,9 @@ def test_map_files_read_back(tmp_path: Path) -> None:
     inside = np.s_[40:50, 80:110]
     probability = np.where(MAP[0][inside], np.float32(0.8), np.float32(0.1))
     probability[:, 20:] = np.nan
-    write_mask(tmp_path / "crater_0_mask.tif", GRID, window, probability)
-    write_probability(tmp_path / "crater_0_probability.tif", GRID, window, probability)
+    write_map(tmp_path, 0, window, probability)
     owners = OriginMap(GRID)
-    owners.add(0, window, probability)
+    owners.add(0, window, quantise(probability))
     owners.write(tmp_path / "origin.tif", CRATERS)
     files = MapFiles(tmp_path, GRID)
     np.testing.assert_array_equal(files.mask(0, GRID.whole), MAP[0])

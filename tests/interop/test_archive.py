@@ -21,7 +21,7 @@ from ejectamap.errors import ProjectError
 from ejectamap.interop.pds4 import export_pds4
 from ejectamap.interop.stac import SSYS, _footprint, export_stac
 from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.methods import CraterMap
+from ejectamap.mapping.methods import CraterMap, in_memory
 from ejectamap.mapping.run import bring_in
 from ejectamap.project import Project
 from ejectamap.world.grid import Grid, Window
@@ -42,7 +42,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory, planet_files: Path) -> Proj
     rng = np.random.default_rng(0)
     windows = (Window(20, 30, 40, 50), Window(0, 0, 64, 256), Window(70, 200, 50, 56))
     maps = [
-        CraterMap(crater, window, rng.random(window.shape, np.float32))
+        CraterMap(crater, window, in_memory(window, rng.random(window.shape, np.float32)))
         for crater, window in zip(project.craters, windows, strict=True)
     ]
     bring_in(project, maps)

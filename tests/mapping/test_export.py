@@ -15,20 +15,20 @@ import shapely
 from affine import Affine
 
 from ejectamap.errors import OutputError
-from ejectamap.mapping.colours import crater_colour
 from ejectamap.mapping.export import (
-    ejecta_mask,
+    quantise,
     read_probability,
+    stored_strips,
     write_connections,
     write_mask,
-    write_polygons,
     write_probability,
 )
+from ejectamap.mapping.methods import in_memory
 from ejectamap.mapping.origin import OriginMap
+from ejectamap.mapping.outlines import write_outline, write_polygons
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import read_grid
 
 RADIUS_M = 1_000_000.0
 
@@ -68,30 +68,46 @@ def connections() -> pd.DataFrame:
     )
 
 
-def polygon_entries(probability: np.ndarray) -> list[tuple[Crater, Window, np.ndarray]]:
-    return [(crater(1), WINDOW, probability), (crater(2), WINDOW, probability * 0)]
+def store(path: Path, probability: np.ndarray, window: Window = WINDOW) -> None:
+    write_probability(path, GRID, window, in_memory(window, probability))
+
+
+def files_of(folder: Path, probability: np.ndarray, window: Window = WINDOW) -> Path:
+    """Probability, mask and outline of a crater, in a folder of its own."""
+    folder.mkdir()
+    store(folder / "p.tif", probability, window)
+    write_mask(folder / "m.tif", GRID, folder / "p.tif")
+    write_outline(folder / "o.parquet", GRID, folder / "p.tif", folder / "m.tif")
+    return folder / "o.parquet"
+
+
+@pytest.fixture(scope="module")
+def stored(probability: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files that others are made from: probability, mask and outline."""
+    return files_of(tmp_path_factory.mktemp("stored") / "files", np.where(probability > 0.98, 1, 0))
 
 
 def write_origin(path: Path, probability: np.ndarray) -> None:
     origin = OriginMap(GRID)
-    origin.add(1, WINDOW, probability)
+    origin.add(1, WINDOW, quantise(probability))
     origin.write(path, [crater(1)])
 
 
-WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
-    "p.tif": lambda path, p: write_probability(path, GRID, WINDOW, p),
-    "m.tif": lambda path, p: write_mask(path, GRID, WINDOW, p),
-    "origin.tif": write_origin,
-    "ejecta.gpkg": lambda path, p: write_polygons(
-        path, GRID, polygon_entries(np.where(p > 0.99, p, 0))
+WRITERS: dict[str, Callable[[Path, np.ndarray, Path], None]] = {
+    "p.tif": lambda path, p, _: store(path, p),
+    "m.tif": lambda path, _, files: write_mask(path, GRID, files.with_name("p.tif")),
+    "o.parquet": lambda path, _, files: write_outline(
+        path, GRID, files.with_name("p.tif"), files.with_name("m.tif")
     ),
-    "connections.parquet": lambda path, p: write_connections(path, connections()),
+    "origin.tif": lambda path, p, _: write_origin(path, p),
+    "ejecta.gpkg": lambda path, _, files: write_polygons(path, GRID, {crater(1): files}),
+    "connections.parquet": lambda path, *_: write_connections(path, connections()),
 }
 
 
 def test_probability_on_disk(tmp_path: Path, probability: np.ndarray) -> None:
     path = tmp_path / "p.tif"
-    write_probability(path, GRID, WINDOW, probability)
+    store(path, probability)
     with rasterio.open(path) as source:
         stored = source.read(1)
         assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -115,79 +131,47 @@ def read_grid_radius(source: rasterio.DatasetReader) -> float:
 
 
 def test_probability_reads_back(tmp_path: Path, probability: np.ndarray) -> None:
-    write_probability(tmp_path / "p.tif", GRID, WINDOW, probability)
+    store(tmp_path / "p.tif", probability)
     window, values = read_probability(tmp_path / "p.tif", GRID)
     assert window == WINDOW
     assert values.dtype == np.float32
     np.testing.assert_allclose(values, probability, atol=0.5 / 250 + 1e-6)
-    np.testing.assert_array_equal(ejecta_mask(values), ejecta_mask(probability))
+    assert np.array_equal(quantise(values), quantise(probability))
     (tmp_path / "p.tif").write_bytes(b"II*\0 cut off")
     with pytest.raises(OutputError, match="map the crater again"):
         read_probability(tmp_path / "p.tif", GRID)
 
 
+def test_strips_make_the_same_file(
+    tmp_path: Path, probability: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A raster is never asked for as a whole, and how it is cut does not show."""
+    asked: list[Window] = []
+
+    def look(strip: Window) -> np.ndarray:
+        asked.append(strip)
+        return in_memory(WINDOW, probability)(strip)
+
+    store(tmp_path / "whole.tif", probability)
+    monkeypatch.setattr("ejectamap.mapping.export._STRIP_PIXELS", 100 * WINDOW.width + 7)
+    write_probability(tmp_path / "p.tif", GRID, WINDOW, look)
+    assert [strip.height for strip in asked] == [100] * 6
+    assert (tmp_path / "p.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+    read = list(stored_strips(tmp_path / "p.tif", GRID))
+    assert [strip for strip, _ in read] == asked
+    assert np.array_equal(np.concatenate([part for _, part in read]), quantise(probability))
+
+
 def test_mask_agrees_with_stored_probability(tmp_path: Path, probability: np.ndarray) -> None:
-    write_probability(tmp_path / "p.tif", GRID, WINDOW, probability)
-    write_mask(tmp_path / "m.tif", GRID, WINDOW, probability)
-    write_mask(tmp_path / "high.tif", GRID, WINDOW, probability, threshold=0.9)
+    store(tmp_path / "p.tif", probability)
+    write_mask(tmp_path / "m.tif", GRID, tmp_path / "p.tif")
+    write_mask(tmp_path / "high.tif", GRID, tmp_path / "p.tif", threshold=0.9)
     _, values = read_probability(tmp_path / "p.tif", GRID)
     with rasterio.open(tmp_path / "m.tif") as source, rasterio.open(tmp_path / "high.tif") as high:
         assert source.dtypes == ("uint8",)
         assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         np.testing.assert_array_equal(source.read(1), values > 0.5)
         np.testing.assert_array_equal(high.read(1), values > np.float32(0.9))
-
-
-def test_whole_globe_is_a_mosaic_grid(tmp_path: Path) -> None:
-    origin = OriginMap(GRID)
-    origin.write(tmp_path / "origin.tif", [])
-    with rasterio.open(tmp_path / "origin.tif") as source:
-        grid = read_grid(source)
-    assert grid.shape == GRID.shape
-    assert grid.radius_m == GRID.radius_m
-    assert grid.lon_west == pytest.approx(GRID.lon_west)
-
-
-@pytest.mark.parametrize("order", [(3, 9, 5), (9, 5, 3), (5, 3, 9)])
-def test_origin_takes_the_likeliest_and_breaks_ties_by_id(
-    tmp_path: Path, order: tuple[int, ...]
-) -> None:
-    grid = make_grid(8)
-    maps = {
-        3: (Window(2, 4, 1, 4), np.float32([[0.6, 0.9, 0.5, np.nan]])),
-        5: (Window(2, 4, 1, 4), np.float32([[0.6, 0.91, 0.4, 0.7]])),
-        9: (Window(2, 5, 1, 3), np.float32([[0.6, 0.7, 0.7]])),
-    }
-    origin = OriginMap(grid)
-    for crater_id in order:
-        origin.add(crater_id, *maps[crater_id])
-    origin.write(tmp_path / "origin.tif", [crater(i) for i in maps])
-    with rasterio.open(tmp_path / "origin.tif") as source:
-        stored = source.read(1)
-        colours = source.colormap(1)
-    assert stored.dtype == np.uint8
-    np.testing.assert_array_equal(stored[2, 3:9], [0, 4, 6, 10, 6, 0])
-    assert stored.sum() == 26
-    assert colours[4] == (*crater_colour(3), 255)
-
-
-def test_origin_with_another_threshold() -> None:
-    origin = OriginMap(make_grid(8), threshold=0.7)
-    origin.add(3, Window(0, 0, 1, 3), np.float32([[0.6, 0.7, 0.8]]))
-    np.testing.assert_array_equal(origin.value[0, :4], [0, 0, 4, 0])
-
-
-def test_origin_with_large_ids(tmp_path: Path) -> None:
-    grid = make_grid(8)
-    origin = OriginMap(grid)
-    origin.add(65_534, Window(0, 0, 1, 1), np.float32([[1.0]]))
-    origin.write(tmp_path / "origin.tif", [crater(65_534)])
-    with rasterio.open(tmp_path / "origin.tif") as source:
-        assert source.dtypes == ("uint16",)
-        assert source.read(1)[0, 0] == 65_535
-        assert source.colormap(1)[65_535][:3] == crater_colour(65_534)
-    with pytest.raises(OutputError, match="renumber"):
-        origin.add(65_535, Window(0, 0, 1, 1), np.float32([[1.0]]))
 
 
 def test_polygons(tmp_path: Path) -> None:
@@ -197,7 +181,11 @@ def test_polygons(tmp_path: Path) -> None:
     probability[120:130, 120:130] = 0.2
     probability[300, 5] = 1.0
     path = tmp_path / "ejecta.gpkg"
-    write_polygons(path, GRID, polygon_entries(probability))
+    outlines = {
+        crater(1): files_of(tmp_path / "1", probability),
+        crater(2): files_of(tmp_path / "2", probability * 0),
+    }
+    write_polygons(path, GRID, outlines)
     frame = gpd.read_file(path, layer="ejecta")
     assert list(frame.columns) == ["crater_id", "name", "area_km2", "mean_probability", "geometry"]
     assert frame["crater_id"].tolist() == [1]
@@ -217,13 +205,14 @@ def test_polygons(tmp_path: Path) -> None:
 def test_polygons_of_noise_are_valid(tmp_path: Path, probability: np.ndarray) -> None:
     path = tmp_path / "ejecta.gpkg"
     window = Window(100, 40, 100, 100)
-    write_polygons(path, GRID, [(crater(1), window, probability[100:200, 100:200])])
+    noise = files_of(tmp_path / "1", probability[100:200, 100:200], window)
+    write_polygons(path, GRID, {crater(1): noise})
     assert shapely.is_valid(gpd.read_file(path).geometry).all()
 
 
 def test_no_polygons_is_an_empty_layer(tmp_path: Path) -> None:
     path = tmp_path / "ejecta.gpkg"
-    write_polygons(path, GRID, [])
+    write_polygons(path, GRID, {})
     frame = gpd.read_file(path, layer="ejecta")
     assert len(frame) == 0
     assert "area_km2" in frame
@@ -239,18 +228,22 @@ def test_connections(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_same_bytes_twice(tmp_path: Path, probability: np.ndarray, name: str) -> None:
-    WRITERS[name](tmp_path / name, probability)
+def test_same_bytes_twice(tmp_path: Path, probability: np.ndarray, stored: Path, name: str) -> None:
+    WRITERS[name](tmp_path / name, probability, stored)
     first = (tmp_path / name).read_bytes()
     time.sleep(1.1 if name.endswith("gpkg") else 0)
-    WRITERS[name](tmp_path / name, probability)
+    WRITERS[name](tmp_path / name, probability, stored)
     assert (tmp_path / name).read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_full_disk_leaves_the_old_file(
-    tmp_path: Path, probability: np.ndarray, name: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    probability: np.ndarray,
+    stored: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def write_half(path: Path, content: memoryview) -> int:
         with path.open("wb") as file:
@@ -260,7 +253,7 @@ def test_full_disk_leaves_the_old_file(
     (tmp_path / name).write_text("old")
     monkeypatch.setattr(Path, "write_bytes", write_half)
     with pytest.raises(OutputError, match="No space left") as caught:
-        WRITERS[name](tmp_path / name, probability)
+        WRITERS[name](tmp_path / name, probability, stored)
     assert "\n" not in str(caught.value)
     assert str(tmp_path / name) in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -272,7 +265,7 @@ def test_a_real_limit_of_the_file_system(tmp_path: Path, probability: np.ndarray
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
         with pytest.raises(OutputError, match="free some space"):
-            write_probability(tmp_path / "p.tif", GRID, WINDOW, probability)
+            store(tmp_path / "p.tif", probability)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
@@ -280,18 +273,9 @@ def test_a_real_limit_of_the_file_system(tmp_path: Path, probability: np.ndarray
 
 def test_missing_folder_is_a_plain_error(tmp_path: Path, probability: np.ndarray) -> None:
     with pytest.raises(OutputError, match="No such file"):
-        write_mask(tmp_path / "gone" / "m.tif", GRID, WINDOW, probability)
+        store(tmp_path / "gone" / "p.tif", probability)
 
 
 def test_a_wrapping_window_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="wraps"):
-        write_mask(tmp_path / "m.tif", GRID, Window(0, 1439, 1, 2), np.zeros((1, 2), np.float32))
-
-
-def test_colours_are_distinct_and_stable() -> None:
-    colours = [crater_colour(i) for i in range(119)]
-    assert len(set(colours)) == 119
-    assert crater_colour(12) == crater_colour(12)
-    assert np.min(colours) >= 0
-    assert np.max(colours) <= 255
-    assert all(type(part) is int for part in colours[0])
+        store(tmp_path / "p.tif", np.zeros((1, 2), np.float32), Window(0, 1439, 1, 2))

@@ -60,7 +60,7 @@ def map_and_be_killed(project: Project, at_write: int, share: float) -> None:
     assert os.WTERMSIG(status) == signal.SIGKILL
 
 
-@pytest.mark.parametrize(("at_write", "share"), [(3, 0.4), (12, 1.0), (26, 0.7)])
+@pytest.mark.parametrize(("at_write", "share"), [(3, 0.4), (15, 1.0), (32, 0.7)])
 def test_killed_and_started_again(
     make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, at_write: int, share: float
 ) -> None:
@@ -69,7 +69,7 @@ def test_killed_and_started_again(
     map_project(whole)
     map_and_be_killed(project, at_write, share)
     done = len(mapped_craters(reopened(project)))
-    assert done == (at_write - 1) // 4  # all but the crater in hand; each has four files
+    assert done == (at_write - 1) // 5  # all but the crater in hand; each has five files
     asked: list[int] = []
     monkeypatch.setattr(map_run, "load_method", noting(asked, map_run.load_method))
     map_project(reopened(project))

@@ -149,10 +149,10 @@ def test_the_map_is_what_the_networks_see(
     )
     places = grid.centres(window)
     within = distance(lon, lat, places.lon, places.lat, R) <= crater.reach_m(R)
-    assert result.probability.dtype == np.float32
-    assert np.array_equal(np.isnan(result.probability), ~within)
+    assert result.probability(result.window).dtype == np.float32
+    assert np.array_equal(np.isnan(result.probability(result.window)), ~within)
     expected = truth[rows, cols]
-    error = np.abs(result.probability - expected)[within]
+    error = np.abs(result.probability(result.window) - expected)[within]
     assert error.max() < 0.12
     assert error.mean() < 0.005
     assert (truth.sum() - expected[within].sum()) < 1e-6 * truth.sum()
@@ -187,7 +187,7 @@ def test_a_turned_planet_has_the_turned_map(
         here = np.s_[
             0, window.row : window.row + window.height, window.col : window.col + window.width
         ]
-        values[here] = result.probability
+        values[here] = result.probability(result.window)
         whole = Mosaic.from_array(
             np.nan_to_num(values), np.isfinite(values[0]), world.mosaic.grid, ("p",)
         )
@@ -212,7 +212,7 @@ def test_no_data_stays_unknown(
     mosaic, _ = painted(grid, crater, valid)
     result = load(method, mosaic, crater, **REPORTS[method]).predict(crater)
     window = result.window
-    known = np.isfinite(result.probability)
+    known = np.isfinite(result.probability(result.window))
     hole = valid[window.row : window.row + window.height, window.col : window.col + window.width]
     assert not known[~hole].any()
     assert (~hole).sum() == 200
@@ -264,7 +264,7 @@ def test_a_chip_is_connected_by_its_share_of_the_votes(
     assert np.allclose(table["score"], 0.2 + 0.7 * said_yes / asked)
     assert (table["connected"] == connected).all()
     assert table["distance_m"].min() == 0
-    assert np.nanmax(result.probability) == pytest.approx(float(connected))
+    assert np.nanmax(result.probability(result.window)) == pytest.approx(float(connected))
 
 
 def test_ignoring_connections_maps_every_chip(
@@ -274,14 +274,16 @@ def test_ignoring_connections_maps_every_chip(
     mosaic, _ = painted(grid, crater)
     two = {"connection": lambda x: torch.zeros(len(x)), "segmentation": first_band}
     voted = load("two-stage", mosaic, crater, **two).predict(crater)
-    assert np.nanmax(voted.probability) == 0
+    assert np.nanmax(voted.probability(voted.window)) == 0
     assert len(voted.connections) > 0
     only = {"segmentation": first_band}
     whole = load("two-stage", mosaic, crater, "map.ignore_connections=true", **only).predict(crater)
-    assert np.nanmax(whole.probability) > 0.9
+    assert np.nanmax(whole.probability(whole.window)) > 0.9
     assert len(whole.connections) == 0
     plain = load("distance-only", mosaic, crater, **REPORTS["distance-only"]).predict(crater)
-    assert np.array_equal(whole.probability, plain.probability, equal_nan=True)
+    assert np.array_equal(
+        whole.probability(whole.window), plain.probability(plain.window), equal_nan=True
+    )
 
 
 def test_the_earlier_networks_see_no_more_than_they_should(
@@ -316,10 +318,13 @@ def test_anybody_s_ejecta_go_to_the_nearest_in_radii(
     for k, crater in enumerate(craters):
         found = method.predict(crater)
         w = found.window
-        whole[k, w.row : w.row + w.height, w.col : w.col + w.width] = found.probability
+        whole[k, w.row : w.row + w.height, w.col : w.col + w.width] = found.probability(
+            found.window
+        )
         own = nearest_in_radii(crater, [c for c in craters if c != crater], grid, w)
         assert np.array_equal(
-            np.nan_to_num(found.probability) > 0.5, own & ~np.isnan(found.probability)
+            np.nan_to_num(found.probability(found.window)) > 0.5,
+            own & ~np.isnan(found.probability(found.window)),
         )
     lon, lat = grid.centres(grid.whole)
     radii = np.stack([distance(c.lon, c.lat, lon, lat, R) / c.radius_m for c in craters])
@@ -340,7 +345,9 @@ def test_more_chips_than_a_batch(
     monkeypatch.setattr(two_stage, "BATCH", 7)
     monkeypatch.setattr(two_stage, "_ROUND", 21)
     parts = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
-    assert np.array_equal(whole.probability, parts.probability, equal_nan=True)
+    assert np.array_equal(
+        whole.probability(whole.window), parts.probability(parts.window), equal_nan=True
+    )
     assert whole.connections.equals(parts.connections)
 
 
@@ -352,8 +359,12 @@ def test_the_mirrored_look_is_mirrored_back(
     mosaic, _ = painted(grid, crater)
     off = load("polar", mosaic, crater, context=lambda x: first_band(x).roll(1, -1)).predict(crater)
     straight = load("polar", mosaic, crater, context=first_band).predict(crater)
-    assert np.nanmax(np.abs(off.probability - straight.probability)) < 0.1
-    assert np.nansum(off.probability) == pytest.approx(np.nansum(straight.probability), rel=0.01)
+    assert (
+        np.nanmax(np.abs(off.probability(off.window) - straight.probability(straight.window))) < 0.1
+    )
+    assert np.nansum(off.probability(off.window)) == pytest.approx(
+        np.nansum(straight.probability(straight.window)), rel=0.01
+    )
 
 
 def test_networks_answer_on_one_thread() -> None:
@@ -387,6 +398,6 @@ def test_without_networks_nothing_is_mapped(make_project: MakeProject, method: s
 
 def test_a_map_is_empty_of_connections_by_default() -> None:
     window = Grid(4, 8, R, -180.0, "", None).whole  # type: ignore[arg-type]
-    bare = CraterMap(Crater(1, "A", 0, 0, 1e4), window, np.zeros((4, 8), np.float32))
+    bare = CraterMap(Crater(1, "A", 0, 0, 1e4), window, np.zeros)
     assert tuple(bare.connections) == CONNECTION_COLUMNS
     assert len(bare.connections) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ejectamap.mapping.methods import CraterMap
+from ejectamap.mapping.methods import CraterMap, in_memory
 from ejectamap.mapping.run import bring_in
 from ejectamap.project import Project
 
@@ -54,7 +54,8 @@ def mapped(
         for crater in project.craters[:-1]:
             window = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
             ejecta = labels.read(crater.crater_id, window)
-            found.append(CraterMap(crater, window, np.where(ejecta, 1, 0.2).astype(np.float32)))
+            values = np.where(ejecta, 1, 0.2).astype(np.float32)
+            found.append(CraterMap(crater, window, in_memory(window, values)))
         return found
 
     bring_in(project, maps())

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from ejectamap.analysis.measure import analyze_project
 from ejectamap.errors import ProjectError
 from ejectamap.evaluation import evaluate_project
-from ejectamap.mapping.methods import CraterMap
+from ejectamap.mapping.methods import CraterMap, in_memory
 from ejectamap.mapping.run import bring_in
 from ejectamap.pages.report import write_report
 from ejectamap.pages.report.sections import (
@@ -61,7 +61,7 @@ def blob(project: Project, crater: Crater) -> CraterMap:
     faded = np.clip(1.5 - distance_m / 1.2e6, 0, 1).astype(np.float32)
     tiles = {"tile": [0, 1], "distance_m": [1e5, 9e5], "score": [0.9, 0.1], "votes": [1, 0]}
     connections = pd.DataFrame({"crater_id": crater.crater_id, **tiles, "connected": [True, False]})
-    return CraterMap(crater, grid.whole, faded, connections)
+    return CraterMap(crater, grid.whole, in_memory(grid.whole, faded), connections)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from PIL import Image
 from rasterio.enums import Resampling
 
 from ejectamap.mapping.export import write_probability
+from ejectamap.mapping.methods import in_memory
 from ejectamap.pages.viewer.layers import MosaicLayer, probability_tile
 from ejectamap.pages.viewer.pyramid import mosaic_with_overviews
 from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile, finest_zoom
@@ -95,7 +96,7 @@ def test_a_probability_keeps_its_value_and_its_unknown(make_grid: MakeGrid, tmp_
     window = Window(10, 20, 30, 40)
     probability = np.full(window.shape, 0.4, np.float32)
     probability[:15] = np.nan
-    write_probability(tmp_path / "p.tif", grid, window, probability)
+    write_probability(tmp_path / "p.tif", grid, window, in_memory(window, probability))
     shown = [read_png(probability_tile(tmp_path / "p.tif", grid, MapTile(0, x, 0))) for x in (0, 1)]
     picture = np.concatenate(shown, axis=1)
     assert set(np.unique(picture)) == {100, 255}

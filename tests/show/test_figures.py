@@ -11,7 +11,8 @@ from matplotlib.image import imread
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.export import write_mask, write_probability
+from ejectamap.mapping.export import quantise, write_mask, write_probability
+from ejectamap.mapping.methods import in_memory
 from ejectamap.mapping.origin import OriginMap
 from ejectamap.project import Project
 from ejectamap.show import crater_card, draw_maps, global_map
@@ -72,7 +73,7 @@ def make_origin() -> np.ndarray:
     origin = OriginMap(GRID)
     lon, lat = GRID.centres(GRID.whole)
     for crater in CRATERS[:-1]:
-        origin.add(crater.crater_id, GRID.whole, blob(crater)(lon, lat))
+        origin.add(crater.crater_id, GRID.whole, quantise(blob(crater)(lon, lat)))
     return origin.value
 
 
@@ -139,22 +140,26 @@ def test_pictures_that_cannot_be_written(tmp_path: Path) -> None:
         crater_card(tmp_path / "gone" / "a.png", make_mosaic(1), CRATERS[0], blob(CRATERS[0]))
 
 
+def write_map(folder: Path, crater_id: int, values: np.ndarray) -> None:
+    probability = folder / f"crater_{crater_id}_probability.tif"
+    write_probability(probability, GRID, GRID.whole, in_memory(GRID.whole, values))
+    write_mask(folder / f"crater_{crater_id}_mask.tif", GRID, probability)
+
+
 def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(tmp_path)
     crater = project.craters[0]
     probability = blob(crater)(*GRID.centres(GRID.whole))
-    write_probability(project.maps / "crater_0_probability.tif", GRID, GRID.whole, probability)
-    write_mask(project.maps / "crater_0_mask.tif", GRID, GRID.whole, probability)
+    write_map(project.maps, 0, probability)
     origin = OriginMap(GRID)
-    origin.add(0, GRID.whole, probability)
+    origin.add(0, GRID.whole, quantise(probability))
     origin.write(project.maps / "origin.tif", project.craters)
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     draw_maps(project)
     first = {path.name: path.stat().st_mtime_ns for path in project.maps.glob("*.png")}
     assert sorted(first) == ["crater_0.png", "global.png"]
     monkeypatch.setattr("ejectamap.show.run.global_map", lambda *_: None)
-    write_probability(project.maps / "crater_7_probability.tif", GRID, GRID.whole, probability)
-    write_mask(project.maps / "crater_7_mask.tif", GRID, GRID.whole, probability)
+    write_map(project.maps, 7, probability)
     draw_maps(project)
     assert (project.maps / "crater_7.png").exists()
     assert (project.maps / "crater_0.png").stat().st_mtime_ns == first["crater_0.png"]

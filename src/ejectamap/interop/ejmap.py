@@ -204,7 +204,7 @@ def _references(
             lines.append(f"{path}: no crater has this name")
             continue
         try:
-            strips = list(onto_grid(path, crater, grid))
+            strips = onto_grid(path, crater, grid)
             write_reference(folder / f"mask_crater_{crater.crater_id}.tif", grid, strips)
         except EjectamapError as problem:
             lines.append(str(problem))

@@ -3,7 +3,7 @@
 Row 0 is at the top, and the crater sits at the corner of the four middle pixels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +88,11 @@ def onto_grid(path: Path, crater: Crater, grid: Grid) -> Iterator[tuple[Window, 
         yield strip, frame[row, col]
 
 
-def write_reference(path: Path, grid: Grid, strips: Sequence[tuple[Window, Bools]]) -> None:
+def write_reference(path: Path, grid: Grid, strips: Iterable[tuple[Window, Bools]]) -> None:
     """Write a mask over the whole grid, given in strips, as a COG: uint8, 1 = ejecta."""
-    mask = np.concatenate([strip for _, strip in strips]).view(np.uint8)
     write_cog(
         path,
-        mask,
+        ((strip, mask.view(np.uint8)) for strip, mask in strips),
         grid,
         grid.whole,
         description="1 = ejecta, drawn by hand",

@@ -13,7 +13,7 @@ from ejectamap.errors import LabelError, ReleaseError
 from ejectamap.interop.checkpoints import fill, read_normalisation, read_weights
 from ejectamap.interop.hyperparameters import FINAL_VERSION, Version, read_version
 from ejectamap.interop.release import Release
-from ejectamap.mapping.methods import CraterMap
+from ejectamap.mapping.methods import CraterMap, in_memory
 from ejectamap.networks.bundle import BUILDERS, Bundle, library_versions, save_bundle
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
@@ -172,7 +172,7 @@ def published_maps(
         reach = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
         whole = _around(reach, window, grid)
         probability = cut(window, mask, whole, grid.width).astype(np.float32)
-        yield CraterMap(crater, whole, probability)
+        yield CraterMap(crater, whole, in_memory(whole, probability))
 
 
 def _around(a: Window, b: Window, grid: Grid) -> Window:

@@ -26,7 +26,8 @@ from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
 _ENOUGH_S = 0.5
-_GRIDS_HELD = 4  # float32 arrays over a crater's window that merging and writing hold at once
+_ORIGIN_BYTES = 3  # of the origin map, a pixel of the whole grid
+_STRIP_BYTES = 300e6  # strips at work, and the compressed rasters
 
 
 @dataclass(frozen=True)
@@ -158,20 +159,12 @@ def mapping_cost(
     batches = (min(BATCH, per_crater[k].max()) * s.forward_bytes for k, s in speeds.items())
     weights = sum(members[kind] * _bytes(network) for kind, network in networks.items())
     answers = [per_crater[k] for k in networks if k not in ("connection", "context")]
-    held = _largest_map_bytes(project, sum(answers, np.zeros(len(chips))))
+    largest = sum(answers, np.zeros(len(chips))).max()
+    held = 4.0 * largest * project.settings.views.chip_px**2 + _STRIP_BYTES
+    held += _ORIGIN_BYTES * float(np.prod(project.mosaic.grid.shape))
     memory = psutil.Process().memory_info().rss + weights + max(batches) + held
     pictures = {kind: round(per_crater[kind].sum()) for kind in networks}
     return Cost(pictures, float(seconds), float(memory))
-
-
-def _largest_map_bytes(
-    project: Project, chips: "np.ndarray[tuple[int], np.dtype[np.float64]]"
-) -> float:
-    """Memory for the answers about the largest crater: its chips, and arrays over its window."""
-    grid = project.mosaic.grid
-    windows = [grid.cap_window(c.lon, c.lat, c.reach_m(grid.radius_m)) for c in project.craters]
-    pixels = np.array([window.height * window.width for window in windows])
-    return 4.0 * float((_GRIDS_HELD * pixels + chips * project.settings.views.chip_px**2).max())
 
 
 def _bytes(network: nn.Module) -> int:

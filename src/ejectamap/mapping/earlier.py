@@ -20,7 +20,7 @@ from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import distance
 
 Floats = npt.NDArray[np.float32]
-_STRIP_PIXELS = 2**20
+_STRIP_PIXELS = 2**18
 
 
 class DistanceOnly:
@@ -69,9 +69,14 @@ class Agnostic(DistanceOnly):
         """Map one crater; see `CraterMap`."""
         found = super().predict(crater)
         rivals = [c for c in self.project.craters if c.crater_id != crater.crater_id]
-        own = nearest_in_radii(crater, rivals, self.project.mosaic.grid, found.window)
-        unknown = np.isnan(found.probability)
-        return replace(found, probability=np.where(own | unknown, found.probability, 0))
+
+        def own(strip: Window) -> Floats:
+            probability = found.probability(strip)
+            lost = ~nearest_in_radii(crater, rivals, self.project.mosaic.grid, strip)
+            probability[lost & ~np.isnan(probability)] = 0
+            return probability
+
+        return replace(found, probability=own)
 
     def _seen(self, picture: Floats) -> Floats:
         """The channels that the networks see: the bands alone."""

@@ -1,27 +1,24 @@
-"""The files of a finished map: cloud-optimised GeoTIFFs, polygons and the table of connections.
+"""The files of a finished map: cloud-optimised GeoTIFFs and the table of connections.
 
 A file is either whole or absent (see `mapping.files`), and nothing in it depends on the clock: the
 same map gives the same bytes.
 """
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyogrio
 import rasterio
+import rasterio.windows
 from rasterio.errors import RasterioError
-from rasterio.features import shapes
-from shapely.geometry import MultiPolygon, Polygon
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.files import replace_file, write_cog
-from ejectamap.world.craters import Crater
+from ejectamap.mapping.methods import Look
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import Bools, Floats
 
@@ -29,7 +26,7 @@ Bytes = npt.NDArray[np.uint8]
 
 NO_DATA = 255
 STEPS = 250  # a probability of 1 on disk
-_STRIP_PIXELS = 2**23
+_STRIP_PIXELS = 2**22
 _CONNECTION_TYPES = {
     "crater_id": "int64",
     "tile": "int64",
@@ -41,26 +38,19 @@ _CONNECTION_TYPES = {
 
 
 def quantise(probability: Floats) -> Bytes:
-    """Probabilities (nan where unknown) as they are stored: round(250 p), 255 where unknown."""
-    stored = np.empty(probability.shape, np.uint8)
-    rows = max(1, _STRIP_PIXELS // max(1, probability.shape[1]))
-    for top in range(0, len(stored), rows):
-        strip = probability[top : top + rows]
-        unknown = np.isnan(strip)
-        stored[top : top + rows] = np.where(unknown, NO_DATA, np.rint(STEPS * strip))
-    return stored
-
-
-def ejecta_mask(probability: Floats, threshold: float = 0.5) -> Bools:
-    """Where a probability, rounded as it is stored, exceeds the threshold.
+    """Probabilities (nan where unknown) as they are stored: round(250 p), 255 where unknown.
 
     All outputs go through the stored value, so that they agree with one another, and a map that was
     interrupted and continued from its files is the same map.
     """
-    return exceeds(quantise(probability), threshold)
+    stored = np.empty(probability.shape, np.uint8)
+    steps = np.rint(STEPS * probability)
+    np.copyto(steps, NO_DATA, where=np.isnan(steps))
+    np.copyto(stored, steps, casting="unsafe")
+    return stored
 
 
-def write_probability(path: Path, grid: Grid, window: Window, probability: Floats) -> None:
+def write_probability(path: Path, grid: Grid, window: Window, probability: Look) -> None:
     """Write one crater's probabilities as a COG: uint8, round(250 p), 255 where nothing is known.
 
     Parameters
@@ -70,17 +60,18 @@ def write_probability(path: Path, grid: Grid, window: Window, probability: Float
         The mosaic's.
     window : Window
         Where the probabilities lie; it must not wrap around.
-    probability : float32 array (window height, window width)
-        In [0, 1], nan where nothing is known.
+    probability : callable
+        From strips of the window, north to south, to float32 in [0, 1], nan where nothing is known.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
+    strips = grid.strips(window, _STRIP_PIXELS)
     write_cog(
         path,
-        quantise(probability),
+        ((strip, quantise(probability(strip))) for strip in strips),
         grid,
         window,
         description=f"probability of ejecta x {STEPS}, {NO_DATA} = unknown",
@@ -98,28 +89,49 @@ def read_probability(path: Path, grid: Grid) -> tuple[Window, Floats]:
         If the file is missing or damaged.
     """
     window, stored = read_stored(path, grid)
+    return window, probabilities(stored)
+
+
+def probabilities(stored: Bytes) -> Floats:
+    """Probabilities as they were before `quantise`, within 1/500; nan where unknown."""
     probability = stored.astype(np.float32) / np.float32(STEPS)
     probability[stored == NO_DATA] = np.nan
-    return window, probability
+    return probability
 
 
 def write_mask(
     path: Path,
     grid: Grid,
-    window: Window,
-    probability: Floats,
+    probability: Path,
     threshold: float = 0.5,
     colour: tuple[int, int, int] | None = None,
 ) -> None:
-    """Write one crater's mask as a COG: uint8, 1 where `ejecta_mask` says so, else 0; in a colour of its own, if any.
+    """Write one crater's mask as a COG: uint8, 1 where its stored probability exceeds a threshold, else 0.
 
-    Parameters and errors as in `write_probability`.
+    Parameters
+    ----------
+    path : Path
+    grid : Grid
+        The mosaic's.
+    probability : Path
+        What `write_probability` wrote.
+    threshold : float
+    colour : tuple of int, optional
+        Of the ejecta, each part 0 to 255, for programs that show the file.
+
+    Raises
+    ------
+    OutputError
+        If the one file cannot be read or the other cannot be written.
     """
     write_cog(
         path,
-        ejecta_mask(probability, threshold).view(np.uint8),
+        (
+            (strip, exceeds(stored, threshold).view(np.uint8))
+            for strip, stored in stored_strips(probability, grid)
+        ),
         grid,
-        window,
+        stored_window(probability, grid),
         description=f"1 = ejecta (probability > {threshold:g})",
         nodata=None,
         resampling="mode",
@@ -137,42 +149,6 @@ def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
     """
     window, stored = read_stored(path, grid)
     return window, stored == 1
-
-
-def write_polygons(
-    path: Path,
-    grid: Grid,
-    entries: Iterable[tuple[Crater, Window, Floats]],
-    threshold: float = 0.5,
-) -> None:
-    """Write the outlines of all craters' ejecta to a GeoPackage with one layer, "ejecta".
-
-    A row is a crater: crater_id, name, area_km2 (true ground area on the sphere), mean_probability
-    (over that area), and a multi-polygon in the mosaic's CRS. A crater without ejecta has no row.
-
-    Parameters
-    ----------
-    path : Path
-    grid : Grid
-    entries : iterable of (Crater, Window, float32 array of probabilities over the window)
-        Taken one at a time.
-    threshold : float
-        Probability above which a pixel is ejecta.
-    """
-    found = (_polygon_row(grid, *entry, threshold) for entry in entries)
-    rows = [row for row in found if row is not None]
-    columns = {
-        "crater_id": "int64",
-        "name": "str",
-        "area_km2": "float64",
-        "mean_probability": "float64",
-    }
-    table = pd.DataFrame(rows, columns=[*columns, "geometry"]).astype(columns)
-    frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
-    buffer = io.BytesIO()
-    with _fixed_date():
-        frame.to_file(buffer, driver="GPKG", layer="ejecta", geometry_type="MultiPolygon")
-    replace_file(path, buffer.getbuffer())
 
 
 def write_connections(path: Path, table: pd.DataFrame) -> None:
@@ -213,15 +189,8 @@ def read_stored(path: Path, grid: Grid) -> tuple[Window, Bytes]:
     OutputError
         If the file is missing or damaged.
     """
-    try:
-        with rasterio.open(path) as source:
-            stored = source.read(1)
-            col, row = ~grid.transform @ (source.transform.c, source.transform.f)
-    except RasterioError as error:
-        raise OutputError(
-            f"{path}: cannot be read ({error}): remove it and map the crater again"
-        ) from error
-    return Window(round(row), round(col), *stored.shape), stored
+    with _opened(path) as source:
+        return _window(source, grid), source.read(1)
 
 
 def read_overview(path: Path, grid: Grid, step: int) -> tuple[Window, Bytes]:
@@ -232,41 +201,41 @@ def read_overview(path: Path, grid: Grid, step: int) -> tuple[Window, Bytes]:
     OutputError
         If the file is missing or damaged.
     """
+    with _opened(path) as source:
+        window = _window(source, grid)
+        thinned = source.read(1, out_shape=(-(-window.height // step), -(-window.width // step)))
+    return Window(round(window.row / step), round(window.col / step), *thinned.shape), thinned
+
+
+def stored_window(path: Path, grid: Grid) -> Window:
+    """Which window of the grid a raster of the map covers; errors as in `read_stored`."""
+    with _opened(path) as source:
+        return _window(source, grid)
+
+
+def stored_strips(path: Path, grid: Grid) -> Iterator[tuple[Window, Bytes]]:
+    """Read a raster of the map as `read_stored` does, in strips of whole rows from north to south."""
+    with _opened(path) as source:
+        window = _window(source, grid)
+        for strip in grid.strips(window, _STRIP_PIXELS):
+            top = strip.row - window.row
+            here = rasterio.windows.Window(0, top, strip.width, strip.height)
+            yield strip, source.read(1, window=here)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["rasterio.DatasetReader"]:
+    """Open a raster of the map for reading."""
     try:
         with rasterio.open(path) as source:
-            thinned = source.read(
-                1, out_shape=(-(-source.height // step), -(-source.width // step))
-            )
-            col, row = ~grid.transform @ (source.transform.c, source.transform.f)
+            yield source
     except RasterioError as error:
         raise OutputError(
             f"{path}: cannot be read ({error}): remove it and map the crater again"
         ) from error
-    return Window(round(row / step), round(col / step), *thinned.shape), thinned
 
 
-def _polygon_row(
-    grid: Grid, crater: Crater, window: Window, probability: Floats, threshold: float
-) -> tuple[int, str, float, float, MultiPolygon] | None:
-    """One crater's row of the polygon layer, or None if it has no ejecta."""
-    mask = ejecta_mask(probability, threshold)
-    if not mask.any():
-        return None
-    found = shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window))
-    outlines = (outline["coordinates"] for outline, _ in found)
-    polygons = MultiPolygon([Polygon(shell, holes) for shell, *holes in outlines])
-    row_area_m2 = grid.row_area_m2[window.row : window.row + window.height]
-    area_m2 = float(mask.sum(axis=1) @ row_area_m2)
-    summed = np.sum(probability, axis=1, where=mask, dtype=np.float64)
-    mean_probability = float(summed @ row_area_m2) / area_m2
-    return crater.crater_id, crater.name, area_m2 / 1e6, mean_probability, polygons
-
-
-@contextmanager
-def _fixed_date() -> Iterator[None]:
-    """Have GDAL stamp a constant date, which GeoPackage demands: equal maps, equal files."""
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+def _window(source: "rasterio.DatasetReader", grid: Grid) -> Window:
+    """Which window of a grid a raster covers."""
+    col, row = ~grid.transform @ (source.transform.c, source.transform.f)
+    return Window(round(row), round(col), *source.shape)

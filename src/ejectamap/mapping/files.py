@@ -1,15 +1,19 @@
 """Files that are either whole or absent, and the one way that rasters are written.
 
-A file is made in memory, written to a temporary name beside its place, and renamed.
+A file is made in memory, written to a temporary name beside its place, and renamed. A raster is compressed strip by
+strip, and is never there as a whole otherwise.
 """
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import rasterio.shutil
+import rasterio.windows
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
@@ -17,40 +21,55 @@ from rasterio.io import MemoryFile
 from ejectamap.errors import OutputError
 from ejectamap.world.grid import Grid, Window
 
+Strips = Iterable[tuple[Window, npt.NDArray[np.unsignedinteger]]]
+"""Strips of a window, whole rows of it from north to south, with what is there, (height, width)."""
+_BLOCK_PX = 512  # the COG driver's own
+_CACHE_BYTES = (
+    64 * 2**20
+)  # GDAL would take a twentieth of the machine's memory for blocks it will not see again
+
 
 def write_cog(
     path: Path,
-    values: npt.NDArray[np.unsignedinteger],
+    strips: Strips,
     grid: Grid,
     window: Window,
     *,
+    dtype: type[np.unsignedinteger] = np.uint8,
     description: str,
     nodata: int | None,
     resampling: str,
     colours: Mapping[int, tuple[int, int, int, int]] | None = None,
 ) -> None:
-    """Write an array (window height, window width) as a cloud-optimised GeoTIFF with one band."""
-    if values.shape != window.shape or window.col + window.width > grid.width:
-        raise ValueError(f"an array of {values.shape} does not fit {window}, or the window wraps")
+    """Write a window of a grid as a cloud-optimised GeoTIFF with one band."""
+    if window.col + window.width > grid.width:
+        raise ValueError(f"{window} wraps around: no raster can")
+    # The COG driver must see a whole raster, so there is a plain one first, quickly compressed.
+    plain: dict[str, Any] = {"driver": "GTiff", "compress": "deflate", "zlevel": 1, "tiled": True}
+    plain |= {"blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "bigtiff": "if_safer"}
     try:
-        with MemoryFile() as memory:
-            with memory.open(
-                driver="COG",
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), MemoryFile() as first, MemoryFile() as cog:
+            with first.open(
                 height=window.height,
                 width=window.width,
                 count=1,
-                dtype=values.dtype,
+                dtype=dtype,
                 crs=CRS.from_wkt(grid.crs),
                 transform=grid.window_transform(window),
                 nodata=nodata,
-                compress="deflate",
-                overview_resampling=resampling,
+                **plain,
             ) as target:
-                target.write(values, 1)
+                for strip, values in strips:
+                    top = strip.row - window.row
+                    here = rasterio.windows.Window(0, top, strip.width, strip.height)
+                    target.write(values, 1, window=here)
                 target.set_band_description(1, description)
                 if colours is not None:
                     target.write_colormap(1, {0: (0, 0, 0, 0), **colours})
-            replace_file(path, memory.getbuffer())
+            with first.open() as source:
+                how = {"compress": "deflate", "overview_resampling": resampling}
+                rasterio.shutil.copy(source, cog.name, driver="COG", **how)
+            replace_file(path, cog.getbuffer())
     except RasterioError as error:
         raise OutputError(
             f"{path}: cannot be made ({error}): free some memory and run again"

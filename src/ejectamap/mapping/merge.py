@@ -4,13 +4,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from ejectamap.views.frame import frame_on_grid
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.sphere import azimuthal_forward
 
 Floats = npt.NDArray[np.float32]
-_STRIP_PIXELS = 2**20
+_STRIP_PIXELS = 2**18
 
 
 def merge_chips(
@@ -47,21 +47,22 @@ def merge_chips(
     out = np.empty(window.shape, np.float32)
     reach_m = crater.reach_m(grid.radius_m)
     for strip in grid.strips(window, _STRIP_PIXELS):
-        lon, lat = grid.centres(strip)
-        x_m, y_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
-        merged = _average(
+        x_m, y_m = frame_on_grid(crater, grid, strip, reach_m)
+        top = strip.row - window.row
+        out[top : top + strip.height] = _average(
             probabilities, slots, chips.half, chips.stride_m, chips.side_m, x_m.ravel(), y_m.ravel()
         ).reshape(strip.shape)
-        top = strip.row - window.row
-        out[top : top + strip.height] = np.where(np.hypot(x_m, y_m) <= reach_m, merged, np.nan)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
 def _average(probabilities, slots, half, stride, side, x, y):  # type: ignore[no-untyped-def]
-    """Weighted mean over the chips that cover each place; see `merge_chips`."""
+    """Weighted mean over the chips that cover each place, nan where that is nan; see `merge_chips`."""
     out = np.zeros(x.size, np.float32)
     for p in range(x.size):
+        if np.isnan(x[p]):
+            out[p] = np.nan
+            continue
         total = 0.0
         weights = 0.0
         i_first = max(int(np.ceil((x[p] - side / 2) / stride)), -half)

@@ -4,6 +4,7 @@ A method is made once per process, from a project with trained networks, and the
 To add one, write a class with this protocol and name it in `mapping.registry`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -16,6 +17,8 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 
 Floats = npt.NDArray[np.float32]
+Look = Callable[[Window], Floats]
+"""From a strip of a window, whole rows of it, to what is there, (height, width)."""
 BATCH = 16  # pictures that a network sees at once
 CONNECTION_COLUMNS = ("crater_id", "tile", "distance_m", "score", "votes", "connected")
 
@@ -25,20 +28,18 @@ def no_connections() -> pd.DataFrame:
     return pd.DataFrame(columns=list(CONNECTION_COLUMNS))
 
 
-_STRIP_PIXELS = 2**22
-
-
 @dataclass(frozen=True)
 class CraterMap:
-    """One crater's ejecta map.
+    """One crater's ejecta map: a function of strips, for a whole one may be as large as the mosaic.
 
     Attributes
     ----------
     crater : Crater
     window : Window
         Where on the mosaic's grid; it holds all ground within the crater's reach and does not wrap around.
-    probability : float32 array (height, width)
-        In [0, 1]; nan beyond the reach and where the mosaic has no data.
+    probability : callable
+        From a strip of the window, whole rows of it, to float32 (height, width) in [0, 1]; nan beyond the reach and
+        where the mosaic has no data.
     connections : DataFrame
         One row a chip that was found connected or not; see `mapping.export.write_connections`. Empty for a method
         that connects nothing.
@@ -46,7 +47,7 @@ class CraterMap:
 
     crater: Crater
     window: Window
-    probability: Floats
+    probability: Look
     connections: pd.DataFrame = field(default_factory=no_connections)
 
 
@@ -78,10 +79,22 @@ class Method(Protocol):
         ...
 
 
-def hide_no_data(probability: Floats, project: Project, window: Window) -> Floats:
-    """Put nan where the mosaic has no data, in place."""
-    for strip in project.mosaic.grid.strips(window, _STRIP_PIXELS):
+def hide_no_data(probability: Look, project: Project) -> Look:
+    """The same with nan where the mosaic has no data."""
+
+    def hidden(strip: Window) -> Floats:
+        found = probability(strip)
+        found[~project.mosaic.read_valid(strip)] = np.nan
+        return found
+
+    return hidden
+
+
+def in_memory(window: Window, values: Floats) -> Look:
+    """Values (height, width) of a window that are there already, as a function of its strips."""
+
+    def cut(strip: Window) -> Floats:
         top = strip.row - window.row
-        part = probability[top : top + strip.height]
-        part[~project.mosaic.read_valid(strip)] = np.nan
-    return probability
+        return values[top : top + strip.height]
+
+    return cut

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.export import exceeds, quantise
+from ejectamap.mapping.export import Bytes, exceeds
 from ejectamap.mapping.files import write_cog
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import Floats
 
+_STRIP_PIXELS = 2**22
 _MAX_ID = np.iinfo(np.uint16).max - 1
 
 
@@ -36,8 +36,15 @@ class OriginMap:
         self._best = np.zeros(grid.shape, np.uint8)
         self._value = np.zeros(grid.shape, np.uint16)
 
-    def add(self, crater_id: int, window: Window, probability: Floats) -> None:
-        """Fold one crater in.
+    def add(self, crater_id: int, window: Window, stored: Bytes) -> None:
+        """Fold one crater in, or a strip of it.
+
+        Parameters
+        ----------
+        crater_id : int
+        window : Window
+        stored : uint8 array (height, width)
+            Its probability as it is stored; see `export.quantise`.
 
         It takes the pixels where its probability exceeds the threshold and that of every other
         crater; equal probabilities go to the smaller id.
@@ -55,11 +62,10 @@ class OriginMap:
             window.row : window.row + window.height, window.col : window.col + window.width
         ]
         best, value = self._best[here], self._value[here]
-        stored = quantise(probability)
-        stored[~exceeds(stored, self.threshold)] = 0
-        wins = (stored > best) | ((stored == best) & (stored > 0) & (crater_id + 1 < value))
-        best[wins] = stored[wins]
-        value[wins] = crater_id + 1
+        ties = (stored == best) & (crater_id + 1 < value)
+        wins = exceeds(stored, self.threshold) & ((stored > best) | ties)
+        np.copyto(best, stored, where=wins)
+        np.copyto(value, np.uint16(crater_id + 1), where=wins)
 
     @property
     def value(self) -> npt.NDArray[np.uint16]:
@@ -75,12 +81,20 @@ class OriginMap:
             If the file cannot be written.
         """
         largest = max((crater.crater_id for crater in craters), default=0) + 1
-        dtype = np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16
+        dtype: type[np.unsignedinteger] = (
+            np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16
+        )
+        whole = self.grid.whole
+        strips = (
+            (s, self._value[s.row : s.row + s.height].astype(dtype, copy=False))
+            for s in self.grid.strips(whole, _STRIP_PIXELS)
+        )
         write_cog(
             path,
-            self._value.astype(dtype, copy=False),
+            strips,
             self.grid,
-            self.grid.whole,
+            whole,
+            dtype=dtype,
             description="id of the likeliest crater + 1, 0 = none",
             nodata=0,
             resampling="nearest",

@@ -1,5 +1,6 @@
 """The context method: one look at a crater's whole surroundings gives its map."""
 
+from functools import partial
 from typing import ClassVar
 
 from ejectamap.mapping.backend import load_ensemble
@@ -24,5 +25,5 @@ class Polar:
         mosaic = self.project.mosaic
         answer = PolarAnswer.of(self.context, mosaic, self.project.craters, crater)
         window = mosaic.grid.cap_window(crater.lon, crater.lat, answer.view.range_m)
-        on_grid = answer.on_grid(mosaic.grid, window)
-        return CraterMap(crater, window, hide_no_data(on_grid, self.project, window))
+        on_grid = partial(answer.on_grid, mosaic.grid)
+        return CraterMap(crater, window, hide_no_data(on_grid, self.project))

@@ -17,14 +17,14 @@ from ejectamap.mapping.backend import settle_backends
 from ejectamap.mapping.cluster import run_on_dask
 from ejectamap.mapping.colours import crater_colour
 from ejectamap.mapping.export import (
-    read_probability,
+    stored_strips,
     write_connections,
     write_mask,
-    write_polygons,
     write_probability,
 )
 from ejectamap.mapping.methods import CraterMap, Method, no_connections
 from ejectamap.mapping.origin import OriginMap
+from ejectamap.mapping.outlines import write_outline, write_polygons
 from ejectamap.mapping.provenance import Fingerprints, fingerprints, write_provenance
 from ejectamap.mapping.registry import load_method
 from ejectamap.mapping.state import (
@@ -37,13 +37,12 @@ from ejectamap.mapping.state import (
     mask_path,
     note_done,
     note_predicted,
+    outline_path,
     prepare,
     probability_path,
 )
 from ejectamap.project import Project, Settings
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Window
-from ejectamap.world.mosaic import Floats
 
 
 def map_project(
@@ -156,26 +155,27 @@ def _map_craters(
 
 def _write_crater(project: Project, result: CraterMap, mark: str) -> None:
     """Write one crater's files; the note that it is done comes last."""
-    crater, grid = result.crater, project.mosaic.grid
+    crater, grid = result.crater, project.grid
     forget(project, crater)
     write_probability(probability_path(project, crater), grid, result.window, result.probability)
     write_connections(connections_path(project, crater), result.connections)
-    _write_mask(project, crater, result.window, result.probability)
+    _write_mask(project, crater)
     note_done(project, crater, mark)
 
 
 def _write_mask_again(project: Project, crater: Crater, mark: str) -> None:
     """Write a mask for another threshold from the probabilities that are there."""
     note_predicted(project, crater, mark)
-    window, probability = read_probability(probability_path(project, crater), project.mosaic.grid)
-    _write_mask(project, crater, window, probability)
+    _write_mask(project, crater)
     note_done(project, crater, mark)
 
 
-def _write_mask(project: Project, crater: Crater, window: Window, probability: Floats) -> None:
-    path, threshold = mask_path(project, crater), project.settings.map.threshold
-    colour = crater_colour(crater.crater_id)
-    write_mask(path, project.mosaic.grid, window, probability, threshold, colour)
+def _write_mask(project: Project, crater: Crater) -> None:
+    """Write mask and outline from the probabilities that are there."""
+    grid, threshold = project.grid, project.settings.map.threshold
+    probability, mask = probability_path(project, crater), mask_path(project, crater)
+    write_mask(mask, grid, probability, threshold, crater_colour(crater.crater_id))
+    write_outline(outline_path(project, crater), grid, probability, mask, threshold)
 
 
 @dataclass(frozen=True)
@@ -216,17 +216,13 @@ def _map_crater_by_id(work: _Work, crater_id: int) -> None:
 def _write_global(project: Project, marks: Fingerprints) -> None:
     """Write origin map, polygons, connections and provenance from the craters' files."""
     done = mapped_craters(project, marks)
-    grid = project.mosaic.grid
-    threshold = project.settings.map.threshold
-    origin = OriginMap(grid, threshold)
-
-    def entries() -> Iterator[tuple[Crater, Window, Floats]]:
-        for crater in track(done, "putting the globe together", transient=True):
-            window, probability = read_probability(probability_path(project, crater), grid)
-            origin.add(crater.crater_id, window, probability)
-            yield crater, window, probability
-
-    write_polygons(project.maps / "ejecta.gpkg", grid, entries(), threshold)
+    grid = project.grid
+    outlines = {crater: outline_path(project, crater) for crater in done}
+    write_polygons(project.maps / "ejecta.gpkg", grid, outlines)
+    origin = OriginMap(grid, project.settings.map.threshold)
+    for crater in track(done, "putting the globe together", transient=True):
+        for strip, stored in stored_strips(probability_path(project, crater), grid):
+            origin.add(crater.crater_id, strip, stored)
     origin.write(project.maps / "origin.tif", done)
     tables = [pd.read_parquet(connections_path(project, crater)) for crater in done]
     tables = [table for table in tables if len(table)]

@@ -35,12 +35,12 @@ def is_predicted(project: Project, crater: Crater, mark: str) -> bool:
 def is_done(project: Project, crater: Crater, mark: str) -> bool:
     """Whether all files of a crater are there, with this fingerprint and today's threshold."""
     masked = _read(project, crater).get("threshold") == project.settings.map.threshold
-    return masked and mask_path(project, crater).exists() and is_predicted(project, crater, mark)
+    return masked and _is_masked(project, crater) and is_predicted(project, crater, mark)
 
 
 def is_imported(project: Project, crater: Crater) -> bool:
     """Whether the crater's files are there and were made elsewhere; their mask has the threshold it came with."""
-    return mask_path(project, crater).exists() and is_predicted(project, crater, IMPORTED)
+    return _is_masked(project, crater) and is_predicted(project, crater, IMPORTED)
 
 
 def forget(project: Project, crater: Crater) -> None:
@@ -49,7 +49,7 @@ def forget(project: Project, crater: Crater) -> None:
 
 
 def note_predicted(project: Project, crater: Crater, mark: str) -> None:
-    """Note that probabilities and connections are there, and that the mask may not belong to them."""
+    """Note that probabilities and connections are there, and that mask and outline may not belong to them."""
     _write(project, crater, {"fingerprint": mark})
 
 
@@ -75,9 +75,18 @@ def mask_path(project: Project, crater: Crater) -> Path:
     return project.maps / f"crater_{crater.crater_id}_mask.tif"
 
 
+def outline_path(project: Project, crater: Crater) -> Path:
+    """Where a crater's own row of the polygons is."""
+    return project.maps / ".done" / f"outline_{crater.crater_id}.parquet"
+
+
 def connections_path(project: Project, crater: Crater) -> Path:
     """Where a crater's own part of the connection table is."""
     return project.maps / ".done" / f"connections_{crater.crater_id}.parquet"
+
+
+def _is_masked(project: Project, crater: Crater) -> bool:
+    return mask_path(project, crater).exists() and outline_path(project, crater).exists()
 
 
 def _note_path(project: Project, crater: Crater) -> Path:

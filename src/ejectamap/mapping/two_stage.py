@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -143,8 +144,8 @@ def merge_to_map(
     """A crater's map from the probabilities of some of its chips; see `merge_chips`."""
     grid = project.mosaic.grid
     window = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
-    merged = merge_chips(probabilities, chosen, chips, crater, grid, window)
-    return CraterMap(crater, window, hide_no_data(merged, project, window), connections)
+    merged = partial(merge_chips, probabilities, chosen, chips, crater, grid)
+    return CraterMap(crater, window, hide_no_data(merged, project), connections)
 
 
 def _batches(chips: Sequence[Chip], look: Look, size: int) -> Iterator[torch.Tensor]:

@@ -43,13 +43,8 @@ class BandScaling:
         """
         if scaling != "mosaic":
             return cls((0.0,) * mosaic.bands, (255.0,) * mosaic.bands)
-        step = max(1, mosaic.grid.height // 1024)
-        valid = mosaic.read_valid(mosaic.grid.whole)[::step, ::step]
-        sample = mosaic.levels[0][::step, ::step][valid].astype(np.float64)
-        spread = sample.std(axis=0)
-        return cls(
-            tuple(sample.mean(axis=0).tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist())
-        )
+        mean, spread = mosaic.mean_and_spread
+        return cls(tuple(mean.tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist()))
 
     def apply(self, values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
         """Scale bands (band, ...) and put 0 where there is no data."""

@@ -4,6 +4,7 @@ Rays become near-vertical stripes, a rotation of the planet about the crater bec
 every pixel is in one column with all the ground between it and the crater.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,13 +12,16 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from ejectamap.views.frame import frame_on_grid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.sphere import Array, LonLat, azimuthal_forward, destination
+from ejectamap.world.sampling import arctan2
+from ejectamap.world.sphere import Array, LonLat, destination
 
 Floats = npt.NDArray[np.float32]
 _FIRST_ROW_RADII = 0.5
-_STRIP_PIXELS = 2**20
+_STRIP_PIXELS = 2**18
+_RUN = 256  # places taken together: their cells stay in the first-level cache
 
 
 @dataclass(frozen=True)
@@ -114,10 +118,9 @@ class PolarView:
         """
         out = np.empty(window.shape, np.float32)
         for strip in grid.strips(window, _STRIP_PIXELS):
-            lon, lat = grid.centres(strip)
-            x_m, y_m = azimuthal_forward(lon, lat, self.crater.lon, self.crater.lat, self.radius_m)
             top = strip.row - window.row
-            out[top : top + strip.height] = self.look_up(values, x_m, y_m)
+            places = frame_on_grid(self.crater, grid, strip, self.range_m)
+            out[top : top + strip.height] = self.look_up(values, *places)
         return out
 
     def look_up(self, values: Floats, x_m: Array, y_m: Array) -> Floats:
@@ -133,13 +136,12 @@ class PolarView:
         -------
         float32 array; nan beyond the view's range. Inside the first row's middle its values go on to the centre.
         """
-        inner, outer = self._inner_outer
-        range_m = np.hypot(x_m, y_m)
-        row = (range_m**self.power - inner) / (outer - inner) * self.rows - 0.5
-        bearing = np.degrees(np.arctan2(x_m, y_m)) - self.turn_deg
-        col = np.remainder(bearing, 360.0) * (self.cols / 360.0) - 0.5
-        found = _bilinear(values, row.ravel(), col.ravel()).reshape(range_m.shape)
-        return np.where(range_m <= self.range_m, found, np.float32(np.nan))
+        x_m, y_m = np.broadcast_arrays(x_m, y_m)
+        out = np.empty(x_m.size, np.float32)
+        turn = self.turn_deg / 360.0
+        about = (*self._inner_outer, self.power, turn, self.range_m)
+        _look_up(values, x_m.ravel(), y_m.ravel(), about, out)
+        return out.reshape(x_m.shape)
 
 
 def polar_size(reach: float, rows: int, cols: int) -> tuple[int, int]:
@@ -153,18 +155,45 @@ def polar_size(reach: float, rows: int, cols: int) -> tuple[int, int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _bilinear(values, row, col):  # type: ignore[no-untyped-def]
+def _look_up(values, x, y, about, out):  # type: ignore[no-untyped-def]
+    """Fill out (n,) with polar values at places (n,); `about` is inner and outer edge, power, turn and range."""
+    row, col = np.empty(_RUN), np.empty(_RUN)
+    for start in range(0, x.size, _RUN):
+        run = slice(start, min(start + _RUN, x.size))
+        _to_cells(x[run], y[run], about, values.shape, row, col)
+        _bilinear(values, row, col, out[run])
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+def _to_cells(x, y, about, shape, row, col):  # type: ignore[no-untyped-def]
+    """Fractional row and column of places in a polar picture; a row of nan beyond its range."""
+    inner, outer, power, turn, range_m = about
+    deep = shape[0] / (outer - inner)
+    for i in range(x.size):
+        away_m = math.sqrt(x[i] * x[i] + y[i] * y[i])
+        # A hair more, so that ground at the very antipode is not lost to rounding.
+        row[i] = away_m if away_m <= range_m * (1 + 1e-12) else math.nan
+        turns = arctan2(x[i], y[i]) / (2 * math.pi) - turn
+        col[i] = (turns - math.floor(turns)) * shape[1] - 0.5
+    for i in range(x.size):
+        scaled = math.sqrt(row[i]) if power == 0.5 else row[i] ** power
+        row[i] = (scaled - inner) * deep - 0.5
+
+
+@numba.njit(cache=True, nogil=True)
+def _bilinear(values, row, col, out):  # type: ignore[no-untyped-def]
     """Bilinear lookup in a polar picture: rows clamp, columns wrap around."""
     rows, cols = values.shape
-    out = np.empty(row.size, np.float32)
-    for i in range(row.size):
+    for i in range(out.size):
+        if math.isnan(row[i]):
+            out[i] = math.nan
+            continue
         r = min(max(row[i], 0.0), rows - 1.0)
         r0 = min(int(r), rows - 2)
-        c0 = int(np.floor(col[i]))
+        c0 = math.floor(col[i])
         fr = r - r0
         fc = col[i] - c0
         left, right = c0 % cols, (c0 + 1) % cols
         near = values[r0, left] * (1 - fc) + values[r0, right] * fc
         far = values[r0 + 1, left] * (1 - fc) + values[r0 + 1, right] * fc
         out[i] = near * (1 - fr) + far * fr
-    return out

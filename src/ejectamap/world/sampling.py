@@ -94,15 +94,15 @@ def _to_pixels(vectors, lon_west, shape, places):  # type: ignore[no-untyped-def
     """Column and row (2, n) of unit vectors (3, n) in an image of a shape."""
     for j in range(vectors.shape[1]):
         x, y, z = vectors[0, j], vectors[1, j], vectors[2, j]
-        east = _arctan2(y, x) - lon_west
+        east = arctan2(y, x) - lon_west
         east += 2 * math.pi if east < 0.0 else 0.0
-        south = math.pi / 2 - _arctan2(z, math.sqrt(x * x + y * y))
+        south = math.pi / 2 - arctan2(z, math.sqrt(x * x + y * y))
         places[0, j] = east * (shape[1] / (2 * math.pi))
         places[1, j] = south * (shape[0] / math.pi)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _arctan2(y, x):  # type: ignore[no-untyped-def]
+def arctan2(y, x):  # type: ignore[no-untyped-def]
     """Angle of (x, y) in radians, -pi to pi."""
     long, short = max(abs(x), abs(y)), min(abs(x), abs(y))
     t = short / max(long, 1e-300)

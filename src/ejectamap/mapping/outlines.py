@@ -1,0 +1,127 @@
+"""The polygons of a finished map: each crater's outline, and the GeoPackage of all of them.
+
+A crater's outline is taken from its files when these are written, so that many workers share that work.
+"""
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import rasterio
+from rasterio.features import shapes
+from shapely import MultiPolygon, Polygon, from_wkb, to_wkb
+
+from ejectamap.mapping.export import exceeds, probabilities, stored_strips
+from ejectamap.mapping.files import replace_file
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid
+
+
+def write_outline(
+    path: Path, grid: Grid, probability: Path, mask: Path, threshold: float = 0.5
+) -> None:
+    """Write the outline of one crater's ejecta as a table of one row; of none, if it has no ejecta.
+
+    Columns
+    -------
+    area_km2
+        True ground area on the sphere.
+    mean_probability
+        Over that area.
+    geometry
+        A multi-polygon in the mosaic's CRS, as WKB.
+
+    Parameters
+    ----------
+    path : Path
+        A Parquet file.
+    grid : Grid
+        The mosaic's.
+    probability, mask : Path
+        The crater's files.
+    threshold : float
+        Probability above which a pixel is ejecta, as in the mask.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be read or written.
+    """
+    area_m2, mean_probability = _area(grid, probability, threshold)
+    row = [(area_m2 / 1e6, mean_probability, to_wkb(_polygons(mask)))] if area_m2 > 0 else []
+    table = pd.DataFrame(row, columns=["area_km2", "mean_probability", "geometry"])
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    replace_file(path, buffer.getbuffer())
+
+
+def write_polygons(path: Path, grid: Grid, outlines: Mapping[Crater, Path]) -> None:
+    """Write the outlines of all craters' ejecta to a GeoPackage with one layer, "ejecta".
+
+    A row is a crater: crater_id, name, area_km2, mean_probability and geometry (see `write_outline`). A crater without
+    ejecta has no row.
+
+    Parameters
+    ----------
+    path : Path
+    grid : Grid
+        The mosaic's.
+    outlines : mapping of Crater to Path
+        What `write_outline` wrote.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    found = [
+        (crater.crater_id, crater.name, area_km2, mean_probability, from_wkb(wkb))
+        for crater, outline in outlines.items()
+        for area_km2, mean_probability, wkb in pd.read_parquet(outline).to_numpy().tolist()
+    ]
+    columns = {
+        "crater_id": "int64",
+        "name": "str",
+        "area_km2": "float64",
+        "mean_probability": "float64",
+    }
+    table = pd.DataFrame(found, columns=[*columns, "geometry"]).astype(columns)
+    frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
+    buffer = io.BytesIO()
+    with _fixed_date():
+        frame.to_file(buffer, driver="GPKG", layer="ejecta", geometry_type="MultiPolygon")
+    replace_file(path, buffer.getbuffer())
+
+
+def _area(grid: Grid, probability: Path, threshold: float) -> tuple[float, float]:
+    """Ground area of ejecta in square metres, and their mean probability (0 if there are none)."""
+    areas, sums = np.zeros(grid.height), np.zeros(grid.height)
+    for strip, stored in stored_strips(probability, grid):
+        mask, here = exceeds(stored, threshold), slice(strip.row, strip.row + strip.height)
+        areas[here] = mask.sum(axis=1)
+        sums[here] = np.sum(probabilities(stored), axis=1, where=mask, dtype=np.float64)
+    area_m2 = float(areas @ grid.row_area_m2)
+    return area_m2, float(sums @ grid.row_area_m2) / area_m2 if area_m2 > 0 else 0.0
+
+
+def _polygons(mask: Path) -> MultiPolygon:
+    """Outline of the ones of a mask, read row by row."""
+    with rasterio.open(mask) as source:
+        ones = rasterio.band(source, 1)
+        found = [shape["coordinates"] for shape, _ in shapes(ones, mask=ones)]
+    return MultiPolygon([Polygon(shell, holes) for shell, *holes in found])
+
+
+@contextmanager
+def _fixed_date() -> Iterator[None]:
+    """Have GDAL stamp a constant date, which GeoPackage demands: equal maps, equal files."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
