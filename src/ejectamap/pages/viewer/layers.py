@@ -11,6 +11,7 @@ import rasterio.windows
 from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
+from scipy.ndimage import binary_erosion
 
 from ejectamap.errors import MosaicError, OutputError
 from ejectamap.mapping.colours import crater_colour
@@ -24,12 +25,16 @@ Bytes = npt.NDArray[np.uint8]
 
 _STRETCH = 0.5, 99.5  # percentiles of the whole mosaic shown black and white
 _THUMBNAIL_PX = 1024
+_EDGE_PX = 2  # width of a label's outline
 
 
-def png(picture: Bytes) -> bytes:
-    """A PNG of a picture: (row, col) in grey, or (row, col, 3 or 4) in colour."""
+def png(picture: Bytes, compress: int = 1) -> bytes:
+    """A PNG of a picture: (row, col) in grey, or (row, col, 3 or 4) in colour.
+
+    It goes no farther than this machine's browser: little effort is spent on its size (`compress`, 0 to 9).
+    """
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)  # for this machine alone
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=compress)
     return buffer.getvalue()
 
 
@@ -61,7 +66,8 @@ class MosaicLayer:
             out = np.zeros((len(bands) + 1, TILE_PX, TILE_PX), np.uint8)
             fill_tile(tile, self.grid, raster_window(source, self.grid), read, out)
         colour = out if len(out) == 4 else out[[0, 0, 0, 1]]
-        return png(np.ascontiguousarray(np.moveaxis(colour, 0, -1)))
+        shown = colour[:3] if out[-1].all() else colour
+        return png(np.ascontiguousarray(np.moveaxis(shown, 0, -1)), compress=0)
 
     @cached_property
     def stretch(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -114,9 +120,10 @@ def origin_tile(path: Path, grid: Grid, tile: MapTile) -> bytes:
 
 
 def label_tile(labels: Labels, crater_id: int, tile: MapTile) -> bytes:
-    """Grey PNG of a tile of what people drew of a crater: 255 on ejecta, else 0."""
+    """Grey PNG of a tile of what people drew of a crater: 255 on the edge of ejecta, 128 within, else 0."""
     drawn = labels.sample(crater_id, tile.lons()[None, :], tile.lats()[:, None])
-    return png(np.uint8(255) * drawn)
+    within = binary_erosion(drawn, iterations=_EDGE_PX, border_value=1)
+    return png(np.where(within, 128, 255 * drawn).astype(np.uint8))
 
 
 def _stored(

@@ -3,7 +3,7 @@
 import * as THREE from "/vendor/three-0.187.0/three.module.js";
 import { byId } from "./dom.js";
 import { tileAddress, tilesOf } from "./layers.js";
-import { LABELLED, plasmaRamp } from "./palette.js";
+import { LABELLED, plasmaRamp, WITHIN } from "./palette.js";
 import { circle, inWords, toLonLat, toVector } from "./sphere.js";
 
 const OVERLAYS = ["origin", "probability", "mask", "labels"];
@@ -20,6 +20,7 @@ void main() {
 }`;
 
 const FRAGMENT = `
+#define WITHIN ${WITHIN}
 uniform sampler2D mosaic, origin, probability, mask, labels, ramp;
 uniform vec4 opacity;
 uniform float threshold, saturation;
@@ -36,7 +37,9 @@ void main() {
   float shown = stored > 0.5 && stored < 250.5 && p > threshold ? opacity.y : 0.0;
   colour = mix(colour, texture2D(ramp, vec2(p, 0.5)).rgb, shown);
   colour = mix(colour, maskColour, step(0.5, texture2D(mask, place).r) * opacity.z);
-  colour = mix(colour, labelColour, step(0.5, texture2D(labels, place).r) * opacity.w);
+  float drawn = texture2D(labels, place).r;
+  float cover = drawn > 0.9 ? 1.0 : drawn > 0.1 ? WITHIN : 0.0;
+  colour = mix(colour, labelColour, cover * opacity.w);
   gl_FragColor = vec4(colour, 1.0);
 }`;
 

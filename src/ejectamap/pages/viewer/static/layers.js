@@ -5,7 +5,7 @@ export const LAYERS = [
   { key: "probability", title: "Probability", on: true, opacity: 0.75, hint: "of the chosen crater" },
   { key: "origin", title: "Ejecta of all craters", on: true, opacity: 0.6, hint: "one colour a crater" },
   { key: "mask", title: "Mask", on: false, opacity: 0.6, hint: "of the chosen crater" },
-  { key: "labels", title: "Labels", on: false, opacity: 0.6, hint: "drawn by people, of the chosen crater" },
+  { key: "labels", title: "Labels", on: false, opacity: 0.9, hint: "drawn by people, of the chosen crater" },
   { key: "tiles", title: "Labelled tiles", on: false, hint: "where labels are complete" },
   { key: "connections", title: "Connected tiles", on: false, hint: "of the chosen crater" },
   { key: "rings", title: "Distance rings", on: true, hint: "3 and 10 radii, and the reach" },

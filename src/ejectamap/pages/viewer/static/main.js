@@ -3,7 +3,6 @@
 import { makeCatalogue } from "./catalogue.js";
 import { makeControls } from "./controls.js";
 import { ask, byId, complain, make, swatch } from "./dom.js";
-import { makeGlobe } from "./globe.js";
 import { initialLayers } from "./layers.js";
 import { makeMap } from "./mapview.js";
 import { makePlacePanel } from "./place.js";
@@ -29,7 +28,12 @@ async function start() {
   let globe = null;
   const choose = (crater) => {
     store.set({ crater });
-    (store.get().view === "globe" ? globe : flat).flyTo(crater);
+    (store.get().view === "globe" ? globe : flat)?.flyTo(crater);
+  };
+  const showGlobe = async () => {
+    const { makeGlobe } = await import("./globe.js"); // with a large library, which the flat map need not wait for
+    globe ??= makeGlobe(planet, store, showPlace);
+    globe.show();
   };
   const showPlace = makePlacePanel(planet, store, choose);
   const flat = makeMap(planet, store, showPlace);
@@ -44,9 +48,8 @@ async function start() {
     byId("map").hidden = view === "globe";
     byId("globe").hidden = view !== "globe";
     byId("pointer").textContent = "";
-    if (view !== "globe") return flat.show(view);
-    globe ??= makeGlobe(planet, store, showPlace);
-    globe.show();
+    if (view === "globe") showGlobe();
+    else flat.show(view);
   });
   window.viewer = { store, map: flat.map }; // for the browser's console
   const labels = await ask("/labels");

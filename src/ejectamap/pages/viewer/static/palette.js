@@ -5,7 +5,8 @@ export const PLASMA = [
   [230, 108, 92], [248, 149, 64], [253, 197, 39], [240, 249, 33],
 ];
 
-export const LABELLED = [0, 184, 212];
+export const LABELLED = [0, 220, 255];
+export const WITHIN = 0.2; // opacity within an outline
 
 /** Stops for an expression of OpenLayers: 0, colour, 1/8, colour, ... */
 export const plasmaStops = () => PLASMA.flatMap((colour, k) => [k / (PLASMA.length - 1), [...colour, 1]]);

@@ -1,6 +1,6 @@
 // Raster layers of the flat map: tiles coloured in the browser, so that a threshold needs no request.
 
-import { LABELLED, plasmaStops } from "./palette.js";
+import { LABELLED, plasmaStops, WITHIN } from "./palette.js";
 import { PLATE_CARREE } from "./projections.js";
 import { tileAddress, tilesOf } from "./layers.js";
 
@@ -23,7 +23,9 @@ const STYLES = {
     ],
   }),
   mask: ({ crater }) => ({ color: [...SOLID, [...(crater?.colour ?? [255, 255, 255]), 1], CLEAR] }),
-  labels: () => ({ color: [...SOLID, [...LABELLED, 1], CLEAR] }),
+  labels: () => ({
+    color: ["case", [">", VALUE, 0.9], [...LABELLED, 1], [">", VALUE, 0.1], [...LABELLED, WITHIN], CLEAR],
+  }),
 };
 
 /** The layers, lowest first, that follow the store. */
