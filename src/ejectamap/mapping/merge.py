@@ -23,8 +23,8 @@ def merge_chips(
 ) -> Floats:
     """Average overlapping chips at each mosaic pixel, with weights that fall off towards each chip's edge.
 
-    A chip that was not looked at (not connected) says 0 and counts: ejecta at a pixel would have connected every chip
-    that covers it, and the map fades out instead of breaking off where connected chips end.
+    As published, only the chips that were outlined (the connected ones) are averaged; where there is none, the answer
+    is 0. So a single connected chip far out says what it sees, however many chips around it were left out.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ def _average(probabilities, slots, half, stride, side, x, y):  # type: ignore[no
                 v = 0.5 - (y[p] - j * stride) / side
                 # Never quite 0, so that a place covered by one chip's very edge still has an average.
                 weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
-                weights += weight
                 slot = slots[i + half, j + half]
                 if slot >= 0:
+                    weights += weight
                     total += weight * _bilinear(probabilities[slot], u, v)
         if weights > 0:
             out[p] = total / weights
