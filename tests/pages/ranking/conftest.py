@@ -12,8 +12,9 @@ import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 from starlette.types import ASGIApp
 
-from ejectamap.mapping.export import write_mask
+from ejectamap.mapping.files import write_cog
 from ejectamap.project import Project
+from ejectamap.world.grid import Grid
 
 _FLAGS = [
     "--no-sandbox",
@@ -34,6 +35,12 @@ def project(tmp_path: Path, planet_files: Path, make_project: Callable[..., Proj
     return make_project(files=files)
 
 
+def save_mask(path: Path, grid: Grid, mask: np.ndarray) -> None:
+    strips = [(grid.whole, mask.astype(np.uint8))]
+    about = {"description": "1 = ejecta", "nodata": None, "resampling": "mode"}
+    write_cog(path, strips, grid, grid.whole, **about)
+
+
 @pytest.fixture
 def maps(tmp_path: Path, project: Project) -> dict[str, Path]:
     """Folders of maps by name; of the last of four craters they are the same."""
@@ -47,7 +54,7 @@ def maps(tmp_path: Path, project: Project) -> dict[str, Path]:
         holed = whole & (rng.random(whole.shape) < (1 if crater_id == 3 else 0.6))
         for folder, mask in zip(folders.values(), (whole, holed), strict=True):
             path = folder / f"crater_{crater_id}_mask.tif"
-            write_mask(path, grid, grid.whole, mask.astype(np.float32))
+            save_mask(path, grid, mask)
     return folders
 
 
