@@ -47,6 +47,33 @@ def ejmap(
     )
 
 
+@imports.command(epilog="Example: ejectamap import labels mercury mercury/qgis/map.gpkg")
+def labels(
+    folder: ProjectFolder,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="GeoPackage of export qgis, QClassiPy's CSV, masks or polygons.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Take over what a person drew or corrected: only what was changed is changed."""
+    from ejectamap.interop.corrections import FOLDER, import_labels
+    from ejectamap.project import Project
+
+    project = Project.open(folder)
+    found = import_labels(project, file)
+    counts = {"drawn": found.drawn, "accepted": found.accepted, "removed": found.removed}
+    words = [
+        f"{len(ids)} {word} ({', '.join(map(str, ids))})" for word, ids in counts.items() if ids
+    ]
+    words += [] if found.tiles is None else [f"{len(found.tiles)} tiles"]
+    said = f"{project.folder / FOLDER}: {'; '.join(words)}" if words else "nothing was changed"
+    Console().print(said, soft_wrap=True)
+
+
 exports = typer.Typer(no_args_is_help=True)
 app.add_typer(
     exports,
@@ -80,3 +107,23 @@ def pds4(
     Console().print(
         f"made {export_pds4(Project.open(folder), mission, collection)}", soft_wrap=True
     )
+
+
+@exports.command(epilog="Example: ejectamap export qgis mercury")
+def qgis(
+    folder: ProjectFolder,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE.gpkg", help="GeoPackage.", show_default="PROJECT/qgis/map.gpkg"
+        ),
+    ] = None,
+) -> None:
+    """Write a GeoPackage to correct the map in, and a QGIS project that shows it over the mosaic."""
+    from ejectamap.interop.qgis import export_qgis
+    from ejectamap.project import Project
+
+    project = Project.open(folder)
+    view = export_qgis(project, file or project.outputs / "qgis" / "map.gpkg")
+    back = f"ejectamap import labels {project.folder} {view.with_suffix('.gpkg')}"
+    Console().print(f"open {view} in QGIS; then: {back}", soft_wrap=True)

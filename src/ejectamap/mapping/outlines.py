@@ -4,9 +4,10 @@ A crater's outline is taken from its files when these are written, so that many 
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -19,7 +20,8 @@ from shapely import MultiPolygon, Polygon, from_wkb, to_wkb
 from ejectamap.mapping.export import exceeds, probabilities, stored_strips
 from ejectamap.mapping.files import replace_file
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Bools
 
 
 def write_outline(
@@ -93,9 +95,14 @@ def write_polygons(path: Path, grid: Grid, outlines: Mapping[Crater, Path]) -> N
     table = pd.DataFrame(found, columns=[*columns, "geometry"]).astype(columns)
     frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
     buffer = io.BytesIO()
-    with _fixed_date():
+    with fixed_date():
         frame.to_file(buffer, driver="GPKG", layer="ejecta", geometry_type="MultiPolygon")
     replace_file(path, buffer.getbuffer())
+
+
+def outline_of(mask: Bools, grid: Grid, window: Window) -> MultiPolygon:
+    """Outline of a mask (window height, window width) along its pixels' edges, in the mosaic's CRS."""
+    return _joined(shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window)))
 
 
 def _area(grid: Grid, probability: Path, threshold: float) -> tuple[float, float]:
@@ -113,12 +120,17 @@ def _polygons(mask: Path) -> MultiPolygon:
     """Outline of the ones of a mask, read row by row."""
     with rasterio.open(mask) as source:
         ones = rasterio.band(source, 1)
-        found = [shape["coordinates"] for shape, _ in shapes(ones, mask=ones)]
-    return MultiPolygon([Polygon(shell, holes) for shell, *holes in found])
+        return _joined(shapes(ones, mask=ones))
+
+
+def _joined(found: Iterable[tuple[Any, float]]) -> MultiPolygon:
+    """One shape of the parts that rasterio found."""
+    parts = (part["coordinates"] for part, _ in found)
+    return MultiPolygon([Polygon(shell, holes) for shell, *holes in parts])
 
 
 @contextmanager
-def _fixed_date() -> Iterator[None]:
+def fixed_date() -> Iterator[None]:
     """Have GDAL stamp a constant date, which GeoPackage demands: equal maps, equal files."""
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
     try:

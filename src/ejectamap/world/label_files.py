@@ -18,7 +18,7 @@ from ejectamap.world.georeference import check_radius, cylinder, open_raster, ra
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Bools, Labels, Tile, cut
 from ejectamap.world.sphere import distance
-from ejectamap.world.tables import Table, read_table
+from ejectamap.world.tables import read_table
 
 _MASK_NAME = re.compile(r"mask_crater_(\d+)\.tiff?", re.IGNORECASE)
 _ON_GRID_PX = 0.05  # how far from a whole pixel a mask's corner may be: rounding of a transform
@@ -56,7 +56,7 @@ def load_labels(
         masks are empty. A single empty mask says that its crater has no ejecta to be seen.
     """
     path = Path(path)
-    tiles = None if tiles_csv is None else _load_tiles(Path(tiles_csv), grid)
+    tiles = None if tiles_csv is None else load_tiles(Path(tiles_csv), grid)
     if not path.exists():
         raise LabelError(
             f"{path}: does not exist: give the folder of masks or the file of polygons"
@@ -72,13 +72,13 @@ def load_labels(
             )
         masks[crater_id] = window, mask
         if mask.any():
-            _check_reach(name, known[crater_id], window, mask, grid)
+            check_reach(name, known[crater_id], window, mask, grid)
     if not any(mask.any() for _, mask in masks.values()):
         raise LabelError(f"{path}: every mask is empty: draw the ejecta of at least one crater")
     return Labels(grid, masks, tiles)
 
 
-def _check_reach(name: str, crater: Crater, window: Window, mask: Bools, grid: Grid) -> None:
+def check_reach(name: object, crater: Crater, window: Window, mask: Bools, grid: Grid) -> None:
     """Refuse a mask that lies wholly outside its crater's reach: it belongs to another place."""
     reach_m = crater.reach_m(grid.radius_m)
     for strip in grid.strips(window, _STRIP_PIXELS):
@@ -123,7 +123,7 @@ def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
     crs = raster_crs(source, LabelError)
     check_radius(source.name, crs, grid.radius_m, LabelError)
     corners = source.transform @ np.array([[0, source.width], [0, source.height]], np.float64)
-    cols, rows = _to_mosaic_px(source.name, crs, np.stack(corners), grid)
+    cols, rows = to_mosaic_px(source.name, crs, np.stack(corners), grid)
     left, top = round(cols[0]), round(rows[0])
     size = cols[1] - cols[0], rows[1] - rows[0]
     if not np.allclose(size, (source.width, source.height), rtol=0, atol=_ON_GRID_PX):
@@ -145,7 +145,7 @@ def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
     return Window(top, left % grid.width, source.height, source.width)
 
 
-def _to_mosaic_px(
+def to_mosaic_px(
     name: object, crs: CRS, xy: npt.NDArray[np.float64], grid: Grid
 ) -> npt.NDArray[np.float64]:
     """Mosaic pixels (col, row), not wrapped, of coordinates (x, y) in a CRS; shape (2, n)."""
@@ -178,22 +178,40 @@ def _read_polygons(path: Path, grid: Grid) -> Iterator[tuple[str, int, Window, B
     check_radius(path, crs, grid.radius_m, LabelError)
     shapes = np.asarray(table.geometry.array)
     for crater_id in np.unique(ids):
-        mine = [s for s in shapes[ids == crater_id] if s is not None and not s.is_empty]
-        pixels = shapely.transform(mine, lambda xy: _to_mosaic_px(path, crs, xy.T, grid).T)
-        yield str(path), int(crater_id), *_rasterise(table, int(crater_id), pixels, grid)
+        mine = shapes[ids == crater_id]
+        yield str(path), int(crater_id), *rasterise(path, int(crater_id), mine, crs, grid)
 
 
-def _rasterise(
-    table: Table, crater_id: int, shapes: npt.NDArray[np.object_], grid: Grid
+def rasterise(
+    name: object, crater_id: int, drawn: npt.NDArray[np.object_], crs: CRS, grid: Grid
 ) -> tuple[Window, Bools]:
-    """Pixels whose centres lie in any of the shapes, which are in mosaic pixel coordinates."""
+    """Smallest window (it may wrap around) and mask of the pixels whose centres lie in any of some shapes.
+
+    Parameters
+    ----------
+    name : object
+        Of their file, for errors.
+    crater_id : int
+        Whose ejecta they are.
+    drawn : object array
+        Shapely geometries in the CRS; None and empty ones are left out.
+    crs : CRS
+    grid : Grid
+
+    Raises
+    ------
+    LabelError
+        If a shape reaches beyond a pole.
+    """
+    there = [shape for shape in drawn if shape is not None and not shape.is_empty]
+    shapes = shapely.transform(there, lambda xy: to_mosaic_px(name, crs, xy.T, grid).T)
     areal = shapes[shapely.area(shapes) > 0]
     if areal.size == 0:
         return _crop(Window(0, 0, 0, 0), np.zeros((0, 0), bool), grid.width)
     left, top, right, bottom = shapely.total_bounds(areal)
     if top < -1 or bottom > grid.height + 1:
-        table.fail(
-            f"crater {crater_id}: its polygons reach beyond a pole: check the layer's CRS,"
+        raise LabelError(
+            f"{name}: crater {crater_id}: its polygons reach beyond a pole: check the layer's CRS,"
             " above all its unit"
         )
     top, bottom = max(0, int(np.floor(top))), min(grid.height, int(np.ceil(bottom)))
@@ -228,10 +246,27 @@ def _crop(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
     return small, cut(window, mask, small, grid_width)
 
 
-def _load_tiles(path: Path, grid: Grid) -> tuple[Tile, ...]:
-    """Tiles, checked, in the file's order; the published release's column names are read too."""
+def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ...]:
+    """Tiles, checked, in the file's order; the published release's column names are read too.
+
+    Parameters
+    ----------
+    path : Path
+        A table of tile_id, row, col, height, width, in mosaic pixels.
+    grid : Grid
+    numbered : bool
+        Number the rows from 0 where the file has no ids.
+
+    Raises
+    ------
+    LabelError
+        If it cannot be read, or a tile is not in the mosaic.
+    """
     table = read_table(path, LabelError)
-    ids = table.unique_ids(table.require("tile_id", "pos_index"))
+    if numbered and table.find("tile_id", "pos_index") is None:
+        ids = list(range(table.rows))
+    else:
+        ids = table.unique_ids(table.require("tile_id", "pos_index"))
     rows = table.integers(table.require("row", "y"))
     cols = table.integers(table.require("col", "x"))
     heights = table.integers(table.require("height"))
