@@ -18,7 +18,7 @@ from ejectamap import cli
 from ejectamap.project import Project
 
 VERBS = ["demo", "simulate", "new", "check", "train", "map", "evaluate", "compare"]
-VERBS += ["families", "analyze", "suggest", "import", "export", "tune", "report", "view"]
+VERBS += ["families", "analyze", "import", "export", "tune", "report", "view"]
 
 
 class Outcome:

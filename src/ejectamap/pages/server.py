@@ -9,12 +9,14 @@ import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -24,6 +26,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ejectamap.errors import EjectamapError, OutputError
+from ejectamap.world.sphere import wrap_longitude
 
 LOOPBACK = "127.0.0.1"
 VENDOR = Path(__file__).parent / "vendor"
@@ -123,6 +126,17 @@ def serve(
         )
         with suppress(KeyboardInterrupt):  # uvicorn, cleanly stopped, says once more why
             uvicorn.Server(settings).run(sockets=[listener])
+
+
+def read_place(request: Request) -> tuple[float, float]:
+    """Longitude and latitude of a query, in degrees; anything else is answered with 400."""
+    try:
+        lon, lat = (float(request.query_params[name]) for name in ("lon", "lat"))
+    except (KeyError, ValueError):
+        raise HTTPException(400, "lon and lat must be numbers") from None
+    if not (isfinite(lon) and -90 <= lat <= 90):
+        raise HTTPException(400, "lon and lat must be degrees on the globe")
+    return float(wrap_longitude(lon)), lat
 
 
 def _say(request: Request, error: Exception) -> PlainTextResponse:

@@ -52,11 +52,11 @@ class Sources:
 
 def tile_side_px(project: Project) -> int:
     """Side of the project's tiles in mosaic pixels: as set, as labelled, or one chip pixel per mosaic pixel."""
-    views, grid = project.settings.views, project.mosaic.grid
+    views, labels = project.settings.views, project.labels
     if views.tile_km is not None:
-        return max(2, round(views.tile_km * 1000 / grid.pixel_m))
-    if project.world.tiles:
-        return round(float(np.median([tile.window.height for tile in project.world.tiles])))
+        return max(2, round(views.tile_km * 1000 / project.grid.pixel_m))
+    if labels is not None and labels.tiles:
+        return round(float(np.median([tile.window.height for tile in labels.tiles])))
     return views.chip_px
 
 

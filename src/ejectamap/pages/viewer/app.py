@@ -1,7 +1,6 @@
 """The viewer's addresses: its page, the planet and its craters, tiles, and what is known of a place."""
 
 from collections.abc import Callable
-from math import isfinite
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,8 +12,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ejectamap.mapping.colours import crater_colour
-from ejectamap.pages.server import build_app
+from ejectamap.pages.server import build_app, read_place
 from ejectamap.pages.viewer import layers
+from ejectamap.pages.viewer.labelling import Labelling
 from ejectamap.pages.viewer.place import claims, connections, window_outline
 from ejectamap.pages.viewer.pyramid import mosaic_with_overviews
 from ejectamap.pages.viewer.seen import Seen
@@ -22,7 +22,6 @@ from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, finest_zoom
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
-from ejectamap.world.sphere import wrap_longitude
 
 STATIC = Path(__file__).parent / "static"
 _KEEP = {"Cache-Control": "private, max-age=3600"}  # the page asks with the time of the file
@@ -38,6 +37,7 @@ class Viewer:
         mosaic = mosaic_with_overviews(project.mosaic_path, project.folder / "cache")
         self.mosaic = layers.MosaicLayer(mosaic, project.grid)
         self.seen = Seen(project)
+        self.labelling = Labelling(project, self.craters)
         self._labels_lock = Lock()
 
     def app(self) -> ASGIApp:
@@ -52,7 +52,8 @@ class Viewer:
             "/tiles/{layer}/{z:index}/{x:index}/{y:index}.png": self.global_tile,
             "/tiles/{layer}/{crater:index}/{z:index}/{x:index}/{y:index}.png": self.crater_tile,
         }
-        return build_app([Route(*address) for address in addresses.items()], own_files=STATIC)
+        routes = [Route(*address) for address in addresses.items()]
+        return build_app([*routes, *self.labelling.routes()], own_files=STATIC)
 
     def planet(self, request: Request) -> Response:
         """All that the page must know at its start."""
@@ -61,6 +62,7 @@ class Viewer:
             "name": project.folder.resolve().name,
             "threshold": project.settings.map.threshold,
             "radius_m": self.grid.radius_m,
+            "width_px": self.grid.width,
             "tile_px": TILE_PX,
             "finest_zoom": finest_zoom(self.grid),
             "mosaic": _version(self.mosaic.path),
@@ -79,7 +81,7 @@ class Viewer:
 
     def place(self, request: Request) -> Response:
         """Which craters claim a place."""
-        return JSONResponse(claims(self.project, self._labels(), *_place(request)))
+        return JSONResponse(claims(self.project, self._labels(), *read_place(request)))
 
     def connections(self, request: Request) -> Response:
         """A crater's chips and the votes on them; none if the method has no chips."""
@@ -96,7 +98,7 @@ class Viewer:
         crater, kind = self._crater(request), request.path_params["kind"]
         if kind not in self.seen.kinds:
             raise HTTPException(404)
-        return _png(self.seen.picture(kind, crater, *_place(request)))
+        return _png(self.seen.picture(kind, crater, *read_place(request)))
 
     def global_tile(self, request: Request) -> Response:
         """A tile of the mosaic or of the origin map."""
@@ -111,8 +113,8 @@ class Viewer:
         """A tile of one crater's probability, mask or labels."""
         tile, layer = self._tile(request), request.path_params["layer"]
         crater_id = self._crater(request).crater_id
-        if layer == "labels":
-            labels = self._labels()
+        if layer in ("labels", "corrections"):
+            labels = self._labels() if layer == "labels" else self.labelling.labels()
             if labels is None or crater_id not in labels.masks:
                 raise HTTPException(404)
             return _png(layers.label_tile(labels, crater_id, tile))
@@ -155,17 +157,6 @@ class Viewer:
         if not path.is_file():
             raise HTTPException(404, "not mapped")
         return path
-
-
-def _place(request: Request) -> tuple[float, float]:
-    """Longitude and latitude of a query, in degrees."""
-    try:
-        lon, lat = (float(request.query_params[name]) for name in ("lon", "lat"))
-    except (KeyError, ValueError):
-        raise HTTPException(400, "lon and lat must be numbers") from None
-    if not (isfinite(lon) and -90 <= lat <= 90):
-        raise HTTPException(400, "lon and lat must be degrees on the globe")
-    return float(wrap_longitude(lon)), lat
 
 
 def _version(path: Path) -> int | None:

@@ -90,10 +90,9 @@ def window_outline(grid: Grid, window: Window) -> Outline:
     east = west + window.width * 360.0 / grid.width
     south = north - window.height * 180.0 / grid.height
     s = np.linspace(0.0, 1.0, _EDGE_POINTS, endpoint=False)
-    across, down = west + s * (east - west), north + s * (south - north)
-    lon = np.concatenate([across, np.full_like(s, east), across[::-1], np.full_like(s, west)])
-    lat = np.concatenate([np.full_like(s, north), down, np.full_like(s, south), down[::-1]])
-    return _closed(lon, lat)
+    zero, one = np.zeros_like(s), np.ones_like(s)
+    across, down = np.concatenate([s, one, 1 - s, zero]), np.concatenate([zero, s, one, 1 - s])
+    return _closed(west + across * (east - west), north + down * (south - north))
 
 
 def _chip_outline(crater: Crater, chips: ChipGrid, tile: int, radius_m: float) -> Outline:

@@ -30,10 +30,11 @@ export function complain(text) {
   hiding = setTimeout(() => (message.hidden = true), 8000);
 }
 
-/** JSON from the server; complains and gives null where it has none. */
-export async function ask(address) {
+/** JSON from the server; complains and gives null where it has none. With a body: a change. */
+export async function ask(address, body) {
   try {
-    const answer = await fetch(address);
+    const how = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    const answer = await fetch(address, how);
     if (!answer.ok) throw new Error(await answer.text());
     return await answer.json();
   } catch (error) {

@@ -1,5 +1,6 @@
 // Puts the page together.
 
+import { makeBrush } from "./brush.js";
 import { makeCatalogue } from "./catalogue.js";
 import { makeControls } from "./controls.js";
 import { ask, byId, complain, make, swatch } from "./dom.js";
@@ -21,6 +22,10 @@ async function start() {
     saturation: 1,
     layers: initialLayers(),
     labels: { craters: [], tiles: [] },
+    correcting: false,
+    corrections: [],
+    correctedAt: Date.now(),
+    tile: null,
     votes: [],
     votesOf: null,
   });
@@ -36,7 +41,8 @@ async function start() {
     globe.show();
   };
   const showPlace = makePlacePanel(planet, store, choose);
-  const flat = makeMap(planet, store, showPlace);
+  const flat = makeMap(planet, store, (place) => (store.get().correcting ? brush.select : showPlace)(place));
+  const brush = makeBrush(planet, store, flat.map);
   makeControls(planet, store);
   makeCatalogue(planet, store, choose);
   store.listen(({ crater }, changed) => {
@@ -54,6 +60,8 @@ async function start() {
   window.viewer = { store, map: flat.map }; // for the browser's console
   const labels = await ask("/labels");
   if (labels) store.set({ labels });
+  const corrections = await ask("/corrections");
+  if (corrections) store.set({ corrections });
 }
 
 start().catch((error) => complain(error.message));

@@ -6,6 +6,7 @@ export const PLASMA = [
 ];
 
 export const LABELLED = [0, 220, 255];
+export const CORRECTED = [255, 90, 210];
 export const WITHIN = 0.2; // opacity within an outline
 
 /** Stops for an expression of OpenLayers: 0, colour, 1/8, colour, ... */

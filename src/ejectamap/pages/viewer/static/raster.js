@@ -1,6 +1,6 @@
 // Raster layers of the flat map: tiles coloured in the browser, so that a threshold needs no request.
 
-import { LABELLED, plasmaStops, WITHIN } from "./palette.js";
+import { CORRECTED, LABELLED, plasmaStops, WITHIN } from "./palette.js";
 import { PLATE_CARREE } from "./projections.js";
 import { tileAddress, tilesOf } from "./layers.js";
 
@@ -23,10 +23,13 @@ const STYLES = {
     ],
   }),
   mask: ({ crater }) => ({ color: [...SOLID, [...(crater?.colour ?? [255, 255, 255]), 1], CLEAR] }),
-  labels: () => ({
-    color: ["case", [">", VALUE, 0.9], [...LABELLED, 1], [">", VALUE, 0.1], [...LABELLED, WITHIN], CLEAR],
-  }),
+  labels: () => outlined(LABELLED),
+  corrections: () => outlined(CORRECTED),
 };
+
+const outlined = (colour) => ({
+  color: ["case", [">", VALUE, 0.9], [...colour, 1], [">", VALUE, 0.1], [...colour, WITHIN], CLEAR],
+});
 
 /** The layers, lowest first, that follow the store. */
 export function rasterLayers(planet, store) {

@@ -2,6 +2,7 @@
 
 import { ask, css } from "./dom.js";
 import { whyEmpty } from "./layers.js";
+import { CORRECTED } from "./palette.js";
 import { PLATE_CARREE } from "./projections.js";
 import { circle, destination } from "./sphere.js";
 
@@ -15,6 +16,8 @@ export function shapeLayers(planet, store) {
     connections: vectors(connectionStyle),
     rings: vectors(ringStyle),
     names: vectors(craterStyle, true),
+    corrections: vectors(() => CORRECTED_TILE),
+    tile: vectors(() => CHOSEN_TILE),
     place: vectors(() => PLACE),
   };
   let projection = PLATE_CARREE;
@@ -23,6 +26,8 @@ export function shapeLayers(planet, store) {
     tiles: ({ labels }) => labels.tiles.map((outline) => shape([outline], projection)),
     rings: ({ crater }) => (crater ? rings(crater, planet.radius_m, projection) : []),
     names: () => planet.craters.flatMap((crater) => rim(crater, planet.radius_m, projection)),
+    corrections: ({ corrections }) => corrections.map(({ outline }) => shape([outline], projection)),
+    tile: ({ tile }) => (tile ? [shape([tile.outline], projection)] : []),
     place: ({ place }) => (place ? [point(place, projection, {})] : []),
     connections: ({ votes }) =>
       votes.map((vote) => shape([vote.outline], projection, { connected: vote.connected })),
@@ -35,7 +40,7 @@ export function shapeLayers(planet, store) {
 
   store.listen((values, changed) => {
     for (const [key, layer] of Object.entries(drawn)) layer.setVisible(values.layers[key]?.on ?? true);
-    if (changed.has("place")) refill("place");
+    for (const key of ["place", "tile", "corrections"]) if (changed.has(key)) refill(key);
     if (changed.has("labels")) refill("tiles");
     if (changed.has("crater")) ["rings", "names"].forEach(refill);
     if (changed.has("votes")) refill("connections");
@@ -132,6 +137,8 @@ const PLACE = [4, 2].map((width, k) => {
 });
 const line = (color, width) => new ol.style.Style({ stroke: new ol.style.Stroke({ color, width }) });
 const tileStyle = line("rgb(0 184 212)", 1.2);
+const CORRECTED_TILE = line(css(CORRECTED), 1.2);
+const CHOSEN_TILE = [new ol.style.Style({ stroke: HALO }), line("white", 1.5)];
 const CONNECTED = line("rgb(255 214 80)", 1.4);
 const UNCONNECTED = line("rgb(255 255 255 / 0.18)", 0.8);
 const connectionStyle = (feature) => (feature.get("connected") ? CONNECTED : UNCONNECTED);

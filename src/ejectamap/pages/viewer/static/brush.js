@@ -1,0 +1,115 @@
+// Corrections by hand: a crater's map taken or refused in a tile, or painted over. Every change is saved at once.
+
+import { ask, byId, css, make } from "./dom.js";
+import { CORRECTED } from "./palette.js";
+
+const ACTIONS = [
+  ["accept", "Accept", "What the map shows of this crater in the tile is right"],
+  ["reject", "Reject", "This crater has no ejecta in the tile"],
+];
+const TOOLS = [
+  ["choose", "Tile", "Click on the map to choose a tile"],
+  ["paint", "Paint", "Draw this crater's ejecta in the tile"],
+  ["erase", "Erase", "Take this crater's ejecta away in the tile"],
+];
+
+/** Make the toolbar; `select(place)` chooses the tile that holds a place. */
+export function makeBrush(planet, store, map) {
+  const bar = byId("brush");
+  const title = make("strong");
+  const state = make("span", { className: "dim" });
+  const actions = ACTIONS.map(([action, text, title]) => button(text, title, () => change({ action })));
+  const tools = TOOLS.map(([name, text, title]) => Object.assign(button(text, title, () => use(name)), { value: name }));
+  const radius = make("input", { type: "range", min: 1, max: 40, value: 6, title: "Radius of the brush, in pixels of the mosaic" });
+  radius.setAttribute("aria-label", "Brush");
+  const back = button("Undo", "Take the last change back", undo);
+  const group = (...children) => make("div", { className: "group" }, ...children);
+  bar.append(
+    make("div", { className: "about" }, title, state),
+    make("div", { className: "row" }, group(...actions), group(...tools), radius, back),
+  );
+
+  const pen = new ol.interaction.Draw({ type: "LineString", freehand: true, style: () => stroke() });
+  pen.on("drawend", ({ feature }) => {
+    const line = feature.getGeometry().getCoordinates();
+    change({ action: tool, line, radius_px: Number(radius.value) });
+  });
+  pen.setActive(false);
+  map.addInteraction(pen);
+  let tool = "choose";
+  use(tool);
+
+  byId("correct").addEventListener("click", () => {
+    const correcting = !store.get().correcting;
+    store.set({ correcting, tile: null });
+    use("choose");
+    if (correcting) select(map.getView().getCenter());
+  });
+  document.addEventListener("keydown", (event) => {
+    if (store.get().correcting && event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
+  });
+  store.listen(({ correcting, crater, tile, view }) => {
+    const ready = correcting && view === "map";
+    bar.hidden = !ready;
+    byId("correct").hidden = view !== "map";
+    byId("correct").setAttribute("aria-pressed", String(correcting));
+    pen.setActive(ready && tool !== "choose" && Boolean(crater && tile));
+    for (const control of [...actions, ...tools.slice(1)]) control.disabled = !crater || !tile;
+    back.disabled = !tile?.undo;
+    title.textContent = crater ? crater.name : "Choose a crater";
+    state.textContent = tile ? inWords(tile, crater) : "";
+  });
+  return { select };
+
+  function use(name) {
+    tool = name;
+    for (const control of tools) control.setAttribute("aria-pressed", String(control.value === name));
+    const { crater, tile, correcting } = store.get();
+    pen.setActive(correcting && name !== "choose" && Boolean(crater && tile));
+    map.getTargetElement().classList.toggle("drawing", name !== "choose");
+  }
+
+  async function select([lon, lat]) {
+    if (tool !== "choose") return;
+    const tile = await ask(`/corrections/at?lon=${lon}&lat=${lat}`);
+    if (tile && store.get().correcting) store.set({ tile });
+  }
+
+  async function change(what) {
+    const { crater, tile } = store.get();
+    take(await ask(`/corrections/${tile.tile}/${crater.id}`, what));
+  }
+
+  async function undo() {
+    take(await ask("/corrections/undo", {}));
+  }
+
+  /** Show a tile as the server now has it. */
+  function take(tile) {
+    if (!tile) return;
+    const others = store.get().corrections.filter((other) => other.tile !== tile.tile);
+    const corrections = tile.corrected ? [...others, tile] : others;
+    store.set({ tile, corrections, correctedAt: Date.now() });
+  }
+
+  function stroke() {
+    const pixel_deg = 360 / planet.width_px;
+    const width = Math.max(2, (2 * Number(radius.value) * pixel_deg) / map.getView().getResolution());
+    const color = tool === "erase" ? "rgb(0 0 0 / 0.6)" : css(CORRECTED, 0.6);
+    return new ol.style.Style({ stroke: new ol.style.Stroke({ color, width }) });
+  }
+}
+
+function button(text, title, press) {
+  const made = make("button", { type: "button", textContent: text, title });
+  made.addEventListener("click", press);
+  return made;
+}
+
+function inWords(tile, crater) {
+  const own = crater && tile.ejecta_px[crater.id];
+  const pixels = `${(own ?? 0).toLocaleString("en-GB")} pixels of ejecta`;
+  const others = Object.entries(tile.ejecta_px).filter(([id, px]) => px && Number(id) !== crater?.id).length;
+  const more = others ? `, ${others} other ${others === 1 ? "crater" : "craters"} here` : "";
+  return `tile ${tile.tile}, ${tile.corrected ? "corrected and saved" : "as mapped"}: ${pixels}${more}`;
+}
