@@ -114,6 +114,7 @@ def _panel(figure: Figure, left_in: float, picture: Image, half_m: float) -> Axe
     axes.imshow(
         to_bytes(picture), extent=(-half_m, half_m, -half_m, half_m), interpolation="nearest"
     )
+    axes.autoscale(False)  # a circle may be larger than the picture
     axes.set_axis_off()
     return axes
 
@@ -155,7 +156,8 @@ def _blanket(axes: Axes, radius: float) -> None:
     """Circle at the measured edge of the blanket; its name stands where no ring has its own."""
     _circle(axes, radius, "solid", _BLANKET)
     x = radius * np.sqrt(0.5)
-    write(axes, -x, x, "blanket", ha="center", va="center", fontsize=7, color=_BLANKET)
+    if x < 0.9 * axes.get_xlim()[1]:
+        write(axes, -x, x, "blanket", ha="center", va="center", fontsize=7, color=_BLANKET)
 
 
 def _circle(axes: Axes, radius: float, dashes: Any, colour: str = "white") -> None:

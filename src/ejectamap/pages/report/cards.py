@@ -133,7 +133,9 @@ def _measured_figures(crater: Crater, row: Record) -> list[tuple[str, str]]:
     areas = " and ".join(_number(row[f"{part}_area_km2"]) for part in ("blanket", "ray"))
     radii = _number(1000 * row["blanket_radius_km"] / crater.radius_m, 1)
     blanket = f"{_number(row['blanket_radius_km'])} km, {radii} crater radii"
-    rays = f"{_number(row['ray_count'])}, the longest {_number(row['ray_length_max_km'])} km"
+    rays = f"{_number(row['ray_count'])}"
+    if row["ray_count"] > 0:
+        rays += f", the longest {_number(row['ray_length_max_km'])} km"
     shared = f"{row['blanket_shared_share']:.0%}{', set aside' if row['set_aside'] else ''}"
     return [
         ("Area expected from the probabilities", expected),

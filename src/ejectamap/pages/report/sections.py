@@ -2,12 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.evaluation.tables import (
     FigureTable,
     claims_table,
@@ -18,6 +19,7 @@ from ejectamap.mapping.state import is_current
 from ejectamap.pages.report.parts import Missing, Picture, Section, inline_drawing
 from ejectamap.pages.report.summary import changed_settings
 from ejectamap.project import Project
+from ejectamap.show.analysis import plot_analysis
 from ejectamap.show.connections import plot_connections
 from ejectamap.training.summary import FIGURES
 
@@ -39,25 +41,22 @@ def connections_section(project: Project, connections: pd.DataFrame) -> Section:
         name = f"{names[int(str(crater_id))]} ({crater_id})"
         rows.append((name, f"{len(tiles):,}", f"{len(linked):,}", mean, far))
     head = ("Crater", "Tiles in reach", "Connected", "Their mean score", "Farthest of them, km")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "connections.png"
-        plot_connections(path, connections)
-        picture = inline_drawing(path, "Score of each tile against its distance")
+    alt = "Score of each tile against its distance"
+    picture = _drawn(lambda file: plot_connections(file, connections), alt)
     tables = (FigureTable("Tiles by crater", head, tuple(rows)),)
     return Section("connections", title, pictures=(picture,), tables=tables)
 
 
 def measurements_section(project: Project) -> Section:
     """The overview of the measurements."""
-    path, command = project.outputs / "analysis.png", f"ejectamap analyze {_name(project)}"
-    missing = _missing(
-        project, project.outputs / "analysis.csv", "The ejecta were not measured yet", command
-    )
-    pictures = _drawing(
-        path, "Blanket radius, reach and areas against crater radius, and impact directions"
-    )
-    text = ("What each measurement is stands in analysis-columns.csv.",) if pictures else ()
-    return Section("measurements", "Measurements", text, missing, pictures)
+    path, command = project.outputs / ANALYSIS_NAME, f"ejectamap analyze {_name(project)}"
+    missing = _missing(project, path, "The ejecta were not measured yet", command)
+    if not path.exists():
+        return Section("measurements", "Measurements", (), missing)
+    alt = "Blanket radius, reach and areas against crater radius, and impact directions"
+    picture = _drawn(lambda file: plot_analysis(file, read_analysis(project)), alt)
+    text = "What each measurement is stands in analysis-columns.csv."
+    return Section("measurements", "Measurements", (text,), missing, (picture,))
 
 
 def families_section(project: Project) -> Section:
@@ -133,7 +132,7 @@ def _commands(project: Project) -> list[str]:
         "train": any(project.logs.glob("*/*")),
         "map": True,
         "evaluate": (project.outputs / "evaluation.json").exists(),
-        "analyze": (project.outputs / "analysis.csv").exists(),
+        "analyze": (project.outputs / ANALYSIS_NAME).exists(),
         "families": (project.folder / "families.csv").exists(),
         "report": True,
     }
@@ -153,6 +152,14 @@ def _missing(project: Project, path: Path, what: str, command: str) -> tuple[Mis
         text = f"What follows was made before the present map: {path.name} is older."
         return (Missing(text, command),)
     return ()
+
+
+def _drawn(draw: Callable[[Path], None], alt: str) -> Picture:
+    """Draw a picture for this page alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drawing.png"
+        draw(path)
+        return inline_drawing(path, alt)
 
 
 def _drawing(path: Path, alt: str) -> tuple[Picture, ...]:
