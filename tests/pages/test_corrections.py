@@ -75,7 +75,7 @@ def test_a_stroke_touches_what_lies_under_the_brush(
     work.apply(tile.tile_id, crater, Change(action="reject"))
     place = crater.lon + east + 360 * turns, crater.lat + north
     work.apply(tile.tile_id, crater, Change(action="paint", line=[place], radius_px=radius_px))
-    drawn = work.labels().read(crater.crater_id, tile.window)
+    drawn = work.labels(crater.crater_id).read(crater.crater_id, tile.window)
     rows, cols = np.mgrid[: tile.window.height, : tile.window.width] + 0.5
     col, row = mapped.grid.to_pixel(*place)
     away = np.hypot(cols + tile.window.col - col, rows + tile.window.row - row)
@@ -88,11 +88,15 @@ def test_undo_goes_back_to_no_file_at_all(project: Project) -> None:
     tile = work.tile_at(crater.lon, crater.lat)
     line = [(crater.lon - 5, crater.lat), (crater.lon + 5, crater.lat)]
     work.apply(tile.tile_id, crater, Change(action="reject"))
-    once = work.labels().read(crater.crater_id, tile.window)
+    once = work.labels(crater.crater_id).read(crater.crater_id, tile.window)
     work.apply(tile.tile_id, crater, Change(action="paint", line=line, radius_px=3))
-    assert not np.array_equal(work.labels().read(crater.crater_id, tile.window), once)
+    assert not np.array_equal(
+        work.labels(crater.crater_id).read(crater.crater_id, tile.window), once
+    )
     assert work.undo() == tile.tile_id
-    assert np.array_equal(Corrections(project).labels().read(crater.crater_id, tile.window), once)
+    assert np.array_equal(
+        Corrections(project).labels(crater.crater_id).read(crater.crater_id, tile.window), once
+    )
     assert work.undo() == tile.tile_id
     assert work.undo() is None
     assert list((project.folder / "corrections").iterdir()) == []

@@ -114,7 +114,7 @@ class Viewer:
         tile, layer = self._tile(request), request.path_params["layer"]
         crater_id = self._crater(request).crater_id
         if layer in ("labels", "corrections"):
-            labels = self._labels() if layer == "labels" else self.labelling.labels()
+            labels = self._labels() if layer == "labels" else self.labelling.labels(crater_id)
             if labels is None or crater_id not in labels.masks:
                 raise HTTPException(404)
             return _png(layers.label_tile(labels, crater_id, tile))

@@ -14,16 +14,18 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 from rasterio.features import rasterize
+from rasterio.windows import Window as RasterWindow
 from shapely.geometry import LineString, Point
 
-from ejectamap.errors import LabelError
-from ejectamap.evaluation.mapfiles import MapFiles
+from ejectamap.errors import LabelError, OutputError
 from ejectamap.mapping.files import replace_file, write_cog
 from ejectamap.pages.viewer.place import window_outline
+from ejectamap.pages.viewer.tiles import raster_window
 from ejectamap.project import Project
 from ejectamap.training.sources import tile_side_px
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
+from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Window
 from ejectamap.world.label_files import read_mask
 from ejectamap.world.labels import Bools, Labels, Tile, cut
@@ -68,7 +70,6 @@ class Corrections:
         self.project = project
         self.folder = project.folder / FOLDER
         self.tiles = planet_tiles(project.grid, tile_side_px(project))
-        self._maps = MapFiles(project.maps, project.grid)
         self._masks: dict[int, dict[int, Bools]] = {}  # by tile, by crater
         self._before: list[tuple[int, dict[int, Bools] | None]] = []
         self._lock = Lock()
@@ -98,13 +99,11 @@ class Corrections:
         """The corrected tiles, described."""
         return [self.describe(tile_id) for tile_id in sorted(self._masks)]
 
-    def labels(self) -> Labels:
-        """All corrections, as labels."""
-        craters = sorted({crater for masks in self._masks.values() for crater in masks})
-        masks = {crater: self._mask(crater) for crater in craters}
-        return Labels(
-            self.project.grid, masks, tuple(self.tiles[tile] for tile in sorted(self._masks))
-        )
+    def labels(self, crater_id: int) -> Labels:
+        """What is corrected of one crater, as labels; no mask if that is nothing."""
+        corrected = any(crater_id in masks for masks in self._masks.values())
+        masks = {crater_id: self._mask(crater_id)} if corrected else {}
+        return Labels(self.project.grid, masks, None)
 
     def apply(self, tile_id: int, crater: Crater, change: Change) -> None:
         """Change a crater's ejecta in a tile, and save.
@@ -172,16 +171,30 @@ class Corrections:
         return {
             crater.crater_id: self._mask_of_map(crater, tile.window)
             for crater in self.project.craters
-            if self._is_mapped(crater) and tiles_in_reach(crater, (tile,), self.project.grid)
+            if self._map_path(crater).is_file()
+            and tiles_in_reach(crater, (tile,), self.project.grid)
         }
 
     def _mask_of_map(self, crater: Crater, window: Window) -> Bools:
-        if not self._is_mapped(crater):
-            return np.zeros(window.shape, bool)
-        return self._maps.mask(crater.crater_id, window)
+        """What the map shows of a crater in a window; nothing if it is not mapped."""
+        mask, path = np.zeros(window.shape, bool), self._map_path(crater)
+        if path.is_file():
+            with open_raster(path, OutputError) as source:
+                held = raster_window(source, self.project.grid)
+                top, left = max(window.row, held.row), max(window.col, held.col)
+                bottom = min(window.row + window.height, held.row + held.height)
+                right = min(window.col + window.width, held.col + held.width)
+                if top < bottom and left < right:
+                    part = RasterWindow(left - held.col, top - held.row, right - left, bottom - top)
+                    here = np.s_[
+                        top - window.row : bottom - window.row,
+                        left - window.col : right - window.col,
+                    ]
+                    mask[here] = source.read(1, window=part) == 1
+        return mask
 
-    def _is_mapped(self, crater: Crater) -> bool:
-        return (self.project.maps / f"crater_{crater.crater_id}_mask.tif").is_file()
+    def _map_path(self, crater: Crater) -> Path:
+        return self.project.maps / f"crater_{crater.crater_id}_mask.tif"
 
     def _set(self, tile_id: int, masks: dict[int, Bools] | None) -> None:
         """Make these a tile's masks, or forget the tile, and save; if that fails all is as before."""

@@ -38,9 +38,9 @@ class Labelling:
             Route("/corrections/{tile:index}/{crater:index}", self.change, methods=["POST"]),
         ]
 
-    def labels(self) -> Labels:
-        """All corrections."""
-        return self._ready().labels()
+    def labels(self, crater_id: int) -> Labels:
+        """What is corrected of one crater."""
+        return self._ready().labels(crater_id)
 
     def done(self, request: Request) -> Response:
         """The corrected tiles."""

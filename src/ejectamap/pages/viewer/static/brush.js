@@ -3,6 +3,7 @@
 import { ask, byId, css, make } from "./dom.js";
 import { CORRECTED } from "./palette.js";
 
+const ADVICE = "A corrected tile counts as labelled for every crater: look at each that is there.";
 const ACTIONS = [
   ["accept", "Accept", "What the map shows of this crater in the tile is right"],
   ["reject", "Reject", "This crater has no ejecta in the tile"],
@@ -19,14 +20,18 @@ export function makeBrush(planet, store, map) {
   const title = make("strong");
   const state = make("span", { className: "dim" });
   const actions = ACTIONS.map(([action, text, title]) => button(text, title, () => change({ action })));
-  const tools = TOOLS.map(([name, text, title]) => Object.assign(button(text, title, () => use(name)), { value: name }));
-  const radius = make("input", { type: "range", min: 1, max: 40, value: 6, title: "Radius of the brush, in pixels of the mosaic" });
+  const tools = TOOLS.map(([name, text, title]) => {
+    return Object.assign(button(text, title, () => use(name)), { value: name });
+  });
+  const radius = make("input", { type: "range", min: 1, max: 40, value: 6 });
+  radius.title = "Radius of the brush, in pixels of the mosaic";
   radius.setAttribute("aria-label", "Brush");
   const back = button("Undo", "Take the last change back", undo);
   const group = (...children) => make("div", { className: "group" }, ...children);
   bar.append(
     make("div", { className: "about" }, title, state),
     make("div", { className: "row" }, group(...actions), group(...tools), radius, back),
+    make("p", { className: "dim", textContent: ADVICE }),
   );
 
   const pen = new ol.interaction.Draw({ type: "LineString", freehand: true, style: () => stroke() });

@@ -9,7 +9,9 @@ const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase
 /** Fill the list; `choose(crater)` is told of clicks. */
 export function makeCatalogue(planet, store, choose) {
   const sorted = [...planet.craters].sort((a, b) => a.name.localeCompare(b.name));
-  const rows = sorted.map((crater) => ({ crater, key: plain(`${crater.name} ${crater.id}`), item: row(crater, choose) }));
+  const rows = sorted.map((crater) => {
+    return { crater, key: plain(`${crater.name} ${crater.id}`), item: row(crater, choose) };
+  });
   byId("craters").append(...rows.map(({ item }) => item));
 
   const search = byId("search");

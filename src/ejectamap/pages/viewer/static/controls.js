@@ -72,6 +72,7 @@ function legend() {
   const canvas = make("canvas", { className: "legend", width: 256, height: 1 });
   const ramp = new ImageData(new Uint8ClampedArray(plasmaRamp()), 256, 1);
   canvas.getContext("2d").putImageData(ramp, 0, 0);
-  const ends = make("div", { className: "ends dim" }, make("span", { textContent: "0" }), make("span", { textContent: "1" }));
+  const [low, high] = ["0", "1"].map((textContent) => make("span", { textContent }));
+  const ends = make("div", { className: "ends dim" }, low, high);
   return make("div", { className: "key" }, canvas, ends);
 }

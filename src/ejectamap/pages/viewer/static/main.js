@@ -41,13 +41,15 @@ async function start() {
     globe.show();
   };
   const showPlace = makePlacePanel(planet, store, choose);
-  const flat = makeMap(planet, store, (place) => (store.get().correcting ? brush.select : showPlace)(place));
+  const pick = (place) => (store.get().correcting ? brush.select(place) : showPlace(place));
+  const flat = makeMap(planet, store, pick);
   const brush = makeBrush(planet, store, flat.map);
   makeControls(planet, store);
   makeCatalogue(planet, store, choose);
   store.listen(({ crater }, changed) => {
     if (!changed.has("crater")) return;
-    byId("current").replaceChildren(...(crater ? [swatch(crater.colour), make("span", { textContent: crater.name })] : []));
+    const name = crater && make("span", { textContent: crater.name });
+    byId("current").replaceChildren(...(crater ? [swatch(crater.colour), name] : []));
   });
   store.listen(({ view }, changed) => {
     if (!changed.has("view")) return;

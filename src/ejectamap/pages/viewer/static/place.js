@@ -5,7 +5,7 @@ import { inWords, lengthInWords } from "./sphere.js";
 
 const FAINT = 0.02; // craters below this are only counted
 const CAPTIONS = {
-  polar: "Polar view: columns are azimuth from north through east, rows distance, the crater above and its reach below.",
+  polar: "Polar view: across it azimuth, from north through east; down it distance, from the crater to its reach.",
   chip: "Chip: the square around the place that was outlined, north up.",
   corridor: "Corridor: from the crater, left, to the chip, right.",
 };
@@ -60,10 +60,11 @@ function claimRow({ crater, probability, labelled, distance_m }, store, choose) 
   const radii = (distance_m / crater.radius_m).toFixed(1);
   const facts = [`${lengthInWords(distance_m)} away, ${radii} radii`];
   if (labelled !== null) facts.push(labelled ? "labelled as its ejecta" : "labelled: not its ejecta");
+  const name = make("span", { className: "name", textContent: crater.name });
   const button = make(
     "button",
     { type: "button", title: crater.name },
-    make("span", { className: "line" }, swatch(crater.colour), make("span", { className: "name", textContent: crater.name }), make("b", { textContent: value })),
+    make("span", { className: "line" }, swatch(crater.colour), name, make("b", { textContent: value })),
     bar,
     make("span", { className: "dim", textContent: facts.join("; ") }),
   );
@@ -77,9 +78,11 @@ function claimRow({ crater, probability, labelled, distance_m }, store, choose) 
 function pictures(crater, [lon, lat], views) {
   if (!views.length) return [];
   const figures = views.map((kind) => {
-    const figure = make("figure", {}, make("div", { className: "waiting", textContent: "reading the mosaic …" }));
-    figure.append(make("figcaption", { className: "dim", textContent: CAPTIONS[kind] }));
-    load(figure, `/craters/${crater.id}/seen/${kind}.png?lon=${lon}&lat=${lat}`, `${TITLES[kind]} of ${crater.name}`);
+    const waiting = make("div", { className: "waiting", textContent: "reading the mosaic …" });
+    const caption = make("figcaption", { className: "dim", textContent: CAPTIONS[kind] });
+    const figure = make("figure", {}, waiting, caption);
+    const address = `/craters/${crater.id}/seen/${kind}.png?lon=${lon}&lat=${lat}`;
+    load(figure, address, `${TITLES[kind]} of ${crater.name}`);
     return figure;
   });
   return [make("h3", {}, "What the networks saw of ", make("span", { textContent: crater.name })), ...figures];

@@ -24,7 +24,7 @@ export function registerProjections(radius_m) {
   };
 }
 
-/** Stereographic about a pole (1 north, -1 south), out to the equator; longitude 0 is below, or above in the south. */
+/** Stereographic about a pole (1 north, -1 south), out to the equator; longitude 0 is below in the north, above in the south. */
 function polar(plain, code, radius_m, pole) {
   const rim = 2 * radius_m;
   const projection = new ol.proj.Projection({
