@@ -4,33 +4,46 @@
 
 takes the true ejecta of simulated craters, spoils them in eight ways, each in six steps of known strength, and asks of
 every figure whether it falls as the map gets worse (Kendall's tau: 1 always, 0 by chance). It writes tau.csv,
-equal_f1.csv (eight maps of about one F1, and what the others say of them) and degradations.png. docs/metrics.md
-shows what came out.
+equal_f1.csv (eight maps of about one F1, and what the others say of them), between_ways.csv (which of two maps spoilt
+in different ways each figure holds for the better one) and degradations.png.
+
+Then two simulated judges are shown pairs of these maps, as people are by `ejectamap rank`; what they choose is written
+to choices.jsonl and put together as `ejectamap rank --report` does: ranking.json, maps.csv, figures.csv, judges.csv,
+ranking.png. docs/metrics.md shows what came out.
 """
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
+from rich.console import Console
 from rich.progress import track
-from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.stats import kendalltau
+from spoil import STEPS, WAYS
 
 from ejectamap.evaluation.counts import Bools, compare
 from ejectamap.evaluation.ground import Ground
-from ejectamap.evaluation.structure import Figures, structure_of
+from ejectamap.evaluation.ranking import (
+    Choice,
+    append_choice,
+    pair_outcomes,
+    print_ranking,
+    rank,
+    read_choices,
+    write_ranking,
+)
+from ejectamap.evaluation.structure import LOWER_IS_BETTER, Figures, structure_of
+from ejectamap.show.ranking import plot_ranking
 from ejectamap.simulate import simulate_planet
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-STEPS = 6
 TARGET_F1 = 0.8
-LOW_IS_GOOD = ("balanced_hausdorff_km", "hd95_km", "betti0_error", "gaps_per_1000km")
+PIXEL = ("f1", "iou", "precision", "recall")
 SHOWN = (
     "f1",
     "structure",
@@ -41,94 +54,24 @@ SHOWN = (
 )
 
 
-def polar(ground: Ground) -> tuple[np.ndarray, np.ndarray]:
-    """Range of each cell in crater radii, and its azimuth in degrees."""
-    row, col = np.indices(ground.truth.shape) + 0.5
-    north, east = ground.centre[0] - row, col - ground.centre[1]
-    away = np.hypot(north, east) * ground.spacing_km / ground.rim_km
-    return away, np.degrees(np.arctan2(east, north)) % 360
+FORGIVEN = ("dilation 1", "tile seams 1")
+"""An outline one cell off, which is how exactly people draw."""
+MINDED = tuple(
+    f"{way} {k}"
+    for way in ("gaps along rays", "another crater's ejecta", "far rays missing")
+    for k in range(3, STEPS + 1)
+)
+"""Rays that are broken, wrong or missing: nobody would hesitate to take any of `FORGIVEN` instead."""
+JUDGES = {"steady": 0.5, "moody": 1.5}
+"""By how many steps a simulated judge is mistaken about a pair of maps (standard deviation)."""
+QUESTIONS = 400
+TRUTH = "truth"
 
 
-def inside_edge(ground: Ground) -> np.ndarray:
-    """Distance in cells to the edge of the truth, positive inside."""
-    truth = ground.truth
-    return distance_transform_edt(truth) - distance_transform_edt(~truth)
-
-
-def blur(ground: Ground, k: int) -> Bools:
-    """Smoothed by k cells and cut at one half: thin rays go, corners are rounded."""
-    return np.asarray(gaussian_filter(ground.truth.astype(np.float32), 0.6 * k) > 0.5)
-
-
-def gaps(ground: Ground, k: int) -> Bools:
-    """Every ray is broken at regular ranges; k of ten parts of its length are missing."""
-    away, _ = polar(ground)
-    return ground.truth & ((away < 3) | ((away / 1.5) % 1 >= k / 10))
-
-
-def seams(ground: Ground, k: int) -> Bools:
-    """Square tiles of 24 cells, each moved by up to k cells, as if sampled in the wrong place."""
-    rng = np.random.default_rng(0)
-    out = np.zeros_like(ground.truth)
-    for top in range(0, out.shape[0], 24):
-        for left in range(0, out.shape[1], 24):
-            move = rng.uniform(-k, k, 2).round().astype(int)
-            moved = np.roll(ground.truth, tuple(move), (0, 1))
-            out[top : top + 24, left : left + 24] = moved[top : top + 24, left : left + 24]
-    return out
-
-
-def foreign(ground: Ground, k: int) -> Bools:
-    """Another crater's ejecta: the same pattern turned by half a circle and moved away, k sixths of its sectors."""
-    other = np.roll(ground.truth[::-1, ::-1], ground.truth.shape[1] // 3, 1)
-    _, azimuth = polar(ground)
-    return ground.truth | (other & (azimuth % 60 < 10 * k))
-
-
-def no_far_rays(ground: Ground, k: int) -> Bools:
-    """The outer ejecta are missing: what is left ends nearer to the crater in each step."""
-    away, _ = polar(ground)
-    farthest = away[ground.truth].max()
-    return ground.truth & (away < farthest * (1 - k / (STEPS + 1)))
-
-
-def salt(ground: Ground, k: int) -> Bools:
-    """Single cells turned over at random, 1.5 % of all in each step."""
-    draws = np.random.default_rng(0).random(ground.truth.shape)
-    return ground.truth ^ (draws < 0.015 * k)
-
-
-def dilation(ground: Ground, k: int) -> Bools:
-    """The outline moved outwards by k cells."""
-    return inside_edge(ground) > -0.5 - k
-
-
-def erosion(ground: Ground, k: int) -> Bools:
-    """The outline moved inwards by k cells."""
-    return inside_edge(ground) > 0.5 + k
-
-
-WAYS: dict[str, Callable[[Ground, int], Bools]] = {
-    "blur": blur,
-    "gaps along rays": gaps,
-    "tile seams": seams,
-    "another crater's ejecta": foreign,
-    "far rays missing": no_far_rays,
-    "salt noise": salt,
-    "dilation": dilation,
-    "erosion": erosion,
-}
-
-
-def judge(ground: Ground, prediction: Bools) -> Figures:
+def figures_of_map(ground: Ground, prediction: Bools) -> Figures:
     """Pixel figures and those of structure."""
     counts = compare(prediction, ground.truth)
-    pixel = {
-        "f1": counts.f1,
-        "iou": counts.iou,
-        "precision": counts.precision,
-        "recall": counts.recall,
-    }
+    pixel = {name: getattr(counts, name) for name in PIXEL}
     return pixel | structure_of(replace(ground, prediction=prediction))
 
 
@@ -140,7 +83,12 @@ def study(grounds: list[Ground]) -> pd.DataFrame:
             for k in range(STEPS + 1):
                 prediction = spoil(ground, k) if k else ground.truth
                 rows.append(
-                    {"crater": number, "way": way, "strength": k, **judge(ground, prediction)}
+                    {
+                        "crater": number,
+                        "way": way,
+                        "strength": k,
+                        **figures_of_map(ground, prediction),
+                    }
                 )
     return pd.DataFrame(rows)
 
@@ -150,7 +98,7 @@ def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in table.columns if name not in ("crater", "way", "strength")]
     taus = {}
     for name in names:
-        sign = 1 if name in LOW_IS_GOOD else -1
+        sign = 1 if name in LOWER_IS_BETTER else -1
         taus[name] = {
             way: np.mean(
                 [
@@ -164,11 +112,83 @@ def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(least=found.min(axis=1))
 
 
+def between_ways(table: pd.DataFrame) -> pd.DataFrame:
+    """In which part of the craters each figure holds the forgiven map for the better one; rows figures."""
+    table = named(table)
+    found = {}
+    for way in MINDED[:: STEPS - 2]:
+        for forgiven in FORGIVEN:
+            better, worse = (
+                table[table["map"] == name].set_index("crater").drop(columns=["way", "map"])
+                for name in (forgiven, way)
+            )
+            gain = better - worse
+            gain[list(LOWER_IS_BETTER)] *= -1
+            found[f"{forgiven} or {way}"] = (gain > 0).mean()
+    shares = pd.DataFrame(found).drop("strength")
+    return shares.assign(least=shares.min(axis=1))
+
+
 def at_equal_f1(table: pd.DataFrame) -> pd.DataFrame:
     """What each figure says, on average over craters, of the step of each way whose F1 is nearest to `TARGET_F1`."""
     spoilt = table[table["strength"] > 0]
     nearest = (spoilt["f1"] - TARGET_F1).abs().groupby([spoilt["way"], spoilt["crater"]]).idxmin()
     return spoilt.loc[nearest].groupby("way")[list(SHOWN)].mean().loc[list(WAYS)]
+
+
+def pairs_to_judge() -> list[tuple[str, str, int]]:
+    """Pairs of maps that nobody would hesitate about, the better one first, and by how many steps it is."""
+    within = [
+        (f"{way} {k}" if k else TRUTH, f"{way} {worse}", worse - k)
+        for way in WAYS
+        for k in range(STEPS)
+        for worse in range(k + 1, STEPS + 1)
+    ]
+    return within + [(better, worse, 3) for better in FORGIVEN for worse in MINDED]
+
+
+def judge_pairs(craters: int, path: Path) -> None:
+    """Let the simulated judges choose, half of the time between two ways; writes their choices down."""
+    pairs = pairs_to_judge()
+    between = len(FORGIVEN) * len(MINDED)
+    chance = np.full(len(pairs), 0.5 / (len(pairs) - between))
+    chance[-between:] = 0.5 / between
+    for number, (judge, mistaken) in enumerate(JUDGES.items()):
+        rng = np.random.default_rng(number)
+        for question in range(QUESTIONS):
+            better, worse, steps = pairs[rng.choice(len(pairs), p=chance)]
+            seen = steps + rng.normal(0, mistaken)
+            answer = "tie" if abs(seen) < 0.3 else "left" if seen > 0 else "right"
+            crater = int(rng.integers(craters))
+            append_choice(path, Choice(judge, question, crater, better, worse, answer, ""))
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the name of each map; strength 0 is the truth, whatever the way."""
+    steps = table["way"] + " " + table["strength"].astype(str)
+    return table.assign(map=steps.where(table["strength"] > 0, TRUTH))
+
+
+def report(table: pd.DataFrame, work: Path) -> None:
+    """Put the choices together with the figures, as `ejectamap rank --report` does."""
+    choices = work / "choices.jsonl"
+    choices.unlink(missing_ok=True)
+    table = named(table)
+    judge_pairs(table["crater"].nunique(), choices)
+    maps = tuple(table["map"].unique())
+    pixel = {name: f"pixel.{name}" for name in PIXEL}
+    known = {"crater": "crater_id", "map": "map"}
+    shape = {
+        name: f"structure.{name}"
+        for name in table
+        if name not in {*PIXEL, *known, "way", "strength"}
+    }
+    figures = table.drop_duplicates(["crater", "map"]).rename(columns=known | pixel | shape)
+    figures = figures.drop(columns=["way", "strength"])
+    ranking = rank(pair_outcomes(read_choices(choices), maps), maps, figures)
+    write_ranking(ranking, work)
+    plot_ranking(work / "ranking.png", ranking)
+    print_ranking(ranking, Console())
 
 
 def draw(ground: Ground, table: pd.DataFrame, path: Path) -> None:
@@ -204,6 +224,8 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     rank_agreement(table).to_csv(arguments.work / "tau.csv", float_format="%.2f")
     at_equal_f1(table).to_csv(arguments.work / "equal_f1.csv", float_format="%.2f")
+    between_ways(table).to_csv(arguments.work / "between_ways.csv", float_format="%.2f")
+    report(table, arguments.work)
     largest = int(np.argmax([ground.truth.sum() for ground in grounds]))
     draw(grounds[largest], table[table["crater"] == largest], arguments.work / "degradations.png")
 

@@ -49,7 +49,7 @@ def evaluate_project(
         )
     mapped = _judged_craters(project)
     split = read_split(project)
-    files = MapFiles(project.maps, project.mosaic.grid)
+    files = MapFiles(project.maps, project.grid)
     evaluation = evaluate(
         project.labels,
         mapped,
@@ -62,7 +62,7 @@ def evaluate_project(
     if split and evaluation.split:
         evaluation = replace(evaluation, leakage=leakage_of(project, split))
     if second_labels is not None:
-        second = load_labels(second_labels, project.mosaic.grid, project.craters)
+        second = load_labels(second_labels, project.grid, project.craters)
         ceiling = find_ceiling(evaluation, project.labels, second, mapped, tile_side_px(project))
         evaluation = replace(evaluation, ceiling=ceiling)
     if structure:

@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.labels import Tile
+from ejectamap.world.labels import Labels, Tile
 from ejectamap.world.sphere import LonLat, distance
 from ejectamap.world.world import World
 
@@ -55,7 +55,7 @@ def make_pairs(world: World, tile_px: int) -> list[Pair]:
     labels, grid = world.labels, world.mosaic.grid
     if labels is None:
         return []
-    tiles = labelled_tiles(world, tile_px)
+    tiles = labelled_tiles(world.labels, world.mosaic.grid, tile_px)
     pairs = []
     for crater in world.labelled_craters():
         for tile in tiles_in_reach(crater, tiles, grid):
@@ -69,9 +69,10 @@ def make_pairs(world: World, tile_px: int) -> list[Pair]:
     return pairs
 
 
-def labelled_tiles(world: World, tile_px: int) -> tuple[Tile, ...]:
+def labelled_tiles(labels: Labels | None, grid: Grid, tile_px: int) -> tuple[Tile, ...]:
     """The tiles that were named or, where none were, the whole planet cut into tiles of `tile_px` pixels."""
-    return world.tiles if world.tiles is not None else planet_tiles(world.mosaic.grid, tile_px)
+    named = None if labels is None else labels.tiles
+    return planet_tiles(grid, tile_px) if named is None else named
 
 
 def _centre(tile: Tile, grid: Grid) -> LonLat:

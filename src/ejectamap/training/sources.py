@@ -140,9 +140,9 @@ def read_split(project: Project) -> Parts | None:
 
 def leakage_of(project: Project, split: Parts) -> Leakage:
     """How much of a project's test ground its training tiles have seen."""
-    tiles = labelled_tiles(project.world, tile_side_px(project))
+    tiles = labelled_tiles(project.labels, project.grid, tile_side_px(project))
     windows = {tile.tile_id: tile.window for tile in tiles}
-    return count_leakage(split, windows, project.mosaic.grid.width)
+    return count_leakage(split, windows, project.grid.width)
 
 
 def split_validation(

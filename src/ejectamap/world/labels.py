@@ -89,8 +89,16 @@ def cut(
     top = max(window.row, target.row)
     bottom = min(window.row + window.height, target.row + target.height)
     if top < bottom:
-        cols = (np.arange(target.col, target.col + target.width) - window.col) % grid_width
-        inside = cols < window.width
         rows = values[top - window.row : bottom - window.row]
-        part[top - target.row : bottom - target.row, inside] = rows[:, cols[inside]]
+        here = part[top - target.row : bottom - target.row]
+        # Columns are a circle: the window may lie in the target a turn further east or west.
+        for first in (window.col - grid_width, window.col, window.col + grid_width):
+            left, right = (
+                max(first, target.col),
+                min(first + window.width, target.col + target.width),
+            )
+            if left < right:
+                here[:, left - target.col : right - target.col] = rows[
+                    :, left - first : right - first
+                ]
     return part

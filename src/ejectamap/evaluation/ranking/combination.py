@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
 from ejectamap.evaluation.ranking.agreement import Agreement, agreement, kendall
@@ -15,7 +16,7 @@ from ejectamap.world.sphere import Array
 Rows = npt.NDArray[np.intp]
 
 _FOLDS = 5
-_PRICES = np.logspace(-2, 2, 9)  # inverse prices of a weight, scikit-learn's C
+_PRICES = np.logspace(-4, -1, 7)  # of a weight, in mean logarithms of odds
 _LEAST_CRATERS = 4
 
 
@@ -44,8 +45,8 @@ class Combination:
 def fit_combination(pairs: pd.DataFrame, differences: pd.DataFrame) -> Combination | None:
     """Fit a logistic regression of people's choices on the differences of figures, with an L1 price on weights.
 
-    The price is the one that agrees best in a cross-validation over craters; what the sum is worth is told by
-    another one around that.
+    No weight is below 0: a figure must not count for a map that it says is worse. The price is the one that agrees best
+    in a cross-validation over craters; what the sum is worth is told by another one around that.
 
     Parameters
     ----------
@@ -116,15 +117,18 @@ def _fit(data: _Data) -> Array:
 
 
 def _regress(data: _Data, price: float) -> Array:
-    """Weights of one logistic regression; a judge's tie counts half for either side."""
-    rows = np.concatenate([data.differences, data.differences])
-    answers = np.repeat([1, 0], len(data.outcome))
-    shares = np.concatenate([1 + data.outcome, 1 - data.outcome]) / 2
-    model = LogisticRegression(
-        l1_ratio=1.0, C=price, fit_intercept=False, solver="liblinear", random_state=0
-    )
-    model.fit(rows, answers, sample_weight=shares * np.tile(data.judges, 2))
-    return np.asarray(model.coef_[0], np.float64)
+    """Weights, none below 0, of one logistic regression; a judge's tie counts half for either side."""
+    votes = data.judges / data.judges.sum()
+    won = (1 + data.outcome) / 2
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        lead = data.differences @ weights
+        value = votes @ (np.logaddexp(0, lead) - won * lead) + price * weights.sum()
+        return float(value), data.differences.T @ (votes * (expit(lead) - won)) + price
+
+    start = np.zeros(data.differences.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * start.size)
+    return np.asarray(found.x, np.float64)
 
 
 def _best_single(data: _Data) -> int:
