@@ -1,6 +1,8 @@
 """From a project to its bundles."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -245,3 +247,14 @@ def test_the_bundle_remembers_what_it_needs(make_project: MakeProject) -> None:
     assert len(written["normalisation"]["offset"]) == 4
     assert len(written["metadata_normalisation"]["offset"]) == 4
     assert written["training"]["seed"] == 0
+
+
+def test_two_processes_train_one_network(make_project: MakeProject) -> None:
+    """By Lightning's own strategy, on two processes of this machine."""
+    machine = ["training.accelerator=cpu", "training.devices=2", "training.strategy=ddp"]
+    project = make_project("method=polar", *machine)
+    program = [Path(sys.executable).with_name("ejectamap"), "train", project.folder]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "MEMBER: 2/2" in ended.stderr + ended.stdout
+    assert load_bundle(project.models / "context" / "member-00").training["epochs"] == 1

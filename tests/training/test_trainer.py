@@ -18,7 +18,7 @@ from ejectamap.project.settings import Training
 from ejectamap.training.loaders import Order, SizeBatches
 from ejectamap.training.optimisers import build_optimiser, build_schedule
 from ejectamap.training.task import Task
-from ejectamap.training.trainer import fit
+from ejectamap.training.trainer import fit, mixed_precision
 
 
 class Line(nn.Module):
@@ -198,3 +198,39 @@ def test_wrong_names_and_arguments(part: str, named: Named, words: str) -> None:
     with pytest.raises(SettingsError, match=words) as caught:
         build_schedule(fitting, build_optimiser(fitting, Line()))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        ({"strategy": "ddpp"}, r"training\.strategy.*ddpp.*ddp"),
+        ({"strategy": "ddp_fork"}, r"training\.strategy.*ddp_fork.*ddp"),
+        ({"accelerator": "gpuu"}, r"training\.accelerator gpuu.*not on this machine"),
+        ({"accelerator": "tpu"}, r"training\.accelerator tpu.*not on this machine"),
+    ],
+)
+def test_machines_that_are_not_there(tmp_path: Path, machine: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        fit(task_of(settings()), *loaders(), tmp_path, Training(**machine), None)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "bfloat16_on_cuda", "avx512_bf16", "precision"),
+    [
+        (True, True, False, "bf16-mixed"),
+        (True, False, True, "16-mixed"),
+        (False, False, True, "bf16-mixed"),
+        (False, False, False, "32-true"),
+    ],
+)
+def test_half_precision_is_for_machines_made_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+    cuda: bool,
+    bfloat16_on_cuda: bool,
+    avx512_bf16: bool,
+    precision: str,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bfloat16_on_cuda)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": avx512_bf16})
+    assert mixed_precision() == precision

@@ -82,7 +82,8 @@ class Task(L.LightningModule):
         """Log the F1 over all validation samples; 0 where there is nothing to find."""
         hit, false_alarm, miss = torch.stack(self.hits).sum(0)
         self.hits.clear()
-        self.log("val_f1", 2 * hit / (2 * hit + false_alarm + miss).clamp(min=1e-9), prog_bar=True)
+        f1 = 2 * hit / (2 * hit + false_alarm + miss).clamp(min=1e-9)
+        self.log("val_f1", f1, prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of the settings."""

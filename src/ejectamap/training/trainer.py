@@ -121,7 +121,9 @@ def _build_trainer(
     task: Task, folder: Path, machine: Training, callbacks: list[L.Callback]
 ) -> L.Trainer:
     """Lightning's trainer for a machine."""
-    strategies = StrategyRegistry.available_strategies()
+    # Forked and spawned copies of this process would keep what they learnt to themselves.
+    copies = ("_fork", "_spawn", "_notebook")
+    strategies = [s for s in StrategyRegistry.available_strategies() if not s.endswith(copies)]
     if machine.strategy != "auto" and machine.strategy not in strategies:
         raise unknown_name("training.strategy", machine.strategy, ["auto", *strategies])
     try:
@@ -143,7 +145,7 @@ def _build_trainer(
             use_distributed_sampler=False,
             log_every_n_steps=1,
         )
-    except (ValueError, MisconfigurationException) as error:
+    except (ValueError, ModuleNotFoundError, MisconfigurationException) as error:
         raise SettingsError(
             f"training.accelerator {machine.accelerator}, devices {machine.devices}, nodes {machine.nodes}, "
             f"strategy {machine.strategy}: not on this machine ({error})"
