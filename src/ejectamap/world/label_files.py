@@ -115,7 +115,7 @@ def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
     with open_raster(path, LabelError) as source:
         window = _window_of(source, grid)
         ones = read_ones(source)
-    return _crop(window, ones, grid.width)
+    return crop(window, ones, grid.width)
 
 
 def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
@@ -207,7 +207,7 @@ def rasterise(
     shapes = shapely.transform(there, lambda xy: to_mosaic_px(name, crs, xy.T, grid).T)
     areal = shapes[shapely.area(shapes) > 0]
     if areal.size == 0:
-        return _crop(Window(0, 0, 0, 0), np.zeros((0, 0), bool), grid.width)
+        return crop(Window(0, 0, 0, 0), np.zeros((0, 0), bool), grid.width)
     left, top, right, bottom = shapely.total_bounds(areal)
     if top < -1 or bottom > grid.height + 1:
         raise LabelError(
@@ -228,10 +228,10 @@ def rasterise(
         canvas[:, : beyond.shape[1]] |= beyond
     canvas = canvas[:, : grid.width]
     window = Window(top, left % grid.width, *canvas.shape)
-    return _crop(window, canvas, grid.width)
+    return crop(window, canvas, grid.width)
 
 
-def _crop(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
+def crop(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
     """Smallest window that holds the ones of a mask, be it over the right edge; 0 x 0 if none."""
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
