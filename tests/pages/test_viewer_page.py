@@ -236,6 +236,7 @@ def test_the_globe(viewed: Viewed, page: Page) -> None:
     height, width, _ = seen.shape
     middle = seen[height // 2 - 100 : height // 2 + 100, width // 2 - 100 : width // 2 + 100]
     assert middle.std() > 5
+    expect(page.locator("#globe-names .chosen")).to_have_text("Bashō")
     box = page.locator("#globe").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

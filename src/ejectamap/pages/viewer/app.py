@@ -113,8 +113,10 @@ class Viewer:
         """A tile of one crater's probability, mask or labels."""
         tile, layer = self._tile(request), request.path_params["layer"]
         crater_id = self._crater(request).crater_id
-        if layer in ("labels", "corrections"):
-            labels = self._labels() if layer == "labels" else self.labelling.labels(crater_id)
+        if layer == "corrections":  # empty where they have just been taken back
+            return _png(layers.label_tile(self.labelling.labels(crater_id), crater_id, tile))
+        if layer == "labels":
+            labels = self._labels()
             if labels is None or crater_id not in labels.masks:
                 raise HTTPException(404)
             return _png(layers.label_tile(labels, crater_id, tile))

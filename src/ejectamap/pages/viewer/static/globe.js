@@ -2,6 +2,7 @@
 
 import * as THREE from "/vendor/three-0.187.0/three.module.js";
 import { byId } from "./dom.js";
+import { makeNames } from "./globenames.js";
 import { tileAddress, tilesOf } from "./layers.js";
 import { LABELLED, plasmaRamp, WITHIN } from "./palette.js";
 import { circle, inWords, toLonLat, toVector } from "./sphere.js";
@@ -54,6 +55,7 @@ export function makeGlobe(planet, store, pick) {
   const ball = new THREE.Mesh(new THREE.SphereGeometry(1, 192, 96), material(renderer));
   const lines = new THREE.Group();
   scene.add(ball, lines);
+  const placeNames = makeNames(planet);
   const eye = { lon: 0, lat: 10, distance: 4.4 };
   let waiting = false;
 
@@ -66,6 +68,7 @@ export function makeGlobe(planet, store, pick) {
       camera.position.set(...toVector([eye.lon, eye.lat])).multiplyScalar(eye.distance);
       camera.lookAt(0, 0, 0);
       renderer.render(scene, camera);
+      placeNames(camera, canvas, store.get().crater, store.get().layers.names.on);
     });
   };
   new ResizeObserver(draw).observe(canvas);

@@ -54,7 +54,7 @@ async function start() {
   store.listen(({ view }, changed) => {
     if (!changed.has("view")) return;
     byId("map").hidden = view === "globe";
-    byId("globe").hidden = view !== "globe";
+    byId("globe").hidden = byId("globe-names").hidden = view !== "globe";
     byId("pointer").textContent = "";
     if (view === "globe") showGlobe();
     else flat.show(view);
