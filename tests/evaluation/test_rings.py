@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ejectamap.evaluation.counts import compare
-from ejectamap.evaluation.rings import DECILES, SECTORS, RingTable, decile_edges_m
+from ejectamap.evaluation.deciles import DECILES, decile_edges_m, true_deciles_m
+from ejectamap.evaluation.rings import SECTORS, RingTable, within_reach
 from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Window
 from ejectamap.world.sphere import bearing, distance
 
 
@@ -67,3 +69,27 @@ def test_ten_equal_pixels_are_a_decile_each():
     away_m = np.array([7.0, 1, 9, 3, 0, 5, 2, 8, 4, 6])
     np.testing.assert_array_equal(decile_edges_m(away_m, np.full(10, 0.1)), np.arange(1, 10))
     assert (decile_edges_m(np.zeros(0), np.zeros(0)) == 0).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(-180, 179), st.floats(-90, 90), st.sampled_from([0.2, 1.1]), st.integers(0, 9))
+def test_deciles_found_window_by_window(grid, lon, lat, reach, seed):
+    crater = Crater(0, "A", lon, lat, 130e3)
+    reach_m = reach * np.pi * grid.radius_m
+    truth = np.random.default_rng(seed).random(grid.shape) < 0.05 * (seed > 0)
+    places = np.broadcast_arrays(*grid.centres(grid.whole))
+    away_m = distance(crater.lon, crater.lat, *places, grid.radius_m)
+    near = within_reach(crater, grid, grid.whole, truth, reach_m)
+    assert (near == (truth & (away_m <= reach_m))).all()
+    true = near & (away_m >= crater.radius_m)
+    area = np.broadcast_to(grid.row_area_m2[:, None], grid.shape)
+    windows = [Window(row, 32 * k, 16, 32) for row in range(0, 64, 16) for k in range(4)]
+
+    def read(window):
+        return truth[
+            window.row : window.row + window.height, window.col : window.col + window.width
+        ]
+
+    found = true_deciles_m(crater, grid, reach_m, read, windows)
+    # Pixels at one distance may be told apart by rounding: the edge is then the distance of either.
+    assert found == pytest.approx(decile_edges_m(away_m[true], area[true]), abs=0.01)

@@ -6,6 +6,7 @@ at a time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,16 @@ import numpy.typing as npt
 
 from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Bools, Counts, compare
+from ejectamap.evaluation.deciles import true_deciles_m
 from ejectamap.evaluation.ownership import Ownership
-from ejectamap.evaluation.rings import RingTable, counts, decile_edges_m
+from ejectamap.evaluation.rings import RingTable, counts, within_reach
 from ejectamap.evaluation.scores import CraterScore, Evaluation, Scores
 from ejectamap.mapping.export import NO_DATA
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
+from ejectamap.world.grid import Window
 from ejectamap.world.labels import Labels, Tile
-from ejectamap.world.sphere import Array, distance
+from ejectamap.world.sphere import Array
 
 __all__ = ["Counts", "CraterScore", "Evaluation", "Ownership", "Scores", "compare", "evaluate"]
 
@@ -110,8 +112,9 @@ class _Judge:
 
     def decile_edges_m(self, crater: Crater, tiles: Sequence[Tile]) -> Array:
         """Distances that cut a crater's true ejecta beyond its rim into ten parts of equal area."""
-        parts = [self._true_ground(crater, tile.window) for tile in tiles]
-        return decile_edges_m(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        windows = [tile.window for tile in tiles]
+        read = partial(self.labels.read, crater.crater_id)
+        return true_deciles_m(crater, self.labels.grid, self._judged_m(crater), read, windows)
 
     def scores(self, crater: Crater, tiles: Sequence[Tile], deciles_m: Array) -> Scores:
         """Scores of a crater in some tiles."""
@@ -146,39 +149,22 @@ class _Judge:
             return np.inf
         return crater.reach_m(self.labels.grid.radius_m)
 
-    def _true_ground(self, crater: Crater, window: Window) -> tuple[Array, Array]:
-        """Distance and area of the pixels of a crater's true ejecta beyond its rim."""
-        grid = self.labels.grid
-        row, col = np.nonzero(self.labels.read(crater.crater_id, window))
-        distance_m = _distance_m(crater, grid, row + window.row, col + window.col)
-        keep = (distance_m >= crater.radius_m) & (distance_m <= self._judged_m(crater))
-        return distance_m[keep], grid.row_area_m2[row[keep] + window.row]
-
     def _owner(self, crater: Crater, truth: Bools, window: Window) -> Ownership:
         """Whom the map gives a crater's true pixels to."""
         assert self.origin is not None
         grid = self.labels.grid
-        row, col = np.nonzero(truth)
-        near = _distance_m(crater, grid, row + window.row, col + window.col) <= self._judged_m(
-            crater
-        )
-        row, col = row[near], col[near]
-        value = self.origin(window)[row, col]
+        true = within_reach(crater, grid, window, truth, self._judged_m(crater))
+        origin = self.origin(window)
+        value = origin[true]
         numbers = np.bincount(value)
         given = {int(k) - 1: int(numbers[k]) for k in np.flatnonzero(numbers) if k > 0}
         rightly = {
-            owner: int(self.labels.read(owner, window)[row, col][value == owner + 1].sum())
+            owner: int(
+                np.count_nonzero(self.labels.read(owner, window) & true & (origin == owner + 1))
+            )
             for owner in given
         }
         return Ownership(given, rightly, int(numbers[0]) if numbers.size else 0)
-
-
-def _distance_m(
-    crater: Crater, grid: Grid, row: npt.NDArray[np.intp], col: npt.NDArray[np.intp]
-) -> Array:
-    """Distance from a crater to the centres of pixels."""
-    lon, lat = grid.to_lonlat(col + 0.5, row + 0.5)
-    return distance(crater.lon, crater.lat, lon, lat, grid.radius_m)
 
 
 def _overlap(a: Window, b: Window) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.evaluation.counts import Bools, Counts
+from ejectamap.evaluation.deciles import DECILES, cos_distance, places_about
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import Array
@@ -16,30 +17,10 @@ DISTANCES = ("0-3", "3-10", ">10")
 """Names of the distance classes, in crater radii from the centre."""
 SECTORS = ("0-45", "45-90", "90-135", "135-180", "180-225", "225-270", "270-315", "315-360")
 """Names of the sectors, in degrees clockwise from north."""
-DECILES = 10
 LEVELS = 256  # of a stored probability; the last one is unknown
 
 _RADII = (1.0, 3.0, 10.0)
 _M2_PER_KM2 = 1e6
-
-
-def decile_edges_m(distance_m: Array, area: Array) -> Array:
-    """Distances that cut some ground into ten equal parts from the centre outwards; shape (9,), 0 if there is none.
-
-    A pixel at an edge lies beyond it.
-
-    Parameters
-    ----------
-    distance_m, area : float array (n,)
-        Distance from the centre and ground area of each pixel.
-    """
-    if distance_m.size == 0:
-        return np.zeros(DECILES - 1)
-    order = np.argsort(distance_m, kind="stable")
-    total = np.cumsum(area[order])
-    # A hair is taken off, so that ten equal pixels are one each in spite of rounding.
-    parts = np.arange(1, DECILES) / DECILES * total[-1] * (1 + 1e-9)
-    return np.asarray(distance_m[order][np.searchsorted(total, parts, side="right")], np.float64)
 
 
 @dataclass(frozen=True)
@@ -98,15 +79,15 @@ class RingTable:
         stored : uint8 array (height, width)
             Probabilities as they are stored, 255 where unknown.
         """
-        lon, lat = (np.radians(x).ravel() for x in grid.centres(window))
+        dlon, lat, lat0, row_area_m2 = places_about(self.crater, grid, window)
         before = self.pixels.sum(axis=(0, 1))
         reach_rad = self.reach_m / grid.radius_m
         _count(
             (truth, prediction, stored),
-            (lon - np.radians(self.crater.lon), lat, np.radians(self.crater.lat)),
+            (dlon, lat, lat0),
             np.cos(np.minimum(self.edges_m / grid.radius_m, np.pi)),
             np.cos(reach_rad) if reach_rad < np.pi else -2.0,
-            grid.row_area_m2[window.row : window.row + window.height] / _M2_PER_KM2,
+            row_area_m2 / _M2_PER_KM2,
             (self.pixels, self.area_km2, self.levels),
         )
         return np.asarray(self.pixels.sum(axis=(0, 1)) - before, np.int64)
@@ -152,6 +133,29 @@ def counts(row: npt.NDArray[np.number] | Sequence[float]) -> Counts:
     return Counts(tp=tp, fp=fp, fn=fn, tn=tn)
 
 
+def within_reach(crater: Crater, grid: Grid, window: Window, truth: Bools, reach_m: float) -> Bools:
+    """True pixels of a window that are no farther from a crater than `reach_m`."""
+    reach_rad = reach_m / grid.radius_m
+    if reach_rad >= np.pi:
+        return truth
+    near = truth.copy()
+    _keep_near(near, places_about(crater, grid, window), np.cos(reach_rad))
+    return near
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_near(mask, places, reach_cos):  # type: ignore[no-untyped-def]
+    """Clear the pixels of a mask that are too far away."""
+    dlon, lat, lat0, _ = places
+    sin0, cos0, cos_lon = np.sin(lat0), np.cos(lat0), np.cos(dlon)
+    for r in range(mask.shape[0]):
+        sin_lat, cos_lat = np.sin(lat[r]), np.cos(lat[r])
+        for c in range(mask.shape[1]):
+            if mask[r, c]:
+                cos_d = cos_distance(sin0, cos0, sin_lat, cos_lat, cos_lon[c])
+                mask[r, c] = cos_d >= reach_cos
+
+
 @numba.njit(cache=True, nogil=True)
 def _count(masks, places, edge_cos, reach_cos, row_area, tables):  # type: ignore[no-untyped-def]
     """Count each pixel in its ring and sector. Distances are compared by their cosines, which costs no arccosine."""
@@ -163,7 +167,7 @@ def _count(masks, places, edge_cos, reach_cos, row_area, tables):  # type: ignor
     for r in range(truth.shape[0]):
         sin_lat, cos_lat = np.sin(lat[r]), np.cos(lat[r])
         for c in range(truth.shape[1]):
-            cos_d = sin0 * sin_lat + cos0 * cos_lat * cos_lon[c]
+            cos_d = cos_distance(sin0, cos0, sin_lat, cos_lat, cos_lon[c])
             if cos_d < reach_cos:
                 continue
             ring = edge_cos.size

@@ -11,8 +11,9 @@ import numpy as np
 from ejectamap.evaluation.bootstrap import Interval, intervals
 from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Counts
+from ejectamap.evaluation.deciles import DECILES
 from ejectamap.evaluation.ownership import Ownership, confusion
-from ejectamap.evaluation.rings import DECILES, DISTANCES, LEVELS, SECTORS
+from ejectamap.evaluation.rings import DISTANCES, LEVELS, SECTORS
 from ejectamap.evaluation.structure import Structure
 from ejectamap.networks.names import unknown_name
 from ejectamap.training.splits import Leakage
