@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ def project(mapped: Project) -> Project:
     folder = mapped.folder / "corrections"
     shutil.rmtree(folder, ignore_errors=True)
     return mapped
+
+
+@pytest.fixture(scope="module")
+def client(mapped: Project) -> Iterator[TestClient]:
+    with TestClient(Viewer(mapped).app(), base_url=HOME) as client:
+        yield client
 
 
 def read_back(project: Project) -> Labels:
@@ -163,8 +170,7 @@ def test_over_http(project: Project) -> None:
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_nonsense_changes_nothing(mapped: Project, body: bytes) -> None:
+def test_nonsense_changes_nothing(client: TestClient, mapped: Project, body: bytes) -> None:
     crater = mapped.craters[0]
-    with TestClient(Viewer(mapped).app(), base_url=HOME) as client:
-        tile = client.get(f"/corrections/at?lon={crater.lon}&lat={crater.lat}").json()["tile"]
-        assert client.post(f"/corrections/{tile}/0", content=body).status_code in (200, 400, 409)
+    tile = client.get(f"/corrections/at?lon={crater.lon}&lat={crater.lat}").json()["tile"]
+    assert client.post(f"/corrections/{tile}/0", content=body).status_code in (200, 400, 409)
