@@ -13,7 +13,7 @@ import pytest
 from ejectamap.project import Project
 
 VERBS = ["demo", "simulate", "new", "check", "train", "map", "evaluate", "compare"]
-VERBS += ["families", "analyze", "import", "export", "tune", "report", "view"]
+VERBS += ["families", "analyze", "suggest", "import", "export", "tune", "report", "view"]
 Run = Callable[..., Any]
 
 
