@@ -5,8 +5,10 @@ at the default reach, 57 % at a quarter of the circumference.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from ejectamap.evaluation.counts import Bools
 from ejectamap.world.craters import Crater
@@ -69,6 +71,16 @@ class Ground:
         centre = float(reach), float(reach)
         return cls(truth, mapped, known, spacing_m / 1000, centre, crater.radius_m / 1000)
 
+    @cached_property
+    def missed_km(self) -> Array:
+        """Distance of each true cell, in their order, to the map; infinite if it is empty."""
+        return distances_km(self.truth, self.prediction, self.spacing_km)
+
+    @cached_property
+    def false_km(self) -> Array:
+        """Distance of each mapped cell, in their order, to the truth."""
+        return distances_km(self.prediction, self.truth, self.spacing_km)
+
     def polar(self, mask: Bools, cols: int) -> tuple[Bools, Array]:
         """A mask by range (rows, one cell apart, from the rim outwards) and azimuth, and the ranges in km."""
         corners = np.hypot(*np.maximum(self.centre, np.subtract(mask.shape, self.centre)))
@@ -81,6 +93,17 @@ class Ground:
         found = np.zeros(row.shape, bool)
         found[inside] = mask[row[inside], col[inside]]
         return found, range_km
+
+
+def distances_km(cells: Bools, mask: Bools, spacing_km: float) -> Array:
+    """Distance of each of some cells, in their order, to the nearest one of a mask; infinite if it has none."""
+    row, col = np.nonzero(cells)
+    if not mask.any():
+        return np.full(row.size, np.inf)
+    # Distances are taken at the cells alone: over the whole ground they would need several times its memory.
+    nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    away = np.hypot(nearest[0, row, col] - row, nearest[1, row, col] - col)
+    return np.asarray(away * spacing_km, np.float64)
 
 
 def _farthest(ejecta: Bools, half: int) -> int:

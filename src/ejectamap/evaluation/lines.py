@@ -2,12 +2,13 @@
 
 import numba
 import numpy as np
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import label
 from skimage.morphology import skeletonize
 
 from ejectamap.evaluation.counts import Bools
 from ejectamap.evaluation.ground import Ground
 from ejectamap.evaluation.surfaces import harmonic_mean
+from ejectamap.world.sphere import Array
 
 BRIDGED_KM = 10.0
 """Gaps up to this length do not stop the walk along a ray."""
@@ -27,9 +28,12 @@ def line_figures(ground: Ground) -> dict[str, float]:
     recall = _share(lines & prediction, lines)
     pieces = [int(label(mask, _TOUCHING)[1]) for mask in (truth, prediction)]
     connectivity = 1 - min(1.0, abs(pieces[0] - pieces[1]) / truth.sum())
-    radius = max(1.0, _CAL_RADIUS_KM / ground.spacing_km)
-    area = _mutual(truth, prediction, truth, prediction, radius)
-    length = _mutual(lines, mapped_lines, truth, prediction, radius)
+    found, right = (
+        _near(truth, ground.missed_km, ground),
+        _near(prediction, ground.false_km, ground),
+    )
+    area = _share(found | right, truth | prediction)
+    length = _share((lines & found) | (mapped_lines & right), lines | mapped_lines)
     reached, gaps_per_1000km = along_rays(ground)
     return {
         "cldice": harmonic_mean(precision, recall),
@@ -88,17 +92,11 @@ def _walk(truth, prediction, width, bridged):  # type: ignore[no-untyped-def]
     return total, reached, gaps
 
 
-def _mutual(a: Bools, b: Bools, near_a: Bools, near_b: Bools, radius: float) -> float:
-    """Cells of each mask near the other, over the cells of both; radius in cells."""
-    shared = (a & _grown(near_b, radius)) | (b & _grown(near_a, radius))
-    return _share(shared, a | b)
-
-
-def _grown(mask: Bools, radius: float) -> Bools:
-    """A mask with all cells within a radius of it."""
-    if not mask.any():
-        return mask
-    return np.asarray(distance_transform_edt(~mask) <= radius)
+def _near(mask: Bools, away_km: Array, ground: Ground) -> Bools:
+    """Those cells of a mask that are within CAL's radius, and be it a single cell, by the distance of each."""
+    near = np.zeros_like(mask)
+    near[mask] = away_km <= max(ground.spacing_km, _CAL_RADIUS_KM)
+    return near
 
 
 def _share(part: Bools, whole: Bools) -> float:

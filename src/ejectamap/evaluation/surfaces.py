@@ -1,10 +1,12 @@
 """How far apart two outlines are, in kilometres on the ground."""
 
+from dataclasses import replace
+
 import numpy as np
-from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.ndimage import binary_dilation
 
 from ejectamap.evaluation.counts import Bools
-from ejectamap.evaluation.ground import Ground
+from ejectamap.evaluation.ground import Ground, distances_km
 from ejectamap.world.sphere import Array
 
 TOLERANCES_KM = (5, 10, 20)
@@ -16,14 +18,13 @@ def surface_figures(ground: Ground) -> dict[str, float]:
     Definitions, ranges and sources stand in docs/metrics.md. The truth must not be empty. An empty map is measured as
     if it held the crater's centre; its Dice and F1 are 0.
     """
-    truth, prediction = ground.truth, ground.prediction
-    empty = not prediction.any()
+    empty = not ground.prediction.any()
     if empty:
-        prediction = np.zeros_like(truth)
-        prediction[int(ground.centre[0]), int(ground.centre[1])] = True
-    to_truth = _distance_km(truth, ground.spacing_km)
-    to_prediction = _distance_km(prediction, ground.spacing_km)
-    summed = to_prediction[truth].sum() + to_truth[prediction].sum()
+        centre = np.zeros_like(ground.truth)
+        centre[int(ground.centre[0]), int(ground.centre[1])] = True
+        ground = replace(ground, prediction=centre)
+    truth, prediction = ground.truth, ground.prediction
+    summed = ground.missed_km.sum() + ground.false_km.sum()
     figures = {"balanced_hausdorff_km": float(summed / 2 / truth.sum())}
     missed_km, false_km = edge_distances_km(truth, prediction, ground.known, ground.spacing_km)
     figures["hd95_km"] = float(max(np.percentile(missed_km, 95), np.percentile(false_km, 95)))
@@ -43,7 +44,7 @@ def edge_distances_km(
     """Distance of each edge cell of the truth to the prediction's edge, and the other way round."""
     edges = [edge(mask, known) for mask in (truth, prediction)]
     true, mapped = (e if e.any() else m for e, m in zip(edges, (truth, prediction), strict=True))
-    return _distance_km(mapped, spacing_km)[true], _distance_km(true, spacing_km)[mapped]
+    return distances_km(true, mapped, spacing_km), distances_km(mapped, true, spacing_km)
 
 
 def edge(mask: Bools, known: Bools) -> Bools:
@@ -54,8 +55,3 @@ def edge(mask: Bools, known: Bools) -> Bools:
 def harmonic_mean(a: float, b: float) -> float:
     """2 a b / (a + b); 0 if both are 0."""
     return 2 * a * b / (a + b) if a + b else 0.0
-
-
-def _distance_km(mask: Bools, spacing_km: float) -> Array:
-    """Distance of every cell to the nearest of a mask."""
-    return np.asarray(distance_transform_edt(~mask, sampling=spacing_km), np.float64)
