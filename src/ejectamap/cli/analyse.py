@@ -63,3 +63,23 @@ def analyze(folder: ProjectFolder) -> None:
         cells = ["–" if isnan(value) else f"{value:,.0f}" for value in values]
         table.add_row(Text(str(row["name"])), *cells, "yes" if row["set_aside"] else "")
     console.print(table)
+
+
+@app.command(epilog="Example: ejectamap suggest mercury --tiles 30")
+def suggest(
+    folder: ProjectFolder,
+    tiles: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+) -> None:
+    """Rank unlabelled tiles by what labelling them would teach; writes suggestions.csv."""
+    from ejectamap.analysis.suggest import NAME, suggest_tiles
+    from ejectamap.project import Project
+
+    project, console = Project.open(folder), Console()
+    found = suggest_tiles(project, tiles)
+    table = Table("Tile", "Row", "Column", "Size, px", "Score", "Why")
+    for row in found.to_dict("records"):
+        place = str(row["tile_id"]), str(row["row"]), str(row["col"])
+        size = f"{row['height']} x {row['width']}"
+        table.add_row(*place, size, f"{row['score']:.3f}", Text(str(row["reason"])))
+    console.print(table)
+    console.print(f"{project.folder / NAME}: {len(found)} tiles", soft_wrap=True)
