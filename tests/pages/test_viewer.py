@@ -1,6 +1,7 @@
 """The viewer's addresses: what is known of a place, and nothing else, whatever is asked."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from ejectamap.mapping import map_project
-from ejectamap.pages.viewer.app import Viewer
+from ejectamap.pages.viewer.app import STATIC, Viewer
 from ejectamap.project import Project
 
 HOME = "http://127.0.0.1"
@@ -32,6 +33,14 @@ def test_the_planet_is_described(client: TestClient, mapped: Project) -> None:
         len(names) - 1
     ) + [False]
     assert str(mapped.folder.parent) not in client.get("/planet").text
+
+
+def test_the_page_asks_for_all_its_modules_at_once(client: TestClient) -> None:
+    page = client.get("/").text
+    modules = {path.name for path in STATIC.glob("*.js")} - {"main.js"}
+    later = {name for name in modules if name.startswith("globe")}
+    preloaded = set(re.findall(r'modulepreload" href="/static/([a-z]+\.js)"', page))
+    assert preloaded == modules - later
 
 
 def test_a_place_is_claimed_by_the_craters_that_reach_it(
