@@ -5,7 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial import KDTree
 from scipy.spatial.distance import directed_hausdorff
+from skimage.measure import label
 from skimage.metrics import hausdorff_distance
 
 from ejectamap.evaluation.ground import Ground
@@ -72,6 +77,37 @@ def test_distances_against_scikit_image_and_scipy(seed):
     assert a.max() == pytest.approx(directed_hausdorff(*points)[0])
     assert b.max() == pytest.approx(directed_hausdorff(*points[::-1])[0])
     assert max(a.max(), b.max()) == pytest.approx(3 * hausdorff_distance(*edges))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_against_a_tree_and_pieces_against_scikit_image(seed):
+    truth, prediction = blobs(seed)
+    found = ground(truth, prediction, 3.0)
+    places = np.argwhere(truth) * 3.0, np.argwhere(prediction) * 3.0
+    missed, false = (KDTree(b).query(a)[0] for a, b in (places, places[::-1]))
+    assert found.missed_km == pytest.approx(missed)
+    assert found.false_km == pytest.approx(false)
+    figures = surface_figures(found) | line_figures(found)
+    summed = missed.sum() + false.sum()
+    assert figures["balanced_hausdorff_km"] == pytest.approx(summed / 2 / truth.sum())
+    pieces = [int(label(mask, connectivity=2).max()) for mask in (truth, prediction)]
+    assert figures["betti0_error"] == abs(pieces[0] - pieces[1])
+    near = (missed <= 5).sum() + (false <= 5).sum() - (truth & prediction).sum()
+    assert figures["cal_area"] == pytest.approx(near / (truth | prediction).sum())
+
+
+@settings(max_examples=25, deadline=None)
+@given(arrays(bool, (2, 12, 12)), st.integers(0, 3), st.booleans(), st.sampled_from([1.0, 4.0]))
+def test_surfaces_turn_and_mirror_with_the_ground(masks, turns, mirrored, scale):
+    truth, prediction = masks
+    truth[5, 5] = prediction[6, 6] = True
+    turned = [np.rot90(mask[::-1] if mirrored else mask, turns) for mask in (truth, prediction)]
+    one = surface_figures(ground(truth, prediction, 2.0 * scale))
+    assert surface_figures(ground(*turned, 2.0 * scale)) == pytest.approx(one)
+    # Kilometres scale with the cells.
+    for name in ("balanced_hausdorff_km", "hd95_km"):
+        small = surface_figures(ground(truth, prediction, 1.0))[name]
+        assert one[name] == pytest.approx(2.0 * scale * small)
 
 
 @pytest.mark.parametrize("seed", range(4))
