@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 STAMP := .venv/installed
 
-.PHONY: install demo test check format
+.PHONY: install demo test check format bench
 
 install: $(STAMP)
 
@@ -24,6 +24,9 @@ check: install
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+bench: install
+	OMP_NUM_THREADS=1 $(PY) benchmarks
 
 format: install
 	.venv/bin/ruff format .

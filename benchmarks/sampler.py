@@ -2,10 +2,9 @@
 
     python benchmarks/sampler.py [WIDTH_PX] [CHIPS]
 
-Prints CPU milliseconds a chip of 224 x 224 pixels and 3 bands, and how many times as long the others take.
+Processor time of a chip of 224 x 224 pixels and 3 bands, and how many times as long the others take.
 """
 
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from rasterio.warp import reproject
 
 from ejectamap.simulate.planet import make_grid
 from ejectamap.views.chip import Chip
+from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.body import BODIES
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
@@ -26,6 +26,7 @@ from ejectamap.world.mosaic import Mosaic
 
 SIZE_PX = 224
 Pairs = list[tuple[Crater, Chip]]
+Row = tuple[str, str, str]
 
 
 def noise_mosaic(width_px: int) -> Mosaic:
@@ -57,16 +58,19 @@ def own(mosaic: Mosaic, crater: Crater, chip: Chip) -> np.ndarray:
     return chip.sample(mosaic, crater, SIZE_PX)[0]
 
 
-def gdal(mosaic: Mosaic, crater: Crater, chip: Chip, how: Resampling) -> np.ndarray:
-    pixel_m = chip.side_m / SIZE_PX
+def gdal(
+    planes: np.ndarray, grid: Grid, crater: Crater, chip: Chip, how: Resampling, size_px: int
+) -> np.ndarray:
+    """Warp three bands of the globe, in memory, to a square of a crater's azimuthal frame."""
+    pixel_m = chip.side_m / size_px
     west_m, north_m = chip.x_m - chip.side_m / 2, chip.y_m + chip.side_m / 2
-    found = np.zeros((3, SIZE_PX, SIZE_PX), np.uint8)
-    about = {"proj": "aeqd", "lon_0": crater.lon, "lat_0": crater.lat, "R": mosaic.grid.radius_m}
+    found = np.zeros((3, size_px, size_px), np.uint8)
+    about = {"proj": "aeqd", "lon_0": crater.lon, "lat_0": crater.lat, "R": grid.radius_m}
     reproject(
-        PLANES,
+        planes,
         found,
-        src_transform=mosaic.grid.transform,
-        src_crs=CRS.from_wkt(mosaic.grid.crs),
+        src_transform=grid.transform,
+        src_crs=CRS.from_wkt(grid.crs),
         dst_transform=Affine(pixel_m, 0, west_m, 0, -pixel_m, north_m),
         dst_crs=CRS.from_dict(about),
         resampling=how,
@@ -74,9 +78,8 @@ def gdal(mosaic: Mosaic, crater: Crater, chip: Chip, how: Resampling) -> np.ndar
     return found
 
 
-def grid_sample(mosaic: Mosaic, crater: Crater, chip: Chip) -> torch.Tensor:
+def grid_sample(globe: torch.Tensor, grid: Grid, crater: Crater, chip: Chip) -> torch.Tensor:
     """Exact places, the window that holds them as float32, and torch's bilinear sampler."""
-    grid = mosaic.grid
     x, y = (torch.from_numpy(axis / grid.radius_m) for axis in chip.pixel_xy(SIZE_PX))
     d = torch.hypot(x, y)
     sinc, up, lat0 = torch.sinc(d / torch.pi), torch.cos(d), np.radians(crater.lat)
@@ -87,7 +90,7 @@ def grid_sample(mosaic: Mosaic, crater: Crater, chip: Chip) -> torch.Tensor:
     col = torch.remainder(lon, 2 * torch.pi) * (grid.width / (2 * torch.pi))
     row = (torch.pi / 2 - lat) * (grid.height / torch.pi)
     left, top = max(int(col.min()) - 1, 0), max(int(row.min()) - 1, 0)
-    window = TENSOR[:, :, top : int(row.max()) + 2, left : int(col.max()) + 2].float()
+    window = globe[:, :, top : int(row.max()) + 2, left : int(col.max()) + 2].float()
     height, width = window.shape[2:]
     where = torch.stack([(col - left) * (2 / width) - 1, (row - top) * (2 / height) - 1], -1)
     return torch.nn.functional.grid_sample(window, where[None].float(), align_corners=False)
@@ -104,22 +107,46 @@ def cpu_ms(work: Callable[[Crater, Chip], object], pairs: Pairs) -> float:
     return float(np.median(found))
 
 
-if __name__ == "__main__":
+def whole_planet(mosaic: Mosaic) -> Row:
+    """For one crater: the chips of its reach sampled, and the whole globe brought into its frame by GDAL."""
+    grid, planes = mosaic.grid, np.ascontiguousarray(np.moveaxis(mosaic.levels[0], -1, 0))
+    crater = Crater(1, "A", 20.0, 30.0, 20e3)
+    chips = ChipGrid.around(crater.reach_m(grid.radius_m), SIZE_PX * grid.pixel_m, 0.5).chips()
+    started = time.process_time()
+    for chip in chips:
+        own(mosaic, crater, chip)
+    between = time.process_time()
+    globe = Chip(0.0, 0.0, 2 * np.pi * grid.radius_m)
+    gdal(planes, grid, crater, globe, Resampling.bilinear, 2 * grid.height)
+    ours_s, theirs_s = between - started, time.process_time() - between
+    what = (
+        f"all {len(chips)} chips of a crater from {grid.width} px, against GDAL for the whole globe"
+    )
+    return what, f"{ours_s:.2f} against {theirs_s:.1f} s", f"{theirs_s / ours_s:.1f} times"
+
+
+def rows(width_px: int = 23_040, count: int = 20) -> list[Row]:
     torch.set_num_threads(1)
-    given = [int(text) for text in sys.argv[1:]]
-    width, count = given + [23_040, 20][len(given) :]
-    planet = noise_mosaic(width)
-    PLANES = np.ascontiguousarray(np.moveaxis(planet.levels[0], -1, 0))
-    TENSOR = torch.from_numpy(PLANES)[None]
-    some = random_pairs(planet.grid, count)
+    planet = noise_mosaic(width_px)
+    grid = planet.grid
+    planes = np.ascontiguousarray(np.moveaxis(planet.levels[0], -1, 0))
+    globe = torch.from_numpy(planes)[None]
+    some = random_pairs(grid, count)
     ours = cpu_ms(lambda *pair: own(planet, *pair), some * 10)
     others = {
-        "GDAL bilinear": lambda *pair: gdal(planet, *pair, Resampling.bilinear),
-        "GDAL nearest": lambda *pair: gdal(planet, *pair, Resampling.nearest),
-        "torch grid_sample": lambda *pair: grid_sample(planet, *pair),
+        "GDAL bilinear": lambda *pair: gdal(planes, grid, *pair, Resampling.bilinear, SIZE_PX),
+        "GDAL nearest": lambda *pair: gdal(planes, grid, *pair, Resampling.nearest, SIZE_PX),
+        "torch grid_sample": lambda *pair: grid_sample(globe, grid, *pair),
     }
-    print(f"{platform.machine()}, mosaic of {width} px, {count} chips")
-    print(f"{'ejectamap':20} {ours:8.2f} ms")
+    found = []
     for name, work in others.items():
         theirs = cpu_ms(work, some)
-        print(f"{name:20} {theirs:8.2f} ms  {theirs / ours:6.1f} times")
+        took = f"{ours:.2f} against {theirs:.2f} ms"
+        what = f"sampling a chip from {width_px} px, against {name}"
+        found.append((what, took, f"{theirs / ours:.1f} times"))
+    return [*found, whole_planet(noise_mosaic(min(width_px, 5760)))]
+
+
+if __name__ == "__main__":
+    for row in rows(*map(int, sys.argv[1:])):
+        print(*row, sep="  |  ")

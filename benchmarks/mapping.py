@@ -1,0 +1,142 @@
+"""What the speed of `map` is made of: time inside the networks, votes that stop early, backends, workers.
+
+    python benchmarks/mapping.py
+
+The planets are simulated; the networks that vote are trained for a minute, so that their votes mean something.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from planets import VOTERS, noise_planet
+
+from ejectamap.mapping import map_project
+from ejectamap.mapping.cost import sample_inputs
+from ejectamap.mapping.methods import BATCH
+from ejectamap.networks.backends import choose_backend, usable_backends
+from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.vote import votes_needed
+from ejectamap.project import Project
+from ejectamap.simulate import simulate_planet, write_planet
+from ejectamap.training import train
+from ejectamap.training.sources import tile_side_px
+
+Row = tuple[str, str, str]
+PICTURES = 128
+TRAINING = ("method=two-stage", f"connection.members={VOTERS}", "training.max_minutes=1")
+
+
+def rows() -> list[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        polar = simulated(folder / "polar", 2048, 30)
+        voting = simulated(folder / "voting", 1024, 8, TRAINING)
+        train(voting)
+        shared = [inside_networks(project) for project in (polar, voting)]
+        return [*shared, early_vote(voting), *backends(polar), two_workers(folder / "noise")]
+
+
+def simulated(folder: Path, width_px: int, craters: int, changes: tuple[str, ...] = ()) -> Project:
+    write_planet(simulate_planet(7, width_px, craters), folder)
+    files = folder / "mosaic.tif", folder / "craters.csv", folder / "labels"
+    return Project.create(folder / "project", *files, changes=changes)
+
+
+@contextmanager
+def watched(spent: list[float]) -> Iterator[None]:
+    """Add the processor time spent inside networks to a list's only number."""
+    ask = Ensemble._ask
+
+    def timed(*arguments: object) -> torch.Tensor:
+        started = time.thread_time()
+        answer = ask(*arguments)
+        spent[0] += time.thread_time() - started
+        return answer
+
+    Ensemble._ask = timed
+    try:
+        yield
+    finally:
+        Ensemble._ask = ask
+
+
+def inside_networks(project: Project) -> Row:
+    """Share of the processor time of a whole map; one crater is mapped before, so that all is loaded and compiled."""
+    map_project(project, [project.craters[0].crater_id])
+    shutil.rmtree(project.maps)
+    spent = [0.0]
+    with watched(spent):
+        started = time.process_time()
+        map_project(project)
+        whole = time.process_time() - started
+    size = f"{project.grid.width} px, {len(project.craters)} craters"
+    what = f"{project.settings.method}, {size}: time inside the networks"
+    return what, f"{spent[0]:.1f} of {whole:.1f} s", f"{spent[0] / whole:.0%}"
+
+
+def early_vote(project: Project) -> Row:
+    """The same corridors, of all over a crater's reach, asked until decided and to the end."""
+    ensemble = Ensemble.load(project.networks("connection"), project.mosaic.bands)
+    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    (corridors,) = sample_inputs(project, "connection", tile_m, PICTURES)
+    threshold = project.settings.connection.vote_threshold
+    started = time.process_time()
+    full = torch.cat([ensemble.probabilities(batch) for batch in corridors.split(BATCH)]) > 0.5
+    between = time.process_time()
+    early = ensemble.vote(corridors, threshold, BATCH)
+    full_s, early_s = between - started, time.process_time() - between
+    needed = votes_needed(threshold, len(ensemble))
+    same = bool((full.sum(dim=1) >= needed).equal(torch.from_numpy(early.yes)))
+    took = (
+        f"{early_s:.1f} against {full_s:.1f} s; {early.asked.mean():.1f} of {len(ensemble)} asked, "
+        f"{'the same' if same else 'ANOTHER'} outcome for {len(corridors)} corridors"
+    )
+    return "vote until it is decided, against the full vote", took, f"{full_s / early_s:.2f} times"
+
+
+def backends(project: Project) -> list[Row]:
+    """Each backend that this machine has, against eager float32, on the polar views of a crater."""
+    inputs = sample_inputs(project, "context", 0.0)
+
+    def load(name: str):
+        ensemble = Ensemble.load(project.networks("context"), project.mosaic.bands, name)
+        return lambda: ensemble.probabilities(*inputs)
+
+    best, trials = choose_backend(usable_backends(), load)
+    eager_s = trials["eager"].seconds
+    return [
+        (
+            f"context network, {name} against eager" + (" (chosen)" if name == best else ""),
+            f"{1e3 * trial.seconds:.0f} against {1e3 * eager_s:.0f} ms; {trial.agreement:.2%} agree",
+            f"{eager_s / trial.seconds:.2f} times",
+        )
+        for name, trial in trials.items()
+        if name != "eager" or name == best
+    ]
+
+
+def two_workers(folder: Path) -> Row:
+    """Craters a minute between the first one that is done and the last, and by the clock from start to end."""
+    project = noise_planet(folder, 8192, 24)
+    rates, clocks = [], []
+    for workers in (1, 2):
+        shutil.rmtree(project.maps, ignore_errors=True)
+        started = time.perf_counter()
+        map_project(project, workers=workers)
+        clocks.append(time.perf_counter() - started)
+        notes = sorted(p.stat().st_mtime for p in (project.maps / ".done").glob("crater_*.json"))
+        rates.append(60 * (len(notes) - workers) / (notes[-1] - notes[workers - 1]))
+    what = f"two workers against one, 8192 px, {len(notes)} craters, {os.cpu_count()} processors"
+    took = f"{rates[1]:.1f} against {rates[0]:.1f} craters a minute; {clocks[1]:.0f} against {clocks[0]:.0f} s in all"
+    return what, took, f"{rates[1] / rates[0]:.2f} times"
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(*row, sep="  |  ")

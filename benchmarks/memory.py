@@ -1,0 +1,83 @@
+"""Memory and time of `map` with networks that cost nothing, against the planet's size and the number of craters.
+
+    python benchmarks/memory.py [WIDTH_PX ...]
+
+Each map is made in a process of its own, whose peak resident memory the system counts.
+"""
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from planets import free_networks, noise_planet
+
+from ejectamap.mapping import map_project
+
+FEW, MANY = 10, 119
+
+
+def map_and_tell(folder: Path, craters: int) -> None:
+    """Map some craters of a planet from scratch; print what that took."""
+    free_networks()
+    project = noise_planet(folder, 0, MANY)
+    shutil.rmtree(project.maps, ignore_errors=True)
+    started, processor = time.perf_counter(), time.process_time()
+    map_project(project, [crater.crater_id for crater in project.craters[:craters]])
+    told = {
+        "peak_mib": peak_mib(),
+        "cpu_s": time.process_time() - processor,
+        "wall_s": time.perf_counter() - started,
+        "mosaic_mib": sum(a.nbytes for a in (*project.mosaic.levels, *project.mosaic.masks))
+        / 2**20,
+    }
+    print(json.dumps(told))
+
+
+def peak_mib() -> float:
+    """Peak resident memory; what getrusage says of a new process may still be its parent's."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024
+
+
+def in_a_process(folder: Path, craters: int) -> dict[str, float]:
+    command = [sys.executable, __file__, "--map", str(folder), str(craters)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(told.splitlines()[-1])
+
+
+def rows(widths: tuple[int, ...] = (2048, 8192)) -> list[tuple[str, str, str]]:
+    found = []
+    for width in widths:
+        with tempfile.TemporaryDirectory() as folder:
+            noise_planet(Path(folder), width, MANY)
+            few, many = (in_a_process(Path(folder), count) for count in (FEW, MANY))
+        growth = many["peak_mib"] / few["peak_mib"]
+        exponent = math.log(many["cpu_s"] / few["cpu_s"]) / math.log(MANY / FEW)
+        size = f"{width} x {width // 2} px"
+        found += [
+            (
+                f"peak memory, {size}, {MANY} craters against {FEW}",
+                f"{many['peak_mib']:.0f} against {few['peak_mib']:.0f} MiB; mosaic {many['mosaic_mib']:.0f}",
+                f"{growth:.2f}",
+            ),
+            (
+                f"processor time, {size}, {MANY} craters against {FEW}",
+                f"{many['cpu_s']:.0f} against {few['cpu_s']:.0f} s; {many['wall_s']:.0f} s by the clock",
+                f"exponent {exponent:.2f}",
+            ),
+        ]
+    return found
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--map"]:
+        map_and_tell(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        for row in rows(*([tuple(int(text) for text in sys.argv[1:])] if sys.argv[1:] else [])):
+            print(*row, sep="  |  ")
