@@ -1,6 +1,7 @@
 """How well a map keeps the shape of ejecta: outlines in place, rays unbroken and as far as they go."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ Figures = dict[str, float]
 
 LOWER_IS_BETTER = ("balanced_hausdorff_km", "hd95_km", "betti0_error", "gaps_per_1000km")
 """Figures of structure of which less is better."""
+_THREADS = 2  # each has one crater's ground in memory
 _PARTS = ("surface_dice_10km", "cldice", "reached_length")
 
 
@@ -66,7 +68,7 @@ def structure_of(ground: Ground) -> Figures:
 def evaluate_structure(
     labels: Labels, craters: Sequence[Crater], predicted: Callable[[int], Labels]
 ) -> Structure:
-    """Judge the shape of a map, one crater at a time.
+    """Judge the shape of a map, two craters at a time.
 
     Parameters
     ----------
@@ -74,17 +76,22 @@ def evaluate_structure(
     craters : sequence of Crater
         Those that are not labelled, or have no ejecta within reach, are left out.
     predicted : callable
-        A crater's id to its map, as labels.
+        A crater's id to its map, as labels; from any thread.
     """
-    rows: dict[int, Figures] = {}
-    spacing_km = float("nan")
     labelled = [crater for crater in craters if crater.crater_id in labels.masks]
-    for crater in track(labelled, "judging structure", transient=True):
+
+    def judge(crater: Crater) -> tuple[float, Figures | None]:
         ground = Ground.around(crater, labels, predicted(crater.crater_id))
-        spacing_km = ground.spacing_km
-        if ground.truth.any():
-            rows[crater.crater_id] = structure_of(ground)
-    return Structure(spacing_km, rows)
+        return ground.spacing_km, structure_of(ground) if ground.truth.any() else None
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        judged = pool.map(judge, labelled)
+        found = list(track(judged, "judging structure", total=len(labelled), transient=True))
+    rows = zip(labelled, found, strict=True)
+    return Structure(
+        found[0][0] if found else float("nan"),
+        {crater.crater_id: figures for crater, (_, figures) in rows if figures is not None},
+    )
 
 
 def _plain(figures: Figures) -> dict[str, float | None]:
