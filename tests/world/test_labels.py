@@ -6,6 +6,8 @@ import geopandas
 import numpy as np
 import pytest
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyproj import CRS
 from shapely import Point, Polygon, box
 
@@ -14,7 +16,7 @@ from ejectamap.world.body import azimuthal_crs, geographic_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import load_labels
-from ejectamap.world.labels import Labels, Tile
+from ejectamap.world.labels import Labels, PackedMasks, Tile
 
 R = 2_439_400.0
 Write = Callable[..., Path]
@@ -409,3 +411,33 @@ def test_a_table_is_no_layer(tmp_path: Path, grid: Grid) -> None:
     path = tmp_path / "e.csv"
     path.write_text("crater_id\n1\n")
     assert "has no polygons" in refusal(path, grid)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_packed_masks_are_the_same_masks(grid, data):
+    def window():
+        height, width = data.draw(st.integers(0, 9)), data.draw(st.integers(0, 128))
+        return Window(
+            data.draw(st.integers(0, 64 - height)), data.draw(st.integers(0, 127)), height, width
+        )
+
+    place, asked = window(), window()
+    mask = np.random.default_rng(data.draw(st.integers(0, 99))).random(place.shape) < 0.5
+    plain = Labels(grid, {4: (place, mask)}, None)
+    packed = Labels(grid, PackedMasks([(4, place, mask)]), None)
+    assert packed.masks[4][0] == place
+    assert (packed.masks[4][1] == mask).all()
+    assert list(packed.masks) == [4]
+    found = packed.read(4, asked)
+    assert (found == plain.read(4, asked)).all()
+    rows, cols = np.indices(asked.shape)
+    row, col = rows + asked.row, (cols + asked.col) % 128
+    inside = (row >= place.row) & (row < place.row + place.height)
+    across = (col - place.col) % 128
+    inside &= across < place.width
+    assert (found[inside] == mask[row[inside] - place.row, across[inside]]).all()
+    assert not found[~inside].any()
+    lon, lat = grid.to_lonlat(col + 0.5, row + 0.5)
+    assert (packed.sample(4, lon, lat) == found).all()
+    assert (plain.sample(4, lon, lat) == found).all()

@@ -16,7 +16,7 @@ from ejectamap.errors import LabelError
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import check_radius, cylinder, open_raster, raster_crs
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.labels import Bools, Labels, Tile, cut
+from ejectamap.world.labels import Bools, Labels, PackedMasks, Tile, cut
 from ejectamap.world.sphere import distance
 from ejectamap.world.tables import read_table
 
@@ -63,17 +63,20 @@ def load_labels(
         )
     drawn = _read_masks(path, grid) if path.is_dir() else _read_polygons(path, grid)
     known = {crater.crater_id: crater for crater in craters}
-    masks: dict[int, tuple[Window, Bools]] = {}
-    for name, crater_id, window, mask in drawn:
-        if crater_id not in known:
-            raise LabelError(
-                f"{name}: crater {crater_id} is not in the catalogue: add it there, or remove its"
-                " label"
-            )
-        masks[crater_id] = window, mask
-        if mask.any():
-            check_reach(name, known[crater_id], window, mask, grid)
-    if not any(mask.any() for _, mask in masks.values()):
+
+    def checked() -> Iterator[tuple[int, Window, Bools]]:
+        for name, crater_id, window, mask in drawn:
+            if crater_id not in known:
+                raise LabelError(
+                    f"{name}: crater {crater_id} is not in the catalogue: add it there, or remove its"
+                    " label"
+                )
+            if mask.any():
+                check_reach(name, known[crater_id], window, mask, grid)
+            yield crater_id, window, mask
+
+    masks = PackedMasks(checked())
+    if not any(masks.window(crater_id).height for crater_id in masks):
         raise LabelError(f"{path}: every mask is empty: draw the ejecta of at least one crater")
     return Labels(grid, masks, tiles)
 
