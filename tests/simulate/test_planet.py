@@ -150,3 +150,24 @@ def test_any_body_and_width():
     moon = simulate_planet(1, 200, 3, BODIES["moon"])
     assert moon.mosaic.grid.shape == (100, 200)
     assert moon.mosaic.grid.radius_m == BODIES["moon"].radius_m
+
+
+def test_strings_of_patches_lie_far_out_and_change_nothing_else():
+    """Bright ejecta beyond 10 radii, detached, on a planet that has them; the other rays stay what they were."""
+    scene = blank_scene()
+    impact, _ = impact_at(20.0, 10.0, scene)
+    far = {}
+    for share in (0.0, 1.0):
+        look = replace(scene.look, strings=share)
+        own = replace(scene, look=look, latent=np.zeros_like(scene.latent))
+        pattern = draw_pattern(np.random.default_rng(12), impact, look, scene.grid)
+        lay_down(own, impact, pattern)
+        lon, lat = scene.grid.centres(scene.grid.whole)
+        away = distance(impact.crater.lon, impact.crater.lat, lon, lat, MERCURY.radius_m)
+        far[share] = pattern, (own.latent[0] > 0.1)[away > 10 * impact.crater.radius_m].sum()
+    bare, strung = far[0.0][0], far[1.0][0]
+    old = len(bare.rays)
+    assert np.array_equal(strung.rays[:old], bare.rays)
+    assert (strung.rays[old:, 3] > 0.1 * strung.rays[old:, 4]).all()
+    assert strung.rays[:, 4].max() == bare.rays[:, 4].max()
+    assert far[1.0][1] > 1.5 * far[0.0][1] > 0

@@ -110,7 +110,7 @@ def _ray_cover(r, azimuth, radius_rad, rays, first, listed, sharpness, seed):  #
 @numba.njit(cache=True, nogil=True)
 def _one_ray(r, azimuth, sin_d, radius_rad, ray, sharpness, seed):  # type: ignore[no-untyped-def]
     """Fine and smooth cover of one ray at one place."""
-    root, curve, offset, start, end, width, widening, strength, gap = ray
+    root, curve, offset, start, end, width, widening, strength, gap, fading = ray
     if r < start or r > end:
         return 0.0, 0.0
     t = (r - start) / (end - start)
@@ -127,7 +127,7 @@ def _one_ray(r, azimuth, sin_d, radius_rad, ray, sharpness, seed):  # type: igno
     q = abs(across) / (broad * (1.0 + 0.5 * gradient_noise(0.5 * r, 5.3, 0.7, seed)))
     if q > 2.6:
         return 0.0, 0.0
-    fade = (1.0 - t) ** 0.6 * min(1.0, (end - r) / (0.05 * end)) * min(1.0, 0.45 + 12.0 / r)
+    fade = (1.0 - t) ** fading * min(1.0, (end - r) / (0.05 * end)) * min(1.0, 0.45 + 12.0 / r)
     # Rays come out of the blanket: there they are no brighter than it is.
     rise = min(1.0, 0.3 + 0.2 * (r - start))
     value = strength * np.exp(-(q**sharpness)) * fade * rise

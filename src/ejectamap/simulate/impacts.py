@@ -17,7 +17,21 @@ from ejectamap.world.sphere import distance, wrap_longitude
 
 Array = npt.NDArray[np.float64]
 # Columns of `Pattern.rays`.
-RAY_FIELDS = ("azimuth", "curve", "offset", "start", "end", "width", "widening", "strength", "gap")
+RAY_FIELDS = (
+    *(
+        "azimuth",
+        "curve",
+        "offset",
+        "start",
+        "end",
+        "width",
+        "widening",
+        "strength",
+        "gap",
+        "fading",
+    ),
+)
+_FADING = 0.6
 
 
 @dataclass(frozen=True)
@@ -54,9 +68,10 @@ class Pattern:
 
     Attributes
     ----------
-    rays : array (n, 9)
+    rays : array (n, 10)
         One ray a row, columns as in `RAY_FIELDS`: azimuth at its start, bend per radius, sideways offset at its root,
-        range of start and end, half-width at the start, growth of the width to the end, cover, share of gaps.
+        range of start and end, half-width at the start, growth of the width to the end, cover, share of gaps, and
+        the power of the remaining length with which the cover falls.
     blanket : float
         Radius of the continuous blanket.
     cover : float
@@ -182,7 +197,7 @@ def draw_pattern(rng: np.random.Generator, impact: Impact, look: Look, grid: Gri
     youth = 1.0 - impact.age
     fresh = look.fresh * (0.25 + 0.75 * youth) * np.exp(rng.normal(0.0, 0.2))
     own = rng.normal(0.0, [0.25, 0.45, 0.25])
-    return Pattern(
+    pattern = Pattern(
         rays=_draw_rays(rng, impact, look, grid),
         blanket=impact.blanket_m / impact.crater.radius_m,
         cover=rng.uniform(0.35, 0.9),
@@ -192,6 +207,12 @@ def draw_pattern(rng: np.random.Generator, impact: Impact, look: Look, grid: Gri
         fresh=fresh + 0.3 * own,
         seed=int(rng.integers(2**30)),
     )
+    # Of a generator of their own: without them a planet is what it would be if there were no such thing.
+    own_rng = np.random.default_rng(pattern.seed)
+    if own_rng.random() < look.strings:
+        strings = _draw_strings(own_rng, impact, pattern.rays)
+        pattern = replace(pattern, rays=np.concatenate([pattern.rays, strings]))
+    return pattern
 
 
 def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid) -> Array:
@@ -221,6 +242,7 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
             rng.uniform(0.0, 2.0, n),
             np.clip(0.95 * rng.beta(2.5, 3.5, n), 0.1, 1.0),
             np.clip(look.patchiness + rng.normal(0.0, 0.15, n), 0.0, 1.0),
+            np.full(n, _FADING),
         ],
         axis=1,
     )
@@ -242,6 +264,24 @@ def _branch(rng: np.random.Generator, parents: Array) -> Array:
     )
     children[:, 7] *= 0.7
     return children
+
+
+def _draw_strings(rng: np.random.Generator, impact: Impact, rays: Array) -> Array:
+    """Rays that begin far out and hardly fade: strings of bright patches, as Hokusai's and Tycho's secondaries make."""
+    start, end, width, strength, gap, fading = (
+        RAY_FIELDS.index(name) for name in ("start", "end", "width", "strength", "gap", "fading")
+    )
+    long = rays[rays[:, end] > 0.35 * rays[:, end].max()]
+    n = int(rng.poisson(25 if impact.crater.reach > 0.25 else 10)) + 1
+    strings: Array = long[rng.integers(len(long), size=n)].copy()
+    strings[:, 0] = _draw_azimuths(rng, impact, n)
+    strings[:, end] = rays[:, end].max() * rng.uniform(0.5, 1.0, n)
+    strings[:, start] = strings[:, end] * rng.uniform(0.15, 0.6, n)
+    strings[:, width] *= rng.uniform(0.7, 1.4, n)
+    strings[:, strength] = rng.uniform(0.3, 0.9, n)
+    strings[:, gap] = np.clip(strings[:, gap] + rng.uniform(0.0, 0.3, n), 0.0, 1.0)
+    strings[:, fading] = rng.uniform(0.0, 0.3, n)
+    return strings
 
 
 def _draw_azimuths(rng: np.random.Generator, impact: Impact, count: int) -> Array:

@@ -61,6 +61,8 @@ class Look:
         What a careful eye still sees: contrast over local standard deviation.
     polar_gap_deg : tuple of float
         Width of the no-data cap in the north and in the south.
+    strings : float
+        Share of the craters that have bright strings of patches far out.
     """
 
     mix: Array
@@ -84,6 +86,7 @@ class Look:
     hair: float
     threshold: float
     polar_gap_deg: tuple[float, float]
+    strings: float
 
 
 def draw_look(rng: np.random.Generator) -> Look:
@@ -113,6 +116,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         hair=rng.uniform(0.2, 0.6),
         threshold=rng.uniform(0.65, 1.1),
         polar_gap_deg=(float(gaps[0]), float(gaps[1])),
+        strings=rng.uniform(0.3, 0.9) * (rng.random() < 0.5),
     )
 
 
