@@ -20,14 +20,16 @@ def test_the_formula_by_hand() -> None:
 
 def test_certainty_stays_finite_and_order_stays() -> None:
     said = np.linspace(0, 1, 50, dtype=np.float32)[None]
-    found = FAINT_FAR.apply(said, np.array([30.0]))
+    found = FAINT_FAR.apply(said, np.array([300.0]))
+    assert np.array_equal(found, FAINT_FAR.apply(said, np.array([30.0])))
+    assert found[0, 0] == 0
     assert np.isfinite(found).all()
     assert (np.diff(found) > 0).all()
 
 
 def test_a_fit_finds_what_made_the_data() -> None:
     rng = np.random.default_rng(0)
-    radii = np.exp(rng.uniform(0, np.log(40), 200_000))
+    radii = np.exp(rng.uniform(0, np.log(30), 200_000))
     said = expit(rng.normal(-1, 2, radii.size))
     truth = rng.random(radii.size) < expit(
         -0.5 + 0.5 * np.log10(radii) + (0.7 - 0.2 * np.log10(radii)) * logit(said)

@@ -14,13 +14,18 @@ from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
 _SURE = 1e-6
+# Most of a planet is plainly empty, and would decide a fit alone: less than this is not looked at.
+_LEAST = 0.02
+# In crater radii; farther out there are too few rays to measure anything by.
+_FARTHEST = 30.0
 
 
 @dataclass(frozen=True)
 class RangeCalibration:
     """Logistic calibration (Platt 1999) whose two coefficients change with log10 of range in crater radii.
 
-    Log-odds become `level + range_level log10 r + (slope + range_slope log10 r) log-odds`.
+    Log-odds become `level + range_level log10 r + (slope + range_slope log10 r) log-odds`, with r no more than 30.
+    Probabilities below 0.02 are no more than in proportion to what becomes of 0.02.
     """
 
     level: float
@@ -40,11 +45,12 @@ class RangeCalibration:
         range_radii : array (rows,)
             Range of each row in crater radii; above 0.
         """
-        log_range = np.log10(range_radii)[:, None]
-        said = logit(np.clip(probability.astype(np.float64), _SURE, 1 - _SURE))
+        log_range = np.log10(np.minimum(range_radii, _FARTHEST))[:, None]
+        said = logit(np.clip(probability.astype(np.float64), _LEAST, 1 - _SURE))
         level = self.level + self.range_level * log_range
         slope = self.slope + self.range_slope * log_range
-        return np.asarray(expit(level + slope * said), np.float32)
+        faint = np.minimum(probability / _LEAST, 1.0)
+        return np.asarray(faint * expit(level + slope * said), np.float32)
 
 
 def fit_calibration(
@@ -52,7 +58,6 @@ def fit_calibration(
     range_radii: npt.ArrayLike,
     ejecta: npt.ArrayLike,
     weight: npt.ArrayLike,
-    least: float = 0.02,
 ) -> RangeCalibration:
     """Fit a calibration to cells whose truth is known, by maximum likelihood.
 
@@ -60,14 +65,11 @@ def fit_calibration(
     ----------
     probability, range_radii, ejecta, weight : array_like (n,)
         What the network said, at what range, whether it was right, and how much the cell counts (its area).
-    least : float
-        Cells with less than this probability do not count: most of a planet is plainly empty, and would otherwise
-        decide alone.
     """
     said = np.asarray(probability, np.float64)
-    count = said >= least
+    count = said >= _LEAST
     odds = logit(np.clip(said[count], _SURE, 1 - _SURE))
-    log_range = np.log10(np.asarray(range_radii, np.float64)[count])
+    log_range = np.log10(np.minimum(np.asarray(range_radii, np.float64)[count], _FARTHEST))
     terms = np.stack([np.ones_like(odds), odds, log_range, odds * log_range])
     sign = np.where(np.asarray(ejecta)[count], 1.0, -1.0)
     share = np.asarray(weight, np.float64)[count]
