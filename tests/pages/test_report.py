@@ -75,7 +75,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory, planet_files: Path) -> Iter
     for crater_id in table["crater_id"]:
         shutil.copy(planet_files / "labels" / f"mask_crater_{crater_id}.tif", folder / "labels")
     inputs = planet_files / "mosaic.tif", folder / "craters.csv", folder / "labels"
-    project = Project.create(folder / "<p> & q", *inputs, changes=["map.threshold=0.35"])
+    project = Project.create(folder / "<p> & q", *inputs, changes=["map.threshold=0.45"])
     bring_in(project, (blob(project, crater) for crater in project.craters))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ejectamap.show.globe._DPI", 50)
