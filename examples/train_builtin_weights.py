@@ -75,7 +75,6 @@ def main() -> None:
     taught = range(1, arguments.planets - CALIBRATION_PLANETS)
     others = [make_project(arguments.folder, k, []) for k in taught]
     changes = [
-        "context.augment.mixing=0.4",  # it is to map any mosaic
         "training.also_train_on=[" + ", ".join(f"../{p.folder.name}" for p in others) + "]",
         "training.validation_fraction=0.04",
         "context.optimiser={name: AdamW, arguments: {lr: 0.002, weight_decay: 0.01}}",
