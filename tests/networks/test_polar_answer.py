@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 from ejectamap.networks.calibration import RangeCalibration
 from ejectamap.networks.ensemble import Ensemble
-from ejectamap.networks.polar_answer import PolarAnswer
+from ejectamap.networks.polar_answer import PolarAnswer, PolarSurvey
 from ejectamap.views.chip import Chip
 from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
@@ -82,7 +82,7 @@ def test_each_network_is_taken_at_what_its_word_is_worth(grid: Grid) -> None:
         calibrations=(None, worth),
         probabilities=lambda inputs: torch.full((2, 2, *inputs.shape[-2:]), 0.3),
     )
-    answer = PolarAnswer.of(cast(Ensemble, networks), mosaic, [crater], crater)
+    answer = PolarSurvey(cast(Ensemble, networks), mosaic, [crater]).ask(crater)
     log_range = np.log10(answer.view.row_ranges_m() / crater.radius_m)
     expected = (0.3 + expit(log_range)) / 2
     assert answer.probability == pytest.approx(np.tile(expected[:, None], (1, 128)), abs=1e-6)

@@ -18,17 +18,20 @@ from ejectamap.views.chip import largest_chip
 from ejectamap.views.inputs import BandScaling, chip_input
 from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
+from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.world import World
 
 VIEWS = Views(chip_px=48)
 
 
 class EastIsBright:
-    """Stands in for `PolarAnswer.of`: everything east of a crater is ejecta, surely, and nothing else is."""
+    """Stands in for `PolarSurvey`: everything east of a crater is ejecta, surely, and nothing else is."""
 
-    @staticmethod
-    def of(_: object, mosaic: object, catalogue: object, crater: Crater) -> PolarAnswer:
-        radius_m = mosaic.grid.radius_m  # type: ignore[attr-defined]
+    def __init__(self, _: object, mosaic: Mosaic, catalogue: object) -> None:
+        self.radius_m = mosaic.grid.radius_m
+
+    def ask(self, crater: Crater) -> PolarAnswer:
+        radius_m = self.radius_m
         view = PolarView(crater, radius_m, crater.reach_m(radius_m), 64, 128)
         east = np.sin(np.radians(view.column_bearings_deg())) > 0
         return PolarAnswer(view, np.broadcast_to(0.9 * east, view.shape).astype(np.float32))
@@ -38,7 +41,7 @@ class EastIsBright:
 def source(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> GuidedSource:
     world = make_world()
     whole = Source(world, make_pairs(world, 8))
-    monkeypatch.setattr(guided, "PolarAnswer", EastIsBright)
+    monkeypatch.setattr(guided, "PolarSurvey", EastIsBright)
     result = guided._guided(None, whole)  # type: ignore[arg-type]
     dropped = [pair for pair in whole.pairs if pair not in result.pairs]
     assert 0 < len(dropped) < len(whole.pairs)

@@ -92,7 +92,7 @@ OWN = {
         "context.decoder_channels=[24, 16, 8, 8, 8]",
         "context.augment.turns=true",
         "context.augment.stretch=1.5",
-        "context.augment.mixing=0.4",
+        "context.augment.fewer_bands=0.9",
         "views.polar_px=[64, 64]",
         "views.polar_power=0.8",
     ],

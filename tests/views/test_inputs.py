@@ -145,7 +145,7 @@ def test_polar_channels_are_what_they_say(mosaic: Mosaic) -> None:
     other = Crater(2, "B", 50, 10, 100e3)
     scaling = BandScaling.for_mosaic(mosaic, "255")
     picture = polar_input(mosaic, scaling, view, [CRATER, other])
-    assert picture.shape == (polar_channels(3), 64, 128) == (11, 64, 128)
+    assert picture.shape == (polar_channels(3, "255"), 64, 128) == (11, 64, 128)
     assert picture.dtype == np.float32
     assert np.isfinite(picture).all()
     places = view.places()

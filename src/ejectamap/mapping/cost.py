@@ -20,6 +20,7 @@ from ejectamap.views.inputs import (
     corridor_input,
     crater_metadata,
     polar_input,
+    polar_scaling,
 )
 from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.views.tiling import ChipGrid
@@ -231,7 +232,7 @@ def _polar_views(project: Project, crater: Crater, tile_m: float, count: int) ->
     radius_m = mosaic.grid.radius_m
     size = polar_size(0.25, *views.polar_px)
     view = PolarView(crater, radius_m, crater.reach_m(radius_m), *size, power=views.polar_power)
-    scaling = BandScaling.for_mosaic(mosaic, project.settings.context.scaling)
+    scaling = polar_scaling(mosaic, project.craters, project.settings.context.scaling)
     picture = torch.from_numpy(polar_input(mosaic, scaling, view, project.craters))
     return (torch.stack([picture, picture.flip(-1)]),)
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.methods import CraterMap, hide_no_data
-from ejectamap.networks.polar_answer import PolarAnswer
+from ejectamap.networks.polar_answer import PolarSurvey
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 
@@ -18,12 +18,13 @@ class Polar:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.context = load_ensemble(project, "context")
+        context = load_ensemble(project, "context")
+        self.survey = PolarSurvey(context, project.mosaic, project.craters)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
         mosaic = self.project.mosaic
-        answer = PolarAnswer.of(self.context, mosaic, self.project.craters, crater)
+        answer = self.survey.ask(crater)
         window = mosaic.grid.cap_window(crater.lon, crater.lat, answer.view.range_m)
         on_grid = partial(answer.on_grid, mosaic.grid)
         return CraterMap(crater, window, hide_no_data(on_grid, self.project))

@@ -9,7 +9,7 @@ import pandas as pd
 from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.methods import CraterMap
 from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline_ejecta
-from ejectamap.networks.polar_answer import PolarAnswer
+from ejectamap.networks.polar_answer import PolarAnswer, PolarSurvey
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
 from ejectamap.views.tiling import ChipGrid
@@ -31,13 +31,14 @@ class PolarConnect:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.context = load_ensemble(project, "context")
+        context = load_ensemble(project, "context")
+        self.survey = PolarSurvey(context, project.mosaic, project.craters)
         self.outlining = load_ensemble(project, self.outliner)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
         chips = chip_grid(self.project, crater, self.outlining)
-        answer = PolarAnswer.of(self.context, self.project.mosaic, self.project.craters, crater)
+        answer = self.survey.ask(crater)
         connections = connect(answer, chips, self._level())
         chosen = np.flatnonzero(connections["connected"].to_numpy())
         connected = [chips.chip(int(k)) for k in chosen]

@@ -17,15 +17,36 @@ from ejectamap.errors import SettingsError
 from ejectamap.networks.encoder_decoder import build_encoder_decoder, pad_to_multiple
 
 
+class _Wrap(torch.autograd.Function):
+    """Put the last columns before the first, and the first behind the last.
+
+    Unlike F.pad, concatenation keeps the channels-last order of memory, which is faster. Left to itself, autograd
+    would fill a whole picture with zeros for each of the two borrowed edges, a third of a training's time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, columns: int) -> Tensor:
+        ctx.columns = columns
+        return torch.cat((x[..., -columns:], x, x[..., :columns]), dim=-1)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        (slope,), columns = slopes, ctx.columns
+        own = slope[..., columns:-columns].clone()
+        own[..., -columns:] += slope[..., :columns]
+        own[..., :columns] += slope[..., -columns:]
+        return own, None
+
+
 class _Circular(nn.Module):
     """What the three circular layers share: how many columns to borrow from the other side."""
 
     columns: int
 
     def wrap(self, x: Tensor) -> Tensor:
-        """Put the last columns before the first, and the first behind the last."""
-        # Unlike F.pad, concatenation keeps the channels-last order of memory, which is faster.
-        return torch.cat((x[..., -self.columns :], x, x[..., : self.columns]), dim=-1)
+        """Close the circle for a layer that looks over its edge."""
+        wrapped: Tensor = _Wrap.apply(x, self.columns)
+        return wrapped
 
 
 class CircularConv2d(nn.Conv2d, _Circular):

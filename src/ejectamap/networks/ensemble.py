@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def load_start(folder: Path, arguments: dict[str, Any], number: int) -> Bundle:
+def load_start(folder: Path, arguments: dict[str, Any], scaling: str, number: int) -> Bundle:
     """Load the trained network that a new one's training is a continuation of.
 
     Parameters
@@ -40,18 +40,22 @@ def load_start(folder: Path, arguments: dict[str, Any], number: int) -> Bundle:
         Of trained networks of its kind.
     arguments : dict
         What the new one is built with.
+    scaling : str
+        How the new one is given the bands.
     number : int
         Which of them, if there are several; they are taken in turns.
 
     Raises
     ------
     BundleError
-        If there is none, or it was built with other arguments.
+        If there is none, or it was built with other arguments or given the bands otherwise.
     """
     found = _bundle_folders(folder)
     path = found[number % len(found)]
     bundle = load_bundle(path)
-    differing = sorted(k for k in arguments if bundle.network.get(k) != arguments[k])
+    wanted = arguments | {"scaling": scaling}
+    has = bundle.network | {"scaling": bundle.views["scaling"]}
+    differing = sorted(k for k in wanted if has.get(k) != wanted[k])
     if differing:
         raise BundleError(
             f"{path}: cannot be continued, its {', '.join(differing)} differ: set training.start_from to none"
@@ -127,7 +131,7 @@ class Ensemble:
         found = _bundle_folders(folder)
         bundles = tuple(load_bundle(path) for path in found)
         for path, bundle in zip(found, bundles, strict=True):
-            if bundle.views["bands"] != bands:
+            if bundle.views.get("bands", bands) != bands:
                 raise BundleError(
                     f"{path}: was trained on {bundle.views['bands']} bands, the mosaic has {bands}: train on it"
                 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,8 @@ import torch
 
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.views.chip import Chip
-from ejectamap.views.inputs import BandScaling, polar_input
+from ejectamap.views.ejecta_axes import EjectaAxes
+from ejectamap.views.inputs import BandScaling, polar_input, polar_scaling
 from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -36,39 +38,6 @@ class PolarAnswer:
     view: PolarView
     probability: Floats
 
-    @classmethod
-    def of(
-        cls, networks: Ensemble, mosaic: Mosaic, catalogue: Sequence[Crater], crater: Crater
-    ) -> "PolarAnswer":
-        """Ask context networks about a crater.
-
-        Each looks at the polar view and at its mirror image; the mean of both answers is brought to what it is worth
-        (`networks.calibration`), and those of all networks are averaged.
-
-        Parameters
-        ----------
-        networks : Ensemble
-            Of context networks.
-        mosaic : Mosaic
-        catalogue : sequence of Crater
-            All craters, this one and its rivals.
-        crater : Crater
-        """
-        radius_m, views = mosaic.grid.radius_m, networks.views
-        size = polar_size(crater.reach, *views["polar_px"])
-        reach_m = crater.reach_m(radius_m)
-        view = PolarView(crater, radius_m, reach_m, *size, power=views["polar_power"])
-        scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
-        picture = torch.from_numpy(polar_input(mosaic, scaling, view, catalogue))
-        answers = networks.probabilities(torch.stack([picture, picture.flip(-1)]))
-        both = np.asarray((answers[0] + answers[1].flip(-1)) / 2)
-        radii = view.row_ranges_m() / crater.radius_m
-        worth = [
-            said if calibration is None else calibration.apply(said, radii)
-            for calibration, said in zip(networks.calibrations, both, strict=True)
-        ]
-        return cls(view, np.mean(worth, axis=0))
-
     def on_grid(self, grid: Grid, window: Window) -> Floats:
         """Probabilities (height, width) on the mosaic's grid; nan beyond the reach."""
         return self.view.onto_grid(self.probability, grid, window)
@@ -85,3 +54,44 @@ class PolarAnswer:
     def largest_in(self, chip: Chip) -> float:
         """Largest probability in a chip, looked up at 64 x 64 points; in [0, 1]."""
         return float(self.in_chip(chip, _CHIP_POINTS).max())
+
+
+@dataclass(frozen=True)
+class PolarSurvey:
+    """Context networks that are asked about the craters of one planet.
+
+    Attributes
+    ----------
+    networks : Ensemble
+    mosaic : Mosaic
+    catalogue : sequence of Crater
+        All fresh craters: those that are asked about, and their rivals.
+    """
+
+    networks: Ensemble
+    mosaic: Mosaic
+    catalogue: Sequence[Crater]
+
+    @cached_property
+    def _scaling(self) -> BandScaling | EjectaAxes:
+        return polar_scaling(self.mosaic, self.catalogue, self.networks.views["scaling"])
+
+    def ask(self, crater: Crater) -> PolarAnswer:
+        """Ask about a crater.
+
+        Each network looks at the polar view and at its mirror image; the mean of both answers is brought to what it is
+        worth (`networks.calibration`), and those of all networks are averaged.
+        """
+        radius_m, views = self.mosaic.grid.radius_m, self.networks.views
+        size = polar_size(crater.reach, *views["polar_px"])
+        reach_m = crater.reach_m(radius_m)
+        view = PolarView(crater, radius_m, reach_m, *size, power=views["polar_power"])
+        picture = torch.from_numpy(polar_input(self.mosaic, self._scaling, view, self.catalogue))
+        answers = self.networks.probabilities(torch.stack([picture, picture.flip(-1)]))
+        both = np.asarray((answers[0] + answers[1].flip(-1)) / 2)
+        radii = view.row_ranges_m() / crater.radius_m
+        worth = [
+            said if calibration is None else calibration.apply(said, radii)
+            for calibration, said in zip(self.networks.calibrations, both, strict=True)
+        ]
+        return PolarAnswer(view, np.mean(worth, axis=0))

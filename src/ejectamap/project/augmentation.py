@@ -31,9 +31,10 @@ class PolarAugmentation(CorridorAugmentation):
     stretch: float = Field(
         1.0, ge=1, description="range of the picture changed by up to this factor; 1: not"
     )
-    mixing: float = Field(
+    fewer_bands: float = Field(
         0.0,
         ge=0,
-        description="half of them with bands mixed, by this much, and upside down at random: for networks that are to"
-        " map any mosaic",
+        le=1,
+        description="share of them without their last band or bands: with scaling ejecta, what mosaics of one or two"
+        " bands look like",
     )

@@ -1,6 +1,6 @@
 """Settings of the networks: what each is built of, and how it is trained. The defaults are the poster's."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,12 @@ from ejectamap.project.section import Count, Named, Section
 
 PICTURE_LOSSES = (
     "bce, focal, dice, jaccard, tversky, lovasz, cldice, boundary, or a sum as in dice-bce-cldice"
+)
+
+BandScalingName = Literal["255", "mosaic", "training"]
+_BAND_SCALING: Any = Field(
+    "255",
+    description="bands divided by 255; standardised by the mosaic's mean and spread; or by the training pictures'",
 )
 
 
@@ -53,10 +59,6 @@ class Fitting(Section):
         le=1,
         description="share of the trained weights in the result; the rest is of those it started from, if any",
     )
-    scaling: Literal["255", "mosaic", "training"] = Field(
-        "255",
-        description="bands divided by 255; standardised by the mosaic's mean and spread; or by the training pictures'",
-    )
     precision: Literal["full", "auto"] = Field(
         "full",
         description="auto: mixed precision in training on a GPU and where else the processor is made for it",
@@ -85,6 +87,7 @@ class Connection(Fitting):
     distance_weight: float = Field(
         0.0, ge=0, description="how much more the farthest pair counts than one at the crater"
     )
+    scaling: BandScalingName = _BAND_SCALING
     augment: CorridorAugmentation = CorridorAugmentation()
 
 
@@ -100,6 +103,7 @@ class Segmentation(Fitting):
     share_weights: bool = Field(
         True, description="weigh chips up in which this crater has a small share of all ejecta"
     )
+    scaling: BandScalingName = _BAND_SCALING
     augment: ChipAugmentation = ChipAugmentation()
 
 
@@ -114,4 +118,9 @@ class Context(Fitting):
         None, description="decoder widths, deepest first; null: its own"
     )
     loss: Named = Field(Named(name="dice-bce"), description=PICTURE_LOSSES)
+    scaling: Literal["ejecta", "255", "mosaic", "training"] = Field(
+        "ejecta",
+        description="three axes measured at the craters: likeness to fresh ejecta, and what else varies; or"
+        " bands, as for the other networks",
+    )
     augment: PolarAugmentation = PolarAugmentation()

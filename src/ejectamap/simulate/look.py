@@ -121,12 +121,14 @@ def draw_look(rng: np.random.Generator) -> Look:
 
 
 def _draw_mix(rng: np.random.Generator) -> Array:
-    """Band matrix: near Mercury's, well away from it, with a band upside down, or nearly grey."""
-    kind = rng.random()
-    spread = 0.12 if kind < 0.6 else 0.35
+    """Band matrix: near Mercury's, well away from it, with a band upside down, nearly grey, or of any meaning."""
+    kind = rng.choice(5, p=[0.5, 0.18, 0.1, 0.06, 0.16])
+    spread = 0.12 if kind == 0 else 0.35
     mix = _MERCURY_MIX + rng.normal(0.0, 40.0 * spread, (3, 3))
-    if 0.75 < kind < 0.87:
+    if kind == 2:
         mix[rng.choice([0, 2])] *= -1.0
-    if kind > 0.93:
+    if kind == 3:
         mix = np.outer(rng.uniform(0.8, 1.2, 3), mix[1]) + rng.normal(0.0, 4.0, (3, 3))
+    if kind == 4:
+        mix = rng.normal(0.0, 25.0, (3, 3)) * np.exp(rng.normal(0.0, 0.5, (3, 1)))
     return np.asarray(mix * rng.uniform(0.65, 1.15))

@@ -7,7 +7,7 @@ import numpy as np
 from rich.progress import track
 
 from ejectamap.networks.ensemble import Ensemble
-from ejectamap.networks.polar_answer import FAINT, PolarAnswer
+from ejectamap.networks.polar_answer import FAINT, PolarAnswer, PolarSurvey
 from ejectamap.project import Project
 from ejectamap.project.settings import Views
 from ejectamap.training.datasets import ChipDataset, Draw, Picture, Sample
@@ -78,10 +78,11 @@ def guide_sources(project: Project, sources: Sequence[Source]) -> list[Source]:
 
 
 def _guided(networks: Ensemble, source: Source) -> GuidedSource:
-    mosaic, catalogue = source.world.mosaic, source.world.craters
+    mosaic = source.world.mosaic
+    survey = PolarSurvey(networks, mosaic, source.world.craters)
     craters = list(dict.fromkeys(pair.crater for pair in source.pairs))
     answers = {
-        crater: PolarAnswer.of(networks, mosaic, catalogue, crater)
+        crater: survey.ask(crater)
         for crater in track(craters, "looking around craters", transient=True)
     }
 

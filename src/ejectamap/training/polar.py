@@ -19,7 +19,8 @@ from ejectamap.project.fitting import Context
 from ejectamap.project.settings import Views
 from ejectamap.training.datasets import Draw, Sample
 from ejectamap.training.sources import Source
-from ejectamap.views.inputs import BandScaling, polar_bands, polar_picture
+from ejectamap.views.ejecta_axes import EjectaAxes
+from ejectamap.views.inputs import BandScaling, polar_bands, polar_picture, polar_scaling
 from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -33,7 +34,7 @@ class _Scene:
     """One crater of one world and the tiles in which its label counts."""
 
     source: Source
-    scaling: BandScaling
+    scaling: BandScaling | EjectaAxes
     crater: Crater
     windows: tuple[Window, ...]
 
@@ -72,11 +73,11 @@ class PolarDataset(Dataset[Sample]):
         view = self._view(scene, self.size(index), rng)
         world = scene.source.world
         bands, valid = polar_bands(world.mosaic, scene.scaling, view)
-        bands = _mix(bands, self.augment.mixing, rng) * valid
+        _drop_bands(bands, self.augment.fewer_bands, rng)
         picture = polar_picture(bands, valid, view, world.craters)
         target, mask = _answer(scene, view)
         mask *= picture[-1]  # 0 where the mosaic has no data
-        picture = _relight(picture, world.mosaic.bands, self.augment, rng)
+        picture = _relight(picture, len(bands), self.augment, rng)
         if rng.random() < 0.5 and self.augment.flips:
             picture, target, mask = picture[..., ::-1], target[..., ::-1], mask[..., ::-1]
         parts = {"inputs": picture, "target": target, "mask": mask}
@@ -94,7 +95,7 @@ class PolarDataset(Dataset[Sample]):
 
 
 def _scenes(source: Source, scaling: str) -> list[_Scene]:
-    bands = BandScaling.for_mosaic(source.world.mosaic, scaling)
+    bands = polar_scaling(source.world.mosaic, source.world.craters, scaling)
     windows = defaultdict(list)
     for pair in source.pairs:
         windows[pair.crater].append(pair.window)
@@ -125,14 +126,10 @@ def _labelled(places: LonLat, windows: Sequence[Window], grid: Grid) -> npt.NDAr
     return inside[np.minimum(row.astype(np.intp), last_row), col.astype(np.intp) % grid.width]
 
 
-def _mix(bands: Floats, mixing: float, rng: np.random.Generator) -> Floats:
-    """Half of the time mix the bands, maybe upside down."""
-    if mixing == 0 or rng.random() < 0.5:
-        return bands
-    count = len(bands)
-    mix = np.diag(rng.choice([-1.0, 1.0], count)) + mixing * rng.normal(size=(count, count))
-    mix /= np.linalg.norm(mix, axis=1, keepdims=True)
-    return np.tensordot(mix.astype(np.float32), bands, 1)
+def _drop_bands(bands: Floats, share: float, rng: np.random.Generator) -> None:
+    """Leave a share of the pictures with fewer bands, in place: the last ones are 0."""
+    if share and rng.random() < share:
+        bands[rng.integers(1, len(bands) + 1) :] = 0
 
 
 def _relight(

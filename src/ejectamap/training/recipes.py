@@ -238,15 +238,16 @@ class ContextRecipe(Recipe):
         self.arguments = {
             "decoder": context.decoder,
             "encoder": context.encoder,
-            "in_channels": polar_channels(self.bands),
+            "in_channels": polar_channels(self.bands, context.scaling),
             "decoder_channels": None if channels is None else list(channels),
         }
         self.views = {
-            "bands": self.bands,
             "scaling": context.scaling,
             "polar_px": list(views.polar_px),
             "polar_power": views.polar_power,
         }
+        if context.scaling != "ejecta":  # whose axes are as many on every mosaic
+            self.views["bands"] = self.bands
 
     def split(self, seed: int) -> tuple[list[Source], list[Source]]:
         """Whole craters."""
@@ -260,7 +261,7 @@ class ContextRecipe(Recipe):
 
     def normalisations(self, learnt: PolarDataset) -> tuple[Normalisation, None]:
         """Scaling of the channels."""
-        channels = polar_channels(self.bands)
+        channels = self.arguments["in_channels"]
         if self.views["scaling"] == "training":
             pictures = [learnt[0, k]["inputs"].numpy() for k in range(min(len(learnt), _ENOUGH))]
             return _normalise(pictures, channels, "training"), None

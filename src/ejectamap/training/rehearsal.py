@@ -29,11 +29,11 @@ def rehearse(project: Project, sources: Sources) -> dict[str, nn.Module]:
             loss = build_loss(settings.loss.name, **settings.loss.arguments)
             answer = torch.zeros(2 if kind == "connection" else (2, 8, 8))
             loss(answer, answer)
-            arguments = RECIPES[kind](project, sources).arguments
-            networks[kind] = BUILDERS[kind](**arguments, pretrained=False)
+            recipe = RECIPES[kind](project, sources)
+            networks[kind] = BUILDERS[kind](**recipe.arguments, pretrained=False)
             start = project.start_networks(kind)
             if start is not None:
-                load_start(start, arguments, number=0)
+                load_start(start, recipe.arguments, recipe.views["scaling"], number=0)
             build_schedule(settings, build_optimiser(settings, networks[kind]))
         except SettingsError as error:
             raise SettingsError(f"{project.folder / 'project.yaml'}: {kind}: {error}") from None

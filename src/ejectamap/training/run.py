@@ -203,7 +203,9 @@ def _origin(member: Member, recipe: Recipe, data: Data) -> dict[str, Any]:
 def _start(project: Project, member: Member, recipe: Recipe) -> Bundle | None:
     """The trained network that this one goes on from, if it does."""
     folder = project.start_networks(member.kind)
-    return None if folder is None else load_start(folder, recipe.arguments, member.number)
+    if folder is None:
+        return None
+    return load_start(folder, recipe.arguments, recipe.views["scaling"], member.number)
 
 
 def _make_task(

