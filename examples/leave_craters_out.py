@@ -3,11 +3,12 @@
     python examples/leave_craters_out.py DATA WORK --folds 2 --minutes 5 --set training.start_from=builtin
 
 takes a folder with mosaic.tif, craters.csv and labels/mask_crater_{id}.tif, and deals the labelled craters out to
-folds. Once per fold it trains on the craters of the others (`--minutes 0`: not at all) and maps the fold's own; then
-it judges all of them together.
+folds. Once per fold it trains on the craters of the others (`--minutes 0`: not at all; `--taught 3`: on three of them)
+and maps the fold's own; then it judges all of them together.
 """
 
 import argparse
+import random
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--taught", type=int, help="craters to learn from, of each fold; all")
     parser.add_argument("--set", action="append", default=[], dest="changes")
     arguments = parser.parse_args()
     whole = Project.create(
@@ -60,7 +62,8 @@ def main() -> None:
     maps: dict[int, MapFiles] = {}
     for k in range(arguments.folds):
         held_out = labelled[k :: arguments.folds]
-        taught = [crater_id for crater_id in labelled if crater_id not in held_out]
+        others = [crater_id for crater_id in labelled if crater_id not in held_out]
+        taught = random.Random(0).sample(others, arguments.taught or len(others))
         fold = make_fold(arguments.data, arguments.work / f"fold-{k}", taught, arguments.changes)
         if arguments.minutes > 0:
             train(fold, arguments.minutes)
