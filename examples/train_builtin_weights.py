@@ -19,7 +19,7 @@ from ejectamap.demo import simulated_project
 from ejectamap.networks.bundle import Bundle, load_bundle, save_bundle
 from ejectamap.networks.calibration import fit_calibration
 from ejectamap.networks.ensemble import Ensemble
-from ejectamap.networks.polar_answer import PolarAnswer
+from ejectamap.networks.polar_answer import PolarSurvey
 from ejectamap.project import Project
 from ejectamap.training import train
 
@@ -47,8 +47,9 @@ def calibrated(bundle: Bundle, projects: Sequence[Project]) -> Bundle:
 def _cells(networks: Ensemble, project: Project) -> np.ndarray:
     """Probability, range in radii, truth and weight of the cells around all labelled craters, (4, n)."""
     found = []
+    survey = PolarSurvey(networks, project.mosaic, project.craters)
     for crater in project.craters:
-        answer = PolarAnswer.of(networks, project.mosaic, project.craters, crater)
+        answer = survey.ask(crater)
         places = answer.view.places()
         radii = answer.view.row_ranges_m()[:, None] / crater.radius_m
         cells = np.stack(
@@ -77,6 +78,7 @@ def main() -> None:
     changes = [
         "training.also_train_on=[" + ", ".join(f"../{p.folder.name}" for p in others) + "]",
         "training.validation_fraction=0.04",
+        "context.augment.fewer_bands=0.15",
         "context.optimiser={name: AdamW, arguments: {lr: 0.002, weight_decay: 0.01}}",
     ]
     project = make_project(arguments.folder, 0, changes)

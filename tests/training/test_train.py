@@ -44,7 +44,8 @@ def test_a_method_s_networks_are_trained_into_bundles(
         assert [path.name for path in (project.models / kind).iterdir()] == ["member-00"]
         bundle = load_bundle(project.models / kind / "member-00")
         assert bundle.kind == kind
-        assert bundle.views["bands"] == 3
+        # A context network sees as many axes on any mosaic.
+        assert bundle.views.get("bands") == (None if kind == "context" else 3)
         assert bundle.training["epochs"] == 1
         assert bundle.training["samples"] > bundle.training["validation_samples"] > 0
     split = pd.read_csv(project.split_path)

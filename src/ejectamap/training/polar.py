@@ -43,7 +43,8 @@ class PolarDataset(Dataset[Sample]):
     """Polar pictures: `inputs` (channel, rows, cols), `target` (rows, cols), `mask` (rows, cols).
 
     The mask is 0 where the label does not count (outside the pairs' tiles, beyond the reach, no data), and elsewhere
-    half even, half the ground area of the cell over the mean: near ground has many small cells, far ground the area.
+    a fifth even, the rest the ground area of the cell over the mean: near ground has many small cells, far ground the
+    area, which is what maps are judged by.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ def _answer(scene: _Scene, view: PolarView) -> tuple[Floats, Floats]:
     if world.tiles is None:  # labels are complete within the reach, and say nothing beyond it
         counts &= view.row_ranges_m()[:, None] <= scene.crater.reach_m(view.radius_m)
     area = view.cell_area_m2()
-    weight = 0.5 + 0.5 * area / area.mean()
+    weight = 0.2 + 0.8 * area / area.mean()
     return target.astype(np.float32), np.where(counts, weight, 0).astype(np.float32)
 
 
