@@ -91,7 +91,7 @@ def test_imported_networks_make_a_map(release: "MiniRelease", tmp_path: Path) ->
     assert set(connections["crater_id"]) == {17}
 
 
-def test_a_malicious_checkpoint_does_not_run(release: "MiniRelease", tmp_path: Path) -> None:
+def test_hyperparameters_are_never_run(release: "MiniRelease", tmp_path: Path) -> None:
     release.add_networks()
     path, sign = release.results / CONNECTION, tmp_path / "it-ran"
     content = torch.load(path, weights_only=True)
@@ -99,15 +99,24 @@ def test_a_malicious_checkpoint_does_not_run(release: "MiniRelease", tmp_path: P
     torch.save(content, path)
     project, said = bring(release, tmp_path / "p")
     assert not sign.exists()
+    assert "imported" not in said
+    assert len(Ensemble.load(project.models / "connection", release.mosaic.bands)) == 2
+    # The trap is a real one.
+    torch.load(path, weights_only=False)
+    assert sign.exists()
+
+
+def test_a_damaged_checkpoint_costs_its_ensemble(release: "MiniRelease", tmp_path: Path) -> None:
+    release.add_networks()
+    path = release.results / CONNECTION
+    path.write_bytes(path.read_bytes()[:5000])
+    project, said = bring(release, tmp_path / "p")
     (line,) = [line for line in said.splitlines() if str(path) in line]
-    assert "holds more than weights (posix.system)" in line
+    assert "is not a checkpoint" in line
     assert "no connection network was imported" in line
     # One of an ensemble missing would be another ensemble: none is taken; the other kind is.
     assert not (project.models / "connection").exists()
     assert (project.models / "segmentation" / "member-00").exists()
-    # The trap is a real one.
-    torch.load(path, weights_only=False)
-    assert sign.exists()
 
 
 def test_damaged_checkpoints_are_named(tmp_path: Path) -> None:

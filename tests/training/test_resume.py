@@ -15,10 +15,10 @@ from ejectamap.training import train
 CHANGES = [
     "method=two-stage",
     "connection.members=2",
-    "connection.max_epochs=3",
+    "connection.max_epochs=5",
     "connection.scheduler={name: CosineAnnealingWarmRestarts, arguments: {T_0: 2}}",
     "connection.warm_up_steps=5",
-    "segmentation.max_epochs=3",
+    "segmentation.max_epochs=5",
     "segmentation.scheduler={name: ReduceLROnPlateau, arguments: {mode: max, patience: 0}}",
     "segmentation.accumulate=2",
     "segmentation.augment={blur_px: 1.0}",
@@ -37,6 +37,12 @@ def weights(project: Project) -> dict[str, np.ndarray]:
     }
 
 
+def epochs(project: Project) -> int:
+    """How many epochs of all networks have been written down."""
+    tables = project.logs.glob("*/*/metrics.csv")
+    return sum(len(path.read_text().splitlines()) - 1 for path in tables)
+
+
 def test_a_killed_training_ends_as_if_left_alone(make_project: Callable[..., Project]) -> None:
     alone, killed = (make_project(*CHANGES, name=name) for name in ("alone", "killed"))
     # A server that has imported everything once, so that each run starts at once.
@@ -44,15 +50,14 @@ def test_a_killed_training_ends_as_if_left_alone(make_project: Callable[..., Pro
     context.set_forkserver_preload(["ejectamap.training.run"])
     first = context.Process(target=train_folder, args=(alone.folder,))
     first.start()
-    # Once while the first network learns, once while the last does.
-    for sign in (
-        "logs/connection/member-00/metrics.csv",
-        "logs/segmentation/member-00/metrics.csv",
-    ):
+    # Each time after at least one more epoch, somewhere in the next.
+    for moment_s in np.random.default_rng(5).uniform(0, 0.2, 5):
+        before = epochs(killed)
         process = context.Process(target=train_folder, args=(killed.folder,))
         process.start()
-        while process.is_alive() and not (killed.folder / sign).exists():
+        while process.is_alive() and epochs(killed) == before:
             time.sleep(0.02)
+        time.sleep(moment_s)
         process.kill()
         process.join()
         assert process.exitcode == -9
@@ -68,7 +73,7 @@ def test_a_killed_training_ends_as_if_left_alone(make_project: Callable[..., Pro
         ]
         rows = [[line.rsplit(",", 1)[0] for line in table.splitlines()] for table in tables]
         assert rows[0] == rows[1]  # all but the minutes
-        assert len(rows[0]) == 4
+        assert len(rows[0]) == 6
         assert (killed.logs / kind / "curves.png").exists()
         members = [(p.logs / kind / "members.csv").read_text() for p in (alone, killed)]
         assert [len(table.splitlines()) for table in members] == [5 - (kind == "segmentation")] * 2

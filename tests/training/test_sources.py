@@ -58,6 +58,14 @@ def test_other_projects_give_all_their_pairs(make_project: MakeProject) -> None:
     assert len(gather_sources(project).split) == len(others.pairs)
 
 
+def test_other_projects_are_cut_into_tiles_as_large_as_the_project_s_own(
+    make_project: MakeProject,
+) -> None:
+    make_project("views.tile_km=null", name="other")
+    _, others = gather_sources(make_project("training.also_train_on=[../other]")).sources
+    assert {pair.window.height for pair in others.pairs} <= {9, 10, 11}
+
+
 def test_a_project_without_labels_may_learn_from_others(make_project: MakeProject) -> None:
     make_project(name="other")
     project = make_project("training.also_train_on=[../other]", labels=False)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ejectamap.errors import BundleError, LabelError
+from ejectamap.errors import BundleError, LabelError, SettingsError
 from ejectamap.networks.bundle import load_bundle, save_bundle
 from ejectamap.networks.calibration import RangeCalibration
 from ejectamap.project import Project
@@ -51,6 +51,14 @@ def test_a_method_s_networks_are_trained_into_bundles(
     split = pd.read_csv(project.split_path)
     assert list(split) == ["crater_id", "tile_id", "split"]
     assert set(split["split"]) == {"train", "test"}
+
+
+def test_a_wrong_name_is_said_before_anything_is_trained(make_project: MakeProject) -> None:
+    project = make_project("method=two-stage", "segmentation.loss={name: dise}")
+    with pytest.raises(SettingsError, match=r"segmentation: unknown loss 'dise': nearest are dice"):
+        train(project)
+    assert not project.logs.exists()
+    assert not project.split_path.exists()
 
 
 def test_a_seed_is_a_network(make_project: MakeProject) -> None:

@@ -16,7 +16,11 @@ def train(
     folder: ProjectFolder,
     max_minutes: Minutes = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Forget what was trained and start again.")
+        bool,
+        typer.Option(
+            "--fresh/--resume",
+            help="Forget what was trained and start again, or go on where it stopped.",
+        ),
     ] = False,
 ) -> None:
     """Train the networks that the project's method needs; an interrupted training goes on."""

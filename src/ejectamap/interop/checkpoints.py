@@ -1,20 +1,19 @@
 """Lightning checkpoints of the release as bundles, without running any code that a checkpoint may hold.
 
-A checkpoint is a pickle, and unpickling one can do anything. PyTorch's reader for weights accepts tensors and plain
-containers only; a checkpoint with more in it is refused. Names are matched, never guessed: every weight of the network
-must be found under one common prefix with its own shape, and nothing may be left over.
+Only a checkpoint's weights are read; its hyperparameters, objects of any kind, stay descriptions (`interop.pickles`).
+Names are matched, never guessed: every weight of the network must be found under one common prefix with its own shape,
+and nothing may be left over.
 """
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ejectamap.errors import ReleaseError
+from ejectamap.interop.pickles import open_archive
 from ejectamap.networks.bundle import Normalisation
 
 _NUMBERS = re.compile(r"\d+")
@@ -26,27 +25,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     ReleaseError
-        If it is no checkpoint, is damaged, or holds anything but tensors and plain containers.
+        If it is no checkpoint, is damaged, or has no state dict of tensors.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as problem:
-        found = re.search(r"GLOBAL (\S+)", str(problem))
-        what = f" ({found[1]})" if found else ""
-        raise ReleaseError(
-            f"{path}: is damaged or holds more than weights{what}, which is never run: where you trust it, save its"
-            " state_dict alone"
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as problem:
-        reason = " ".join(str(problem).split())[:200]
-        raise ReleaseError(f"{path}: is not a checkpoint ({reason}): copy it again") from None
-    weights = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not weights:
-        raise ReleaseError(f"{path}: has no state_dict")
-    for name, value in weights.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise ReleaseError(f"{path}: its state_dict holds {name!r}, which is no tensor")
-    return dict(weights)
+    with open_archive(path) as archive:
+        content = archive.content
+        described = content.get("state_dict") if isinstance(content, dict) else None
+        if not isinstance(described, dict) or not described:
+            raise ReleaseError(f"{path}: has no state_dict")
+        weights: dict[str, Tensor] = {}
+        for name, value in described.items():
+            tensor = archive.tensor(value)
+            if not isinstance(name, str) or tensor is None:
+                raise ReleaseError(f"{path}: its state_dict holds {name!r}, which is no tensor")
+            weights[name] = tensor
+        return weights
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -112,7 +112,6 @@ def _bundle(project: Project, version: Version, path: Path, tile_px: int) -> Bun
     else:
         views["chip_px"] = tile_px
         views["tile_m"] = tile_px * project.mosaic.grid.pixel_m
-        views["distance"], views["log_distance"] = "metres", True
         views["annulus_radii"] = list(version.annulus_radii)
         # `Version.network` lets no other distance channel through.
         views |= {"distance": "metres", "log_distance": True}

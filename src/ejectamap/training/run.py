@@ -19,6 +19,7 @@ from ejectamap.project.fitting import Fitting
 from ejectamap.training.checkpoints import forget_checkpoints, start_anew_if_changed
 from ejectamap.training.loaders import make_loader
 from ejectamap.training.recipes import RECIPES, Data, Recipe
+from ejectamap.training.rehearsal import rehearse
 from ejectamap.training.sources import gather_sources, write_split
 from ejectamap.training.summary import summarise
 from ejectamap.training.task import Task
@@ -107,6 +108,8 @@ def _train_members(
     budget = max_minutes or project.settings.training.max_minutes
     started = time.monotonic()
     sources = gather_sources(project)
+    # A wrong name in the last network's settings is said before the first one learns for hours.
+    rehearse(project, sources)
     rank_zero_only(write_split)(project, sources.split)
     for member, minutes in _shared_out(wanted, budget, started):
         told = None if watch is None else partial(watch, member)

@@ -79,24 +79,28 @@ def gather_sources(project: Project) -> Sources:
         split = {pair_key(pair): split[pair_key(pair)] for pair in pairs}
     train = [pair for pair in pairs if split[pair_key(pair)] == "train"]
     sources = [Source(project.world, train)]
+    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
     for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
         if other.mosaic.bands != project.mosaic.bands:
             raise ProjectError(
                 f"{other.folder}: its mosaic has {other.mosaic.bands} bands, this project's has {project.mosaic.bands}:"
                 " take it out of training.also_train_on"
             )
-        sources.append(Source(other.world, make_pairs(other.world, tile_side_px(other))))
-    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+        sources.append(_whole_world(other.world, tile_m))
     if training.plant:
-        world = planted_world(project)
-        tile_px = max(2, round(tile_m / world.mosaic.grid.pixel_m))
-        sources.append(Source(world, make_pairs(world, tile_px)))
+        sources.append(_whole_world(planted_world(project), tile_m))
     sources = [source for source in sources if source.pairs]
     if not sources:
         raise LabelError(
             f"{project.folder}: nothing to learn from: give labels, or set training.also_train_on or training.plant"
         )
     return Sources(tuple(sources), split, tile_m)
+
+
+def _whole_world(world: World, tile_m: float) -> Source:
+    """All pairs of another world; where it names no tiles, with tiles as large on the ground as the project's own."""
+    tile_px = max(2, round(tile_m / world.mosaic.grid.pixel_m))
+    return Source(world, make_pairs(world, tile_px))
 
 
 def split_parts(project: Project, pairs: Sequence[Pair]) -> Parts:
