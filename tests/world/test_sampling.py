@@ -112,6 +112,28 @@ def test_a_corridor_is_taken_where_pyproj_says(
     assert misplacement_px(index_mosaic, found, *places) < 0.05
 
 
+@pytest.mark.parametrize("spacing_px", [1.0, 4.0])
+@pytest.mark.parametrize("lat", [0.0, 40.0, 65.0, 75.0, 80.0, 84.0, 87.0, 89.0])
+def test_interpolated_places_are_right_towards_the_poles(
+    make_grid: MakeGrid, make_mosaic: MakeMosaic, lat: float, spacing_px: float
+) -> None:
+    """Chips of 224 pixels in the middle of the frame and far away from it, in pixels of the mosaic itself."""
+    grid = make_grid(2048)
+    rows, cols = np.mgrid[: grid.height, : grid.width]
+    mosaic = make_mosaic(np.stack([cols, rows]).astype(np.float32) + 0.5, grid)
+    side_m = 224 * spacing_px * grid.pixel_m
+    for crater, chip in (
+        (crater_at((7.0, lat)), Chip(0.0, 0.0, side_m)),
+        (crater_at((7.0, -20.0)), Chip(1e5, np.radians(lat + 20.0) * R, side_m)),
+    ):
+        x, y = (axis.ravel() for axis in chip.pixel_xy(224))
+        found, valid = mosaic.sample_azimuthal(crater.lon, crater.lat, x, y, 0.0)
+        col, row = grid.to_pixel(*chip_places(crater, chip, 224))
+        smooth = (np.abs(col - grid.width / 2) < grid.width / 2 - 1) & (row > 0.5)
+        assert valid.all()
+        assert np.abs(found - np.stack([col, row]))[:, smooth].max() < 0.02
+
+
 @pytest.fixture(scope="module")
 def smooth_mosaic(make_grid: MakeGrid, make_mosaic: MakeMosaic) -> Mosaic:
     """Three bands of eight bits that vary smoothly over the sphere, from 0 to 360 degrees."""

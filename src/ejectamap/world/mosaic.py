@@ -5,7 +5,6 @@ averaged pyramid on top (a third more memory), so that a coarse view neither ali
 disk. Sampling is bilinear, and no-data never bleeds into a value: only valid neighbours count.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +16,14 @@ import rasterio.windows
 from ejectamap.errors import MosaicError
 from ejectamap.world.georeference import cylinder, open_raster, raster_crs, with_authority
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.sampling import azimuthal_picture, halve, oblique_picture, sample_pixels
+from ejectamap.world.pictures import sample_picture
+from ejectamap.world.sampling import as_words, halve, sample_pixels
 from ejectamap.world.sphere import Array, local_frame
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Bits = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64] | None
 _STRIP_BYTES = 64 * 2**20
 
 
@@ -154,7 +155,7 @@ class Mosaic:
             found, good = np.empty((self.bands, here.sum()), np.float32), np.empty(here.sum(), bool)
             scale = np.divide(self.levels[k].shape[:2], self.grid.shape)
             at = col[here] * scale[1], row[here] * scale[0]
-            sample_pixels(self.levels[k], self.masks[k], *at, found, good)
+            sample_pixels(self._level_data(k), *at, found, good)
             values[:, here], valid[here] = found, good
         return values.reshape(self.bands, *places[0].shape), valid.reshape(places[0].shape)
 
@@ -171,7 +172,7 @@ class Mosaic:
         lon, lat : float
             Centre of the frame, in degrees.
         x_m, y_m : array (m,), (n,)
-            Coordinates of the picture's columns and rows.
+            Coordinates of the picture's columns and rows, evenly spaced.
         spacing_m : float
             As in `sample`.
 
@@ -180,9 +181,7 @@ class Mosaic:
         values : float32 array (band, n, m)
         valid : bool array (n, m)
         """
-        x, y = x_m / self.grid.radius_m, y_m / self.grid.radius_m
-        shape = y.size, x.size
-        return self._picture(azimuthal_picture, spacing_m, shape, local_frame(lon, lat), x, y)
+        return self._picture(True, local_frame(lon, lat), x_m, y_m, spacing_m)
 
     def sample_corridor(
         self,
@@ -204,7 +203,7 @@ class Mosaic:
             Where the great circle starts, in degrees.
         bearing_deg : float
         along_m, across_m : array (m,), (n,)
-            Coordinates of the picture's columns and rows.
+            Coordinates of the picture's columns and rows, evenly spaced.
         spacing_m : float
             As in `sample`; so is what comes back.
         """
@@ -212,25 +211,23 @@ class Mosaic:
         theta = np.radians(bearing_deg)
         forward = east * np.sin(theta) + north * np.cos(theta)
         right = east * np.cos(theta) - north * np.sin(theta)
-        along = along_m / self.grid.radius_m
-        equator = np.outer(up, np.cos(along)) + np.outer(forward, np.sin(along))
-        across = across_m / self.grid.radius_m
-        shape = across.size, along.size
-        return self._picture(oblique_picture, spacing_m, shape, equator, right, across)
+        return self._picture(False, np.stack([up, forward, right]), along_m, across_m, spacing_m)
 
     def _picture(
-        self,
-        sampler: Callable[..., None],
-        spacing_m: float,
-        shape: tuple[int, int],
-        *geometry: Array,
+        self, curved: bool, frame: Array, x_m: Array, y_m: Array, spacing_m: float
     ) -> tuple[Floats, Bools]:
-        """Run one of the compiled samplers on the level that fits a spacing."""
+        """Sample a picture (see `pictures.sample_picture`) on the level that fits a spacing."""
         level = int(self._level(spacing_m))
+        shape = y_m.size, x_m.size
         values, valid = np.empty((self.bands, *shape), np.float32), np.empty(shape, bool)
-        west = np.radians(self.grid.lon_west)
-        sampler(self.levels[level], self.masks[level], west, *geometry, values, valid)
+        west, radius_m = np.radians(self.grid.lon_west), self.grid.radius_m
+        place = west, curved, frame, x_m / radius_m, y_m / radius_m
+        sample_picture(self._level_data(level), *place, values, valid)
         return values, valid
+
+    def _level_data(self, level: int) -> tuple[npt.NDArray[np.generic], Words, Bits]:
+        """A level of the pyramid as the compiled loops take it: image, words and mask."""
+        return self.levels[level], as_words(self.levels[level]), self.masks[level]
 
     def _level(self, spacing_m: npt.ArrayLike) -> npt.NDArray[np.intp]:
         """Pyramid level whose pixels are nearest to a spacing in size."""

@@ -1,104 +1,21 @@
-"""The compiled loops under `Mosaic`: from unit vectors to pixels, bilinear sampling, and the next pyramid level.
+"""The compiled loops under `Mosaic`: bilinear sampling of an image, and the next pyramid level.
 
-A picture is made row by row: unit vectors of a row's places, their pixel coordinates, their values. A row
-stays in the cache, nothing larger is ever stored, and none of it holds the interpreter's lock.
-
-No library function is called for a pixel: `arctan2` is a polynomial (Abramowitz and Stegun 1964, 4.4.49, error
-below 2e-8 rad), the sine and cosine of an azimuthal frame are their Taylor series (error below 1e-9 up to the
-antipode), so that the processor does several pixels at once. On a mosaic of 23 040 columns that is less than
-0.001 pixels.
+Places are taken in short runs, whose coordinates and weights stay in the cache, and none of it holds the interpreter's
+lock. No library function is called for a pixel, so that the processor does several at once: `arctan2` is a
+polynomial (Abramowitz and Stegun 1964, 4.4.49, error below 2e-8 rad, on a mosaic of 23 040 columns 0.0001 pixels).
 """
 
 import math
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 _RUN = 256  # pixels taken together: their indices and weights stay in the first-level cache
 # Products may be fused with sums and signs of zeros ignored; sums keep their order.
 _FAST = {"contract", "nsz"}
-
-
-@numba.njit(cache=True, nogil=True)
-def azimuthal_picture(image, mask, lon_west, frame, x, y, values, valid):  # type: ignore[no-untyped-def]
-    """Sample a rectangle of an azimuthal equidistant frame.
-
-    Parameters
-    ----------
-    image : array (rows, cols, bands)
-    mask : uint8 array (rows, cols / 8)
-        One bit a pixel, lowest bit first: 1 where there is data.
-    lon_west : float
-        Longitude of the image's left edge, in radians.
-    frame : array (3, 3)
-        Unit vectors up, east and north at the frame's centre.
-    x, y : array (m,), (n,)
-        Coordinates of columns and rows, in radians of arc.
-    values : float32 array (bands, n, m)
-        Output: 0 where there is no data.
-    valid : bool array (n, m)
-        Output: whether at least half of the bilinear weight fell on data.
-    """
-    vectors, work = np.empty((3, x.size)), _workspace(x.size)
-    for i in range(y.size):
-        _azimuthal_row(frame, x, y[i], vectors)
-        _to_pixels(vectors, lon_west, image.shape, work[0])
-        _sample_run(image, mask, work, values[:, i], valid[i])
-
-
-@numba.njit(cache=True, nogil=True)
-def oblique_picture(image, mask, lon_west, equator, axis, lat, values, valid):  # type: ignore[no-untyped-def]
-    """Sample a picture whose rows are parallels about any axis, and whose columns are meridians.
-
-    Parameters
-    ----------
-    image, mask, lon_west, values, valid
-        As in `azimuthal_picture`.
-    equator : array (3, m)
-        Unit vectors of the columns' places on the equator of that axis.
-    axis : array (3,)
-        Unit vector of the axis.
-    lat : array (n,)
-        Latitude of the rows about the axis, in radians.
-    """
-    vectors, work = np.empty_like(equator), _workspace(equator.shape[1])
-    for i in range(lat.size):
-        outward, upward = math.cos(lat[i]), math.sin(lat[i])
-        for k in range(3):
-            for j in range(equator.shape[1]):
-                vectors[k, j] = outward * equator[k, j] + upward * axis[k]
-        _to_pixels(vectors, lon_west, image.shape, work[0])
-        _sample_run(image, mask, work, values[:, i], valid[i])
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _azimuthal_row(frame, x, y, vectors):  # type: ignore[no-untyped-def]
-    """Unit vectors (3, m) of one row: cos(d) up + sin(d) / d (x east + y north), with d = hypot(x, y)."""
-    for j in range(x.size):
-        s = x[j] * x[j] + y * y
-        cosine = 1 - s / 132 * (
-            1 - s / 182 * (1 - s / 240 * (1 - s / 306 * (1 - s / 380 * (1 - s / 462))))
-        )
-        cosine = 1 - s / 2 * (1 - s / 12 * (1 - s / 30 * (1 - s / 56 * (1 - s / 90 * cosine))))
-        sinc = 1 - s / 156 * (
-            1 - s / 210 * (1 - s / 272 * (1 - s / 342 * (1 - s / 420 * (1 - s / 506))))
-        )
-        sinc = 1 - s / 6 * (1 - s / 20 * (1 - s / 42 * (1 - s / 72 * (1 - s / 110 * sinc))))
-        east, north = sinc * x[j], sinc * y
-        for k in range(3):
-            vectors[k, j] = cosine * frame[0, k] + east * frame[1, k] + north * frame[2, k]
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _to_pixels(vectors, lon_west, shape, places):  # type: ignore[no-untyped-def]
-    """Column and row (2, n) of unit vectors (3, n) in an image of a shape."""
-    for j in range(vectors.shape[1]):
-        x, y, z = vectors[0, j], vectors[1, j], vectors[2, j]
-        east = arctan2(y, x) - lon_west
-        east += 2 * math.pi if east < 0.0 else 0.0
-        south = math.pi / 2 - arctan2(z, math.sqrt(x * x + y * y))
-        places[0, j] = east * (shape[1] / (2 * math.pi))
-        places[1, j] = south * (shape[0] / math.pi)
+_FAR = 2**40
+NOWHERE = (0, 0, 0, 0)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -121,61 +38,107 @@ def arctan2(y, x):  # type: ignore[no-untyped-def]
     return -a if y < 0.0 else a
 
 
+def as_words(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64] | None:
+    """View an image of bytes (rows, cols, bands) so that one load takes a pixel and the next one, all bands of both.
+
+    Returns
+    -------
+    uint64 array (n - 7,) or None
+        The eight bytes that begin at each byte of the image, the first one lowest; None where two pixels have more.
+    """
+    if image.dtype != np.uint8 or image.shape[2] > 4:
+        return None
+    return np.ndarray((image.size - 7,), "<u8", buffer=image.data, strides=(1,))
+
+
 @numba.njit(cache=True, nogil=True)
-def sample_pixels(image, mask, col, row, values, valid):  # type: ignore[no-untyped-def]
+def sample_pixels(level, col, row, values, valid):  # type: ignore[no-untyped-def]
     """Sample bilinearly at fractional pixel coordinates of an image.
 
     Parameters
     ----------
-    image, mask
-        As in `azimuthal_picture`.
+    level : tuple
+        The image, an array (rows, cols, bands); what `as_words` makes of it; and where it has data, a uint8 array
+        (rows, cols / 8) of one bit a pixel, lowest bit first.
     col, row : array (n,)
         A pixel's centre is at +0.5; 0 <= col <= cols, 0 <= row <= rows.
     values : float32 array (bands, n)
-        Output.
+        Output: 0 where there is no data.
     valid : bool array (n,)
-        Output.
+        Output: whether at least half of the bilinear weight fell on data.
     """
     for start in range(0, col.size, _RUN):
-        run = slice(start, min(start + _RUN, col.size))
-        work = _workspace(run.stop - run.start)
-        work[0][0], work[0][1] = col[run], row[run]
-        _sample_run(image, mask, work, values[:, run], valid[run])
+        stop = min(start + _RUN, col.size)
+        work = workspace(stop - start)
+        work[0][0], work[0][1] = col[start:stop], row[start:stop]
+        sample_run(level, NOWHERE, work, values, valid, start)
 
 
 @numba.njit(cache=True, nogil=True)
-def _workspace(n):  # type: ignore[no-untyped-def]
-    """Room for n places: column and row; those of the pixel up left of each; weights of its right and lower ones."""
-    return np.empty((2, n)), np.empty((2, n), np.int64), np.empty((2, n), np.float32)
+def workspace(n):  # type: ignore[no-untyped-def]
+    """Room for n places: column and row; pixel up left of each; weights right and down; two words."""
+    return (
+        np.empty((2, n)),
+        np.empty((2, n), np.int64),
+        np.empty((2, n), np.float32),
+        np.empty((2, n), np.uint64),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
-def _sample_run(image, mask, work, values, valid):  # type: ignore[no-untyped-def]
-    """Sample a few pixels, at once if all of them have four neighbours with data."""
-    places, corners, weights = work
-    if _find_corners(image.shape, mask, places, corners, weights):
-        _blend(image, corners, weights, values)
-        valid[:] = True
+def sample_run(level, full, work, values, valid, start):  # type: ignore[no-untyped-def]
+    """Sample a few places, all at once if each has four neighbours with data.
+
+    Parameters
+    ----------
+    level, values, valid
+        As in `sample_pixels`.
+    full : tuple of int
+        First and last column, first and last row of a part of the image known to have data everywhere, or `NOWHERE`.
+    work : tuple of arrays
+        A `workspace`, in which columns and rows are filled in.
+    start : int
+        Where in the output these places begin.
+    """
+    (image, words, mask), (places, corners, weights, pairs) = level, work
+    first_col, last_col, first_row, last_row = _find_corners(places, corners, weights)
+    height, width, _ = image.shape
+    # Not in the last row: a word begun at its last pixel but one would end behind the image.
+    inside = first_col >= 0 and last_col < width - 1 and first_row >= 0 and last_row < height - 2
+    known = (
+        first_col >= full[0] and last_col < full[1] and first_row >= full[2] and last_row < full[3]
+    )
+    if inside and (known or _have_data(mask, corners)):
+        if words is None:
+            _blend(image, corners, weights, values, start)
+        else:
+            _blend_words(words, image.shape, corners, weights, pairs, values, start)
+        valid[start : start + places.shape[1]] = True
         return
-    for j in range(valid.size):
-        valid[j] = _blend_with_care(image, mask, corners[:, j], weights[:, j], values[:, j])
+    for j in range(places.shape[1]):
+        here = values[:, start + j]
+        valid[start + j] = _blend_with_care(image, mask, corners[:, j], weights[:, j], here)
 
 
-@numba.njit(cache=True, nogil=True)
-def _find_corners(shape, mask, places, corners, weights):  # type: ignore[no-untyped-def]
-    """Fill in corners and weights; return whether all four pixels around each place lie inside and have data."""
-    plain = True
-    n = places.shape[1]
-    for j in range(n):
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _find_corners(places, corners, weights):  # type: ignore[no-untyped-def]
+    """Fill in corners and weights; return the first and last column and row of corners."""
+    first_col, last_col, first_row, last_row = _FAR, -_FAR, _FAR, -_FAR
+    for j in range(places.shape[1]):
         col, row = places[0, j] - 0.5, places[1, j] - 0.5
         c, r = math.floor(col), math.floor(row)
-        corners[0, j], corners[1, j] = int(c), int(r)
+        corners[0, j], corners[1, j] = c, r
         weights[0, j], weights[1, j] = col - c, row - r
-        plain &= (c >= 0) & (c < shape[1] - 1) & (r >= 0) & (r < shape[0] - 1)
-    if not plain:
-        return False
+        first_col, last_col = min(first_col, c), max(last_col, c)
+        first_row, last_row = min(first_row, r), max(last_row, r)
+    return first_col, last_col, first_row, last_row
+
+
+@numba.njit(cache=True, nogil=True)
+def _have_data(mask, corners):  # type: ignore[no-untyped-def]
+    """Whether all four pixels around each place have data."""
     bits = np.uint8(1)
-    for j in range(n):
+    for j in range(corners.shape[1]):
         c, r = corners[0, j], corners[1, j]
         here, beside = c >> 3, (c + 1) >> 3
         bits &= (mask[r, here] & mask[r + 1, here]) >> (c & 7)
@@ -184,24 +147,48 @@ def _find_corners(shape, mask, places, corners, weights):  # type: ignore[no-unt
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _blend(image, corners, weights, values):  # type: ignore[no-untyped-def]
+def _blend(image, corners, weights, values, start):  # type: ignore[no-untyped-def]
     """Bilinear values (bands, n) where all four pixels lie inside and have data."""
     _, width, bands = image.shape
     flat = image.reshape(-1)
     below = np.uint64(width * bands)
-    for j in range(values.shape[1]):
-        corners[0, j] = (corners[1, j] * width + corners[0, j]) * bands
     for b in range(bands):
-        for j in range(values.shape[1]):
+        out = values[b, start : start + corners.shape[1]]
+        for j in range(out.size):
             # Unsigned indices spare a test for negative ones.
-            west = np.uint64(corners[0, j] + b)
+            west = np.uint64((corners[1, j] * width + corners[0, j]) * bands + b)
             east = west + np.uint64(bands)
             right, down = weights[0, j], weights[1, j]
             upper = flat[west] + right * (np.float32(flat[east]) - np.float32(flat[west]))
             west += below
             east += below
             lower = flat[west] + right * (np.float32(flat[east]) - np.float32(flat[west]))
-            values[b, j] = upper + down * (lower - upper)
+            out[j] = upper + down * (lower - upper)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _blend_words(words, shape, corners, weights, pairs, values, start):  # type: ignore[no-untyped-def]
+    """The same as `_blend`, with two loads a place instead of four a band."""
+    _, width, bands = shape
+    below = np.uint64(width * bands)
+    for j in range(corners.shape[1]):
+        first = np.uint64((corners[1, j] * width + corners[0, j]) * bands)
+        pairs[0, j], pairs[1, j] = words[first], words[first + below]
+    for b in range(bands):
+        west, east = np.uint64(8 * b), np.uint64(8 * (b + bands))
+        out = values[b, start : start + corners.shape[1]]
+        for j in range(out.size):
+            here, there = _byte(pairs[0, j], west), _byte(pairs[0, j], east)
+            upper = here + weights[0, j] * (there - here)
+            here, there = _byte(pairs[1, j], west), _byte(pairs[1, j], east)
+            lower = here + weights[0, j] * (there - here)
+            out[j] = upper + weights[1, j] * (lower - upper)
+
+
+@numba.njit(cache=True, nogil=True)
+def _byte(word, shift):  # type: ignore[no-untyped-def]
+    """The byte of a word that begins at a bit, as float32; by way of int32, which processors convert many at once."""
+    return np.float32(np.int32((word >> shift) & np.uint64(255)))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -6,6 +6,7 @@ for tiny distances, where the textbook `arccos` and haversine forms lose it (Vin
 Review 23, for the sphere).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -115,10 +116,11 @@ def unit_vectors(lon: Degrees, lat: Degrees) -> Array:
 
 def local_frame(lon: float, lat: float) -> Array:
     """Unit vectors up, east and north at a place, in the body's frame; shape (3, 3), one a row."""
-    lam, phi = np.radians(lon), np.radians(lat)
-    east = [-np.sin(lam), np.cos(lam), 0.0]
-    north = [-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)]
-    return np.array([unit_vectors(lon, lat), east, north])
+    lam, phi = math.radians(lon), math.radians(lat)
+    sin_lam, cos_lam, sin_phi, cos_phi = math.sin(lam), math.cos(lam), math.sin(phi), math.cos(phi)
+    up = [cos_phi * cos_lam, cos_phi * sin_lam, sin_phi]
+    north = [-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi]
+    return np.array([up, [-sin_lam, cos_lam, 0.0], north])
 
 
 def corridor_inverse(
