@@ -9,8 +9,8 @@ import torch
 from ejectamap.errors import SettingsError
 from ejectamap.networks import build_loss
 
-UNUSUAL = ["tversky", "lovasz", "cldice", "boundary"]
-PICTURES = ["cldice", "boundary"]
+UNUSUAL = ["tversky", "lovasz", "cldice", "skeleton", "boundary"]
+PICTURES = ["cldice", "skeleton", "boundary"]
 
 
 def ray(n=2, h=12, w=16):
@@ -100,6 +100,31 @@ def test_a_gap_in_a_thin_ray_costs_cldice_as_much_as_one_in_a_thick_ray():
     assert cldice(sure(thick), target) < 2 * cldice(sure(thin), target)
 
 
+def test_skeleton_recall_by_hand():
+    # A ray three pixels wide lies whole within two pixels of its centre line, but for its ends:
+    # missing a third of its rows costs a third, however much else is taken for ejecta.
+    target = torch.zeros(1, 34, 16)
+    target[:, 2:32, 5:8] = 1
+    answer = target.clone()
+    answer[:, 12:22] = 0
+    loss = build_loss("skeleton")
+    assert loss(sure(answer), target).item() == pytest.approx(1 / 3, abs=0.01)
+    answer[:, :, 10:] = 1
+    assert loss(sure(answer), target).item() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_skeleton_recall_minds_a_thin_ray_as_much_as_a_thick_one():
+    target = torch.zeros(1, 40, 40)
+    target[:, :, 5] = target[:, :, 18:31] = 1
+    thin, thick = target.clone(), target.clone()
+    thin[:, 10:20, :10] = 0
+    thick[:, 10:20, 10:] = 0
+    loss = build_loss("skeleton")
+    # Of the thick ray five of its thirteen pixels count.
+    ratio = loss(sure(thick), target) / loss(sure(thin), target)
+    assert ratio.item() == pytest.approx(5, rel=0.2)
+
+
 def test_boundary_by_hand():
     # The last pixel is wrong, and as far from the edge as any.
     target = torch.tensor([[[1.0, 1, 0, 0, 0, 0]]])
@@ -187,7 +212,7 @@ class TestAll:
         loss.backward()
         assert torch.isfinite(loss)
         assert torch.isfinite(logits.grad).all()
-        if name in ("tversky", "cldice"):
+        if name in ("tversky", "cldice", "skeleton"):
             assert loss.item() == 0
 
 

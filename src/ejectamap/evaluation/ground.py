@@ -16,6 +16,8 @@ from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels, Tile
 from ejectamap.world.sphere import Array, LonLat, azimuthal_inverse
 
+AZIMUTHS = 720
+"""Columns of a polar raster."""
 _STEPS = 4096  # cells in half a circumference: 1.9 km on Mercury
 _STRIP_CELLS = 2**21
 
@@ -81,11 +83,11 @@ class Ground:
         """Distance of each mapped cell, in their order, to the truth."""
         return distances_km(self.prediction, self.truth, self.spacing_km)
 
-    def polar(self, mask: Bools, cols: int) -> tuple[Bools, Array]:
+    def polar(self, mask: Bools) -> tuple[Bools, Array]:
         """A mask by range (rows, one cell apart, from the rim outwards) and azimuth, and the ranges in km."""
         corners = np.hypot(*np.maximum(self.centre, np.subtract(mask.shape, self.centre)))
         range_km = np.arange(self.rim_km, corners * self.spacing_km, self.spacing_km)
-        azimuth = (np.arange(cols) + 0.5) * (2 * np.pi / cols)
+        azimuth = (np.arange(AZIMUTHS) + 0.5) * (2 * np.pi / AZIMUTHS)
         away = range_km[:, None] / self.spacing_km
         row = np.floor(self.centre[0] - away * np.cos(azimuth)).astype(np.intp)
         col = np.floor(self.centre[1] + away * np.sin(azimuth)).astype(np.intp)

@@ -13,7 +13,6 @@ from ejectamap.world.sphere import Array
 BRIDGED_KM = 10.0
 """Gaps up to this length do not stop the walk along a ray."""
 _CAL_RADIUS_KM = 5.0
-_AZIMUTHS = 720
 _TOUCHING = np.ones((3, 3), int)
 
 
@@ -57,8 +56,8 @@ def along_rays(ground: Ground) -> tuple[float, float]:
     missed stretch of any length between two mapped ones on an unbroken stretch of true ejecta. Both count by the width
     of ground between two walks: a length of ray, and a gap in it, weigh as much as the ray is wide.
     """
-    truth, range_km = ground.polar(ground.truth, _AZIMUTHS)
-    prediction, _ = ground.polar(ground.prediction, _AZIMUTHS)
+    truth, range_km = ground.polar(ground.truth)
+    prediction, _ = ground.polar(ground.prediction)
     total, reached, gaps = _walk(truth, prediction, range_km, int(BRIDGED_KM / ground.spacing_km))
     if total == 0:
         return float("nan"), float("nan")

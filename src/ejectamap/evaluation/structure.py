@@ -9,6 +9,7 @@ import numpy as np
 from rich.progress import track
 
 from ejectamap.evaluation.counts import none_if_nan
+from ejectamap.evaluation.displacement import displacement_figures
 from ejectamap.evaluation.ground import Ground
 from ejectamap.evaluation.lines import line_figures
 from ejectamap.evaluation.surfaces import surface_figures
@@ -20,7 +21,6 @@ Figures = dict[str, float]
 LOWER_IS_BETTER = ("balanced_hausdorff_km", "hd95_km", "betti0_error", "gaps_per_1000km")
 """Figures of structure of which less is better."""
 _THREADS = 2  # each has one crater's ground in memory
-_PARTS = ("surface_dice_10km", "cldice", "reached_length")
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,8 @@ class Structure:
 
 
 def structure_of(ground: Ground) -> Figures:
-    """All figures of one crater that truly has ejecta; `structure` is the mean of three of them.
-
-    These are surface Dice at 10 km (outlines in place), clDice (rays there, and nothing else) and reached length
-    (unbroken); see docs/metrics.md for why.
-    """
-    figures = surface_figures(ground) | line_figures(ground)
-    return {"structure": float(np.mean([figures[name] for name in _PARTS]))} | figures
+    """All figures of one crater that truly has ejecta; the first, `structure`, is the one for the whole pattern."""
+    return displacement_figures(ground) | surface_figures(ground) | line_figures(ground)
 
 
 def evaluate_structure(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ejectamap.errors import SettingsError
 from ejectamap.networks.loss_weights import TINY, Loss, weighted
 from ejectamap.networks.names import unknown_name
-from ejectamap.networks.structure_losses import boundary, cldice
+from ejectamap.networks.structure_losses import boundary, cldice, skeleton
 
 __all__ = ["Loss", "build_loss"]
 
@@ -104,6 +104,7 @@ _LOSSES: dict[str, Callable[..., Loss]] = {
     "tversky": tversky,
     "lovasz": lovasz,
     "cldice": cldice,
+    "skeleton": skeleton,
     "boundary": boundary,
 }
 
@@ -114,7 +115,7 @@ def build_loss(name: str, **parameters: float) -> Loss:
     Parameters
     ----------
     name : str
-        bce, focal, dice, jaccard, tversky, lovasz, cldice, boundary, or a sum of some.
+        bce, focal, dice, jaccard, tversky, lovasz, cldice, skeleton, boundary, or a sum of some.
     **parameters : float
         Arguments of those losses; one that several of them know goes to each of these.
 

@@ -12,7 +12,8 @@ from ejectamap.project.augmentation import (
 from ejectamap.project.section import Count, Named, Section
 
 PICTURE_LOSSES = (
-    "bce, focal, dice, jaccard, tversky, lovasz, cldice, boundary, or a sum as in dice-bce-cldice"
+    "bce, focal, dice, jaccard, tversky, lovasz, cldice, skeleton, boundary, or a sum as in"
+    " dice-bce-cldice"
 )
 
 BandScalingName = Literal["255", "mosaic", "training"]
