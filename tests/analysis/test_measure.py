@@ -137,6 +137,23 @@ def test_one_ray(fine: Grid, place: tuple[float, float]) -> None:
     assert colour.contrast[0] > 6
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_half_of_the_ring(fine: Grid, place: tuple[float, float]) -> None:
+    """A lobate edge has its median radius; with rays over a share of the ring the level on the edge is lower."""
+    crater = crater_at(*place)
+    distance_m, bearing_deg = seen_from(crater, fine)
+    edge_m = 400e3 * (1 + 0.2 * np.sin(np.radians(5 * bearing_deg)))
+    _, around = look(crater, fine, distance_m < edge_m)
+    assert half_cover_radius_m(around, fine.pixel_m) == pytest.approx(400e3, rel=0.02)
+    rays = (bearing_deg % 15 < 4.5) & (distance_m < 900e3)  # three tenths of every ring
+    _, around = look(crater, fine, (distance_m < edge_m) | rays)
+    half = 400e3 * (1 + 0.2 * np.cos(np.pi * (0.5 - 0.3) / 0.7))
+    assert half_cover_radius_m(around, fine.pixel_m) == pytest.approx(half, rel=0.02)
+    roots = (bearing_deg % 15 < 10) & (distance_m < 900e3)
+    _, around = look(crater, fine, (distance_m < edge_m) | roots)
+    assert half_cover_radius_m(around, fine.pixel_m) == pytest.approx(900e3, rel=0.02)
+
+
 def test_small_clusters_go_and_those_over_the_edge_hold_together(
     make_grid: Callable[..., Grid],
 ) -> None:

@@ -10,12 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ejectamap.analysis.suggest import COLUMNS, NAME, _overlap, entropy_bits, suggest_tiles
+from ejectamap.analysis import suggest
+from ejectamap.analysis.suggest import (
+    COLUMNS,
+    NAME,
+    _overlap,
+    disagreement_bits,
+    entropy_bits,
+    suggest_tiles,
+)
 from ejectamap.errors import ProjectError
 from ejectamap.interop.qgis import export_qgis
 from ejectamap.mapping.methods import CraterMap, in_memory
 from ejectamap.mapping.run import bring_in
 from ejectamap.project import Project
+from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 from ejectamap.world.label_files import load_tiles
 from ejectamap.world.sphere import distance
@@ -141,3 +150,38 @@ def test_overlap(r: int, c: int, s: int, d: int, h: int, w: int, i: int, j: int)
 
     one, other = Window(r, c, h, w), Window(s, d, i, j)
     assert _overlap(one, other, 12) == bool(pixels(one) & pixels(other))
+
+
+def test_disagreement() -> None:
+    yes, no, half = (np.array([value], np.uint8) for value in (250, 0, 125))
+    assert disagreement_bits([yes, no]) == pytest.approx(1.0)
+    assert disagreement_bits([half, half]) == pytest.approx(0.0)
+    assert disagreement_bits([yes, yes]) == pytest.approx(0.0)
+    # One is sure, the other is not: H(3/4) - H(1/2) / 2.
+    assert disagreement_bits([yes, half]) == pytest.approx(0.3113, abs=1e-4)
+    assert disagreement_bits([yes, np.array([255], np.uint8)]) == 0.0
+
+
+class Opinion:
+    """One network of a committee: what it says of each crater within 400 km."""
+
+    def __init__(self, project: Project, says: dict[int, float]) -> None:
+        self.project, self.says = project, says
+
+    def predict(self, crater: Crater) -> CraterMap:
+        return unsure_of(self.project, IDS.index(crater.crater_id), self.says[crater.crater_id])
+
+
+def test_disagreement_counts_and_common_doubt_does_not(
+    make: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(0.5, 0.5, 0.5)
+    members = [Opinion(project, {0: 1.0, 2: 0.5}), Opinion(project, {0: 0.0, 2: 0.5})]
+    monkeypatch.setattr(suggest, "load_method", lambda _: None)
+    monkeypatch.setattr(suggest, "committee", lambda _: members)
+    assert set(" ".join(suggest_tiles(project, 100)["crater_ids"]).split()) == {"0", "2"}
+    # The same map as if these networks had made it.
+    monkeypatch.setattr(suggest, "is_imported", lambda *_: False)
+    table = suggest_tiles(project, 100)
+    assert set(table["crater_ids"]) == {"0"}
+    assert table["reason"][0].startswith(f"networks disagree on {project.craters[0].name}")

@@ -16,7 +16,7 @@ _MEANINGS = {
     "set_aside": ("", "True where that is more than 0.2: no crater to compare with others"),
     "half_cover_radius_km": (
         "km",
-        "ejecta cover more than half of every ring from the rim to here (the release's blanket radius)",
+        "ejecta cover more than half of every ring from the rim to here (the release starts at 4 radii)",
     ),
     "symmetry": (
         "",
@@ -45,7 +45,7 @@ _MEANINGS = {
     ),
     "blanket_radius_km": (
         "km",
-        "ejecta cover more than four fifths of every ring from the rim to here, forbidden zone left out",
+        "the same with the forbidden zone left out of the rings; roots of rays that hang together count",
     ),
     "max_distance_km": ("km", "from the crater's centre to the farthest ejecta"),
     r"distance_q(\d+)_km": ("km", "{0} % of the ejecta's area lie nearer to the crater's centre"),

@@ -12,7 +12,6 @@ from ejectamap.evaluation.lines import BRIDGED_KM
 from ejectamap.world.sphere import Array
 
 _RING_M = 4 * 665.24315  # the published ring
-_BLANKET_SHARE = 0.8
 _FORBIDDEN_DEG = 60.0  # half the width of what is left out about a forbidden zone
 
 
@@ -33,25 +32,22 @@ def half_cover_radius_m(around: Surroundings, pixel_m: float) -> float:
     all come out as 4 radii. Rings are 2661 m thick as published (4 pixels of 665 m), or a pixel of the mosaic where
     that is more; ground without data is left out. The crater's own radius if the first ring is open already.
     """
-    everywhere = np.ones(around.view.cols, bool)
-    return _walk(around, pixel_m, everywhere, 0.5)
+    return _walk(around, pixel_m, np.ones(around.view.cols, bool))
 
 
 def blanket_radius_m(around: Surroundings, pixel_m: float, direction: Direction) -> float:
-    """Radius of the continuous blanket: as `half_cover_radius_m`, but rings covered by more than four fifths.
+    """Radius of the continuous ejecta: `half_cover_radius_m` of the sides on which there are ejecta, in metres.
 
-    Azimuths within 60 degrees of the middle of a forbidden zone are left out. Close to the blanket the roots of the
-    rays cover some three fifths of a ring: half of what they leave free is another fifth. An estimate from above: where
-    the roots of rays hang together it goes on into them. On two simulated planets with pixels of 7.5 km it is 1.02 and
-    1.60 times the mean radius of the blanket in the median, and half of the whole ring 1.24 and 2.10 times.
+    Azimuths within 60 degrees of the middle of a forbidden zone are left out: a blanket is not shorter for being cut
+    open. Roots of rays that hang together are part of it: an outline shows continuous ground, not what covers it.
     """
     bearing_deg = around.view.column_bearings_deg()
     off_deg = np.abs((bearing_deg - direction.missing_bearing_deg + 180) % 360 - 180)
-    return _walk(around, pixel_m, ~(off_deg < _FORBIDDEN_DEG), _BLANKET_SHARE)
+    return _walk(around, pixel_m, ~(off_deg < _FORBIDDEN_DEG))
 
 
-def _walk(around: Surroundings, pixel_m: float, azimuths: Bools, share: float) -> float:
-    """Middle range of the first ring from the rim on of which ejecta cover no more than a share."""
+def _walk(around: Surroundings, pixel_m: float, azimuths: Bools) -> float:
+    """Middle range of the first ring from the rim on of which ejecta cover no more than half of some azimuths."""
     rows = np.flatnonzero(around.beyond_rim)
     seen = around.known[rows] & azimuths
     ring = max(1, round(max(_RING_M, pixel_m) / around.depth_m))
@@ -60,7 +56,7 @@ def _walk(around: Surroundings, pixel_m: float, azimuths: Bools, share: float) -
         np.cumsum(np.pad(cells.sum(axis=1), (1, 0))) for cells in (seen, seen & around.ejecta[rows])
     )
     known, covered = known[ends] - known[:-1], covered[ends] - covered[:-1]
-    open_rings = np.flatnonzero((covered <= share * known) & (known > 0))
+    open_rings = np.flatnonzero((2 * covered <= known) & (known > 0))
     if open_rings.size == 0:
         return float(around.view.range_m)
     if open_rings[0] == 0:

@@ -145,6 +145,10 @@ class Ensemble:
     def __len__(self) -> int:
         return len(self.bundles)
 
+    def alone(self, member: int) -> "Ensemble":
+        """One of the networks by itself; they are taken in turns."""
+        return Ensemble((self.bundles[member % len(self)],), self.backend)
+
     @property
     def views(self) -> dict[str, Any]:
         """What the networks look at."""

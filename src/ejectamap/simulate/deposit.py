@@ -96,13 +96,36 @@ def _paint_pixels(
     azimuth = np.arctan2(x_m, y_m) % (2 * np.pi)
     r = range_m / impact.crater.radius_m
     cover = cover_at(impact, pattern, scene.look, range_m, azimuth, scene.grid.radius_m)
-    hidden = 1.0 - 0.8 * scene.buried[rows, cols]
+    seen = can_be_seen(scene, impact, pattern, rows, cols, range_m, cover.smooth)
     ground = scene.latent[:, rows, cols]
-    contrast = _contrast(scene, _change(cover.smooth * hidden, ground, r, pattern), rows, cols)
-    change = _change(cover.fine * hidden, ground, r, pattern)
+    change = _change(cover.fine * _unburied(scene, rows, cols), ground, r, pattern)
     scene.latent[:, rows, cols] = ground + _with_interior(change, ground, r, pattern)
     scene.buried[rows, cols] = np.maximum(scene.buried[rows, cols], cover.smooth)
-    return np.asarray((contrast > scene.look.threshold) | (r < 1.0))
+    return seen
+
+
+def can_be_seen(
+    scene: Scene,
+    impact: Impact,
+    pattern: Pattern,
+    rows: Ints,
+    cols: Ints,
+    range_m: Array,
+    cover: Floats,
+) -> Bools:
+    """Tell where a cover would show on the pixels (rows, cols) as they are, before it is painted; shape (n,).
+
+    The crater's interior always counts.
+    """
+    r = range_m / impact.crater.radius_m
+    ground = scene.latent[:, rows, cols]
+    change = _change(cover * _unburied(scene, rows, cols), ground, r, pattern)
+    return np.asarray((_contrast(scene, change, rows, cols) > scene.look.threshold) | (r < 1.0))
+
+
+def _unburied(scene: Scene, rows: Ints, cols: Ints) -> Floats:
+    """Share of new ejecta that those of younger craters leave to be seen, shape (n,)."""
+    return np.asarray(1.0 - 0.8 * scene.buried[rows, cols])
 
 
 def _change(cover: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:

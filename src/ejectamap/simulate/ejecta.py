@@ -36,7 +36,7 @@ def cover_at(
     """Cover at places given by range (metres) and azimuth (radians) from the crater, shape (n,)."""
     radius_m = impact.crater.radius_m
     r = range_m / radius_m
-    blanket = _blanket_cover(impact, pattern, look, r, azimuth)
+    blanket = blanket_cover(impact, pattern, look, r, azimuth)
     rays = pattern.rays
     first, listed = _bin_rays(rays)
     fine, smooth = _ray_cover(
@@ -53,9 +53,7 @@ def cover_at(
     return Cover(1 - (1 - rough) * (1 - fine), 1 - (1 - blanket) * (1 - smooth))
 
 
-def _blanket_cover(
-    impact: Impact, pattern: Pattern, look: Look, r: Array, azimuth: Array
-) -> Floats:
+def blanket_cover(impact: Impact, pattern: Pattern, look: Look, r: Array, azimuth: Array) -> Floats:
     """Cover of the continuous blanket: thinning outwards, with a lobate edge that frays into filaments."""
     u, v = np.sin(azimuth), np.cos(azimuth)
     depth = np.log(np.maximum(r, 0.5))
