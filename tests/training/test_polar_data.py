@@ -80,7 +80,7 @@ def test_far_cells_weigh_more_for_their_ground(make_world: MakeWorld) -> None:
     data = PolarDataset([source_of(world, 4)], VIEWS, SETTINGS, augmented=False, seed=0)
     mask = data[0, 0]["mask"].numpy()
     area = view_of(world.craters[0], world).cell_area_m2()
-    expected = np.broadcast_to(0.5 + 0.5 * area / area.mean(), mask.shape)
+    expected = np.broadcast_to(0.2 + 0.8 * area / area.mean(), mask.shape)
     assert np.allclose(mask[mask > 0], expected[mask > 0], rtol=1e-5)
     assert (
         mask[:-3] > 0

@@ -93,11 +93,11 @@ def test_f1_counts_what_the_mask_shows(tmp_path: Path) -> None:
     task = task_of(settings())
     logged = {}
     task.log = lambda name, value, **_: logged.update({name: float(value)})  # type: ignore[method-assign]
-    target = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    target = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]])
     task.network = type("Fixed", (nn.Module,), {"forward": lambda self, x: x[:, 0]})()
     task.normalisation = Normalisation((0.0,), (1.0,))
-    logits = torch.tensor([[[9.0, -9.0, 9.0, 9.0]]])
-    mask = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    logits = torch.tensor([[[[9.0, -9.0, 9.0, 9.0]]]])
+    mask = torch.tensor([[[1.0, 1.0, 1.0, 0.0]]])
     task.validation_step({"inputs": logits, "target": target, "mask": mask})
     task.on_validation_epoch_end()
     assert logged["val_f1"] == pytest.approx(2 / (2 + 1 + 1))

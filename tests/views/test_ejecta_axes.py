@@ -109,7 +109,9 @@ def test_a_constant_band_is_left_out(make: Callable[..., Mosaic], bands: np.ndar
     both = np.stack([axes_of(make(constant)), axes_of(make(bands))]).reshape(2, 3, -1)
     alike = np.mean(both[0] * both[1], axis=1)
     assert alike[0] > 0.999
-    assert np.abs(alike[1:]) == pytest.approx(1, abs=0.01)  # their direction is told by blankets, if at all
+    assert np.abs(alike[1:]) == pytest.approx(
+        1, abs=0.01
+    )  # their direction is told by blankets, if at all
 
 
 def test_a_network_that_sees_axes_looks_at_any_mosaic(

@@ -1,6 +1,8 @@
 """The methods by name."""
 
+from collections.abc import Mapping
 from copy import copy
+from typing import Any
 
 from ejectamap.mapping.earlier import Agnostic, DistanceOnly
 from ejectamap.mapping.guided import Guided
@@ -9,6 +11,7 @@ from ejectamap.mapping.polar import Polar
 from ejectamap.mapping.polar_connect import PolarConnect
 from ejectamap.mapping.two_stage import TwoStage
 from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.polar_answer import PolarSurvey
 from ejectamap.project import Project
 
 METHODS: dict[str, type[Method]] = {
@@ -31,10 +34,12 @@ def committee(method: Method) -> list[Method]:
 
     Smaller ensembles take turns. Where these methods differ the networks disagree.
     """
-    ensembles = {name: x for name, x in vars(method).items() if isinstance(x, Ensemble)}
+    askers: Mapping[str, Any] = {
+        name: x for name, x in vars(method).items() if isinstance(x, Ensemble | PolarSurvey)
+    }
     members = []
-    for k in range(max(map(len, ensembles.values()), default=1)):
+    for k in range(max(map(len, askers.values()), default=1)):
         member = copy(method)
-        vars(member).update({name: ensemble.alone(k) for name, ensemble in ensembles.items()})
+        vars(member).update({name: asker.alone(k) for name, asker in askers.items()})
         members.append(member)
     return members

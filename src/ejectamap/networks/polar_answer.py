@@ -1,7 +1,7 @@
 """What the context networks say of a crater's whole surroundings, and how it is looked up anywhere near the crater."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -75,6 +75,13 @@ class PolarSurvey:
     @cached_property
     def _scaling(self) -> BandScaling | EjectaAxes:
         return polar_scaling(self.mosaic, self.catalogue, self.networks.views["scaling"])
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def alone(self, member: int) -> "PolarSurvey":
+        """One of the networks by itself; they are taken in turns."""
+        return replace(self, networks=self.networks.alone(member))
 
     def ask(self, crater: Crater) -> PolarAnswer:
         """Ask about a crater.

@@ -38,16 +38,16 @@ def arctan2(y, x):  # type: ignore[no-untyped-def]
     return -a if y < 0.0 else a
 
 
-def as_words(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64] | None:
+def as_words(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
     """View an image of bytes (rows, cols, bands) so that one load takes a pixel and the next one, all bands of both.
 
     Returns
     -------
-    uint64 array (n - 7,) or None
-        The eight bytes that begin at each byte of the image, the first one lowest; None where two pixels have more.
+    uint64 array (n - 7,) or (0,)
+        The eight bytes that begin at each byte of the image, the first one lowest; empty where two pixels have more.
     """
-    if image.dtype != np.uint8 or image.shape[2] > 4:
-        return None
+    if image.dtype != np.uint8 or image.shape[2] > 4 or image.size < 8:
+        return np.empty(0, np.uint64)
     return np.ndarray((image.size - 7,), "<u8", buffer=image.data, strides=(1,))
 
 
@@ -109,7 +109,7 @@ def sample_run(level, full, work, values, valid, start):  # type: ignore[no-unty
         first_col >= full[0] and last_col < full[1] and first_row >= full[2] and last_row < full[3]
     )
     if inside and (known or _have_data(mask, corners)):
-        if words is None:
+        if words.size == 0:
             _blend(image, corners, weights, values, start)
         else:
             _blend_words(words, image.shape, corners, weights, pairs, values, start)
