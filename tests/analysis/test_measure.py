@@ -109,6 +109,17 @@ def test_a_missing_sector(fine: Grid, place: tuple[float, float], missing_deg: f
     assert (barycentre(pattern).bearing_deg - missing_deg) % 360 == pytest.approx(180, abs=5)
 
 
+def test_scattered_ejecta_have_no_missing_side(fine: Grid) -> None:
+    """A lone ray on one side, and no blanket that its opposite could be missing from."""
+    crater = crater_at(*PLACES[0])
+    distance_m, bearing_deg = seen_from(crater, fine)
+    off_deg = np.abs((bearing_deg - 120 + 180) % 360 - 180)
+    _, around = look(crater, fine, (distance_m < 400e3) & (off_deg < 60))
+    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
+    assert direction.symmetry == ""
+    assert np.isnan(direction.missing_bearing_deg)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_one_ray(fine: Grid, place: tuple[float, float]) -> None:
     crater = crater_at(*place)

@@ -27,7 +27,7 @@ class Direction(NamedTuple):
     Attributes
     ----------
     symmetry : str
-        "oblique", "symmetric", or "" where there are no ejecta to tell from.
+        "oblique", "symmetric", or "" where there are no ejecta to tell from, or none but scattered ones.
     missing_bearing_deg, downrange_bearing_deg : float
         Middle of the forbidden zone, and the opposite direction; nan unless oblique.
     forbidden_width_deg : float
@@ -54,7 +54,8 @@ def missing_direction(around: Surroundings, half_cover_m: float) -> Direction:
     share = _share_by_azimuth(around, half_cover_m)
     full = float(np.quantile(share, _FULL_SHARE)) if share.size else 0.0
     nan = float("nan")
-    if full == 0.0:
+    # Where not even the first ring is half covered there is nothing continuous for a gap to be in.
+    if full == 0.0 or half_cover_m <= around.view.crater.radius_m:
         return Direction("", nan, nan, nan, nan)
     missing = np.clip(1.0 - share / (0.5 * full), 0.0, None)
     gap = _widest_gap(missing)
