@@ -113,16 +113,19 @@ def test_layers_come_with_the_same_colours(project: Project, tmp_path: Path) -> 
     assert table["useAsDefault"].all()
     styles = [ElementTree.fromstring(table.loc[EDITED, "styleQML"])]
     shown = ElementTree.fromstring(view.read_text(encoding="utf-8"))
-    styles += [m for m in shown.iter("maplayer") if m.findtext("id") == EDITED]
+    styles += [m for m in shown.iter("maplayer") if m.findtext("layername") == EDITED]
     for style in styles:
         symbols = {c.get("value"): c.get("symbol") for c in style.iter("category")}
         for k in IDS:
             (symbol,) = (s for s in style.iter("symbol") if s.get("name") == symbols[str(k)])
             colour = next(o.get("value") for o in symbol.iter("Option") if o.get("name") == "color")
             assert str(colour).startswith(",".join(map(str, crater_colour(k))) + ",")
-    sources = {m.findtext("id"): m.findtext("datasource") for m in shown.iter("maplayer")}
+    sources = {m.findtext("layername"): m.findtext("datasource") for m in shown.iter("maplayer")}
     assert Path(os.path.normpath(view.parent / str(sources["mosaic"]))).is_file()
     assert sources[EDITED] == "./map.gpkg|layername=ejecta"
+    checked = {n.get("name"): n.get("checked") for n in shown.iter("layer-tree-layer")}
+    assert checked[EDITED] == "Qt::Checked"
+    assert checked["mapped"] == "Qt::Unchecked"
 
 
 def test_same_map_same_bytes(project: Project, tmp_path: Path) -> None:

@@ -206,9 +206,8 @@ def _style_table(layers: Sequence[Layer]) -> pd.DataFrame:
 
 def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> str:
     """A QGIS project with the mosaic and, over it, the layers; paths are relative to it."""
-    root = Element("qgis", version="3.34.0", projectname=project.folder.resolve().name)
-    system = SubElement(SubElement(root, "projectCrs"), "spatialrefsys")
-    SubElement(system, "wkt").text = project.mosaic.grid.crs
+    root = Element("qgis", version="3.22.0", projectname=project.folder.resolve().name)
+    root.extend(_view(project.mosaic.grid))
     tree, maps = SubElement(root, "layer-tree-group"), SubElement(root, "projectlayers")
     mosaic = project.input_path(project.settings.inputs.mosaic)
     relative = Path(os.path.relpath(mosaic, package.parent.resolve())).as_posix()
@@ -219,21 +218,53 @@ def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> s
             (layer.name, source, "ogr", layer.kind.removeprefix("Multi"), layer.renderer)
         )
     for name, source, provider, geometry, looks in reversed(entries):
-        shown = "Unchecked" if name in ("labels", MAPPED) else "Checked"
-        seen = {"id": name, "name": name, "checked": shown, "expanded": "0"}
+        shown = "Qt::Unchecked" if name in ("labels", MAPPED) else "Qt::Checked"
+        layer_id = f"ejectamap_{name}"  # QGIS passes over ids of ten characters or fewer
+        seen = {"id": layer_id, "name": name, "checked": shown, "expanded": "0"}
         seen |= {"source": source, "providerKey": provider}
         SubElement(tree, "layer-tree-layer", seen)
         shape = {"type": "vector", "geometry": geometry} if geometry else {"type": "raster"}
         entry = SubElement(maps, "maplayer", shape)
-        for key, text in (("id", name), ("datasource", source), ("layername", name)):
+        for key, text in (("id", layer_id), ("datasource", source), ("layername", name)):
             SubElement(entry, key).text = text
         SubElement(entry, "provider").text = provider
-        reference = SubElement(SubElement(entry, "srs"), "spatialrefsys")
-        SubElement(reference, "wkt").text = project.mosaic.grid.crs
+        entry.append(_reference("srs", project.mosaic.grid))
         entry.append(looks)
     indent(root)
     head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
     return head + tostring(root, encoding="unicode") + "\n"
+
+
+def _view(grid: Grid) -> Iterator[Element]:
+    """What the project itself has: its CRS, the body that its lengths are measured on, and the whole globe in sight."""
+    yield _reference("projectCrs", grid)
+    properties = Element("properties")
+    body = f"PARAMETER:{grid.radius_m}:{grid.radius_m}"
+    values = (
+        # Without it QGIS passes over the project's CRS.
+        ("SpatialRefSys", "ProjectionsEnabled", "int", "1"),
+        ("Measure", "Ellipsoid", "QString", body),
+        ("Measurement", "DistanceUnits", "QString", "km"),
+        ("Measurement", "AreaUnits", "QString", "km2"),
+    )
+    for group, key, kind, value in values:
+        found = properties.find(group)
+        parent = SubElement(properties, group) if found is None else found
+        SubElement(parent, key, type=kind).text = value
+    yield properties
+    west, south, east, north = tile_box(grid, grid.whole).bounds
+    settings = Element("ProjectViewSettings")
+    limits = {"xmin": west, "ymin": south, "xmax": east, "ymax": north}
+    extent = SubElement(settings, "DefaultViewExtent", {k: repr(v) for k, v in limits.items()})
+    extent.append(_reference("spatialrefsys", grid)[0])
+    yield settings
+
+
+def _reference(name: str, grid: Grid) -> Element:
+    """An element that holds the mosaic's CRS."""
+    element = Element(name)
+    SubElement(SubElement(element, "spatialrefsys"), "wkt").text = grid.crs
+    return element
 
 
 def _unwrapped(labels: Labels, crater_id: int) -> tuple[Window, Bools]:

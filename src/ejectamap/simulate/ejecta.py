@@ -108,7 +108,7 @@ def _ray_cover(r, azimuth, radius_rad, rays, first, listed, sharpness, seed):  #
 @numba.njit(cache=True, nogil=True)
 def _one_ray(r, azimuth, sin_d, radius_rad, ray, sharpness, seed):  # type: ignore[no-untyped-def]
     """Fine and smooth cover of one ray at one place."""
-    root, curve, offset, start, end, width, widening, strength, gap, fading = ray
+    root, curve, offset, start, end, width, widening, strength, gap, fading, length = ray
     if r < start or r > end:
         return 0.0, 0.0
     t = (r - start) / (end - start)
@@ -131,8 +131,9 @@ def _one_ray(r, azimuth, sin_d, radius_rad, ray, sharpness, seed):  # type: igno
     value = strength * np.exp(-(q**sharpness)) * fade * rise
     if value < 0.005:
         return 0.0, 0.0
-    patch = gradient_noise(0.25 * r, 0.25 * across / width, 9.1, seed) + 0.5 * gradient_noise(
-        0.9 * r, 0.4 * across / width, 3.3, seed
+    along = r / length
+    patch = gradient_noise(0.25 * along, 0.25 * across / width, 9.1, seed) + 0.5 * gradient_noise(
+        0.9 * along, 0.4 * across / width, 3.3, seed
     )
     # Noise below the level is a gap; the share of gaps grows outwards.
     level = -0.5 + gap * (0.45 + 0.5 * t)

@@ -29,9 +29,9 @@ RAY_FIELDS = (
         "strength",
         "gap",
         "fading",
+        "patch",
     ),
 )
-_FADING = 0.6
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Pattern:
 
     Attributes
     ----------
-    rays : array (n, 10)
+    rays : array (n, 11)
         One ray a row, columns as in `RAY_FIELDS`: azimuth at its start, bend per radius, sideways offset at its root,
-        range of start and end, half-width at the start, growth of the width to the end, cover, share of gaps, and
-        the power of the remaining length with which the cover falls.
+        range of start and end, half-width at the start, growth of the width to the end, cover, share of gaps,
+        the power of the remaining length with which the cover falls, and the length of patches relative to Mercury.
     blanket : float
         Radius of the continuous blanket.
     cover : float
@@ -175,7 +175,7 @@ def _draw_impact(rng: np.random.Generator, crater: Crater, grid: Grid) -> Impact
         age,
         float(rng.uniform(0.0, 360.0)) if kind < 0.45 else None,
         kind < 0.1,
-        crater.radius_m * rng.uniform(2.2, 4.5) * (1.0 - 0.2 * age),
+        crater.radius_m * rng.uniform(1.8, 4.5) * (1.0 - 0.2 * age),
         float(min(longest_m, 0.92 * reach_m)),
     )
 
@@ -221,7 +221,10 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
     longest = impact.longest_ray_m / radius_m
     blanket = impact.blanket_m / radius_m
     giant = impact.crater.reach > 0.25
-    few, many = rng.poisson((24 if giant else 12) * look.rays) + 2, rng.poisson(90 * look.rays) + 15
+    few, many = (
+        rng.poisson((24 if giant else 12) * look.rays) + 2,
+        rng.poisson(90 * look.short_rays) + 5,
+    )
     n = few + many
     end = np.where(
         np.arange(n) < few,
@@ -230,11 +233,11 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
     )
     end[0] = longest
     width = look.ray_km * 1e3 / radius_m * np.exp(rng.normal(0.0, 0.5, n))
-    width = np.clip(width * (radius_m / 15e3) ** 0.4, 0.45 * grid.pixel_m / radius_m, 1.2)
+    width = np.clip(width * (radius_m / 15e3) ** 0.4, 0.45 * grid.pixel_m / radius_m, 2.0)
     rays = np.stack(
         [
             _draw_azimuths(rng, impact, n),
-            rng.normal(0.0, 0.12, n) / end,
+            rng.normal(0.0, look.bend, n) / end,
             rng.normal(0.0, np.where(rng.random(n) < 0.15, 1.5, 0.3), n),
             np.where(rng.random(n) < 0.1, blanket * rng.uniform(1.0, 2.5, n), 0.9),
             end,
@@ -242,7 +245,8 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
             rng.uniform(0.0, 2.0, n),
             np.clip(0.95 * rng.beta(2.5, 3.5, n), 0.1, 1.0),
             np.clip(look.patchiness + rng.normal(0.0, 0.15, n), 0.0, 1.0),
-            np.full(n, _FADING),
+            np.full(n, look.fading),
+            np.full(n, look.patch),
         ],
         axis=1,
     )

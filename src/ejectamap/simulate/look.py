@@ -48,9 +48,17 @@ class Look:
     blur_px : float
         Gaussian blur of the brightness; colour is blurred more.
     rays : float
-        Number of rays of a crater, relative to Mercury.
+        Number of long rays of a crater, relative to Mercury.
+    short_rays : float
+        Number of short rays, relative to Mercury.
     ray_km : float
         Typical half-width of a ray.
+    bend : float
+        How far long rays leave their great circle, radians over their length.
+    fading : float
+        Power of the remaining length with which a ray's cover falls.
+    patch : float
+        Length of the patches of a ray, relative to Mercury.
     sharpness : float
         Exponent of a ray's cross profile: 2 a Gaussian, 4 nearly a box.
     patchiness : float
@@ -80,7 +88,11 @@ class Look:
     noise: float
     blur_px: float
     rays: float
+    short_rays: float
     ray_km: float
+    bend: float
+    fading: float
+    patch: float
     sharpness: float
     patchiness: float
     hair: float
@@ -98,7 +110,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         mix=_draw_mix(rng),
         offset=_MERCURY_OFFSET + rng.normal(0.0, 14.0, 3),
         fresh=np.array([rng.uniform(0.7, 1.2), rng.normal(0.8, 0.35), rng.normal(0.0, 0.25)]),
-        contrast=float(np.clip(np.exp(rng.normal(np.log(10.0), 0.35)), 6.0, 20.0)),
+        contrast=float(np.clip(np.exp(rng.normal(np.log(9.0), 0.4)), 4.5, 20.0)),
         border=float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))),
         levels=(rng.uniform(-0.2, 1.0), rng.uniform(0.4, 1.5)),
         units=busy * rng.uniform(0.4, 0.9),
@@ -109,12 +121,16 @@ def draw_look(rng: np.random.Generator) -> Look:
         strips=0.2 * busy * rng.random() ** 2,
         noise=float(np.exp(rng.uniform(np.log(1.0), np.log(9.0)))),
         blur_px=rng.uniform(0.3, 0.9),
-        rays=float(np.exp(rng.normal(0.0, 0.4))),
-        ray_km=float(np.exp(rng.normal(np.log(4.5), 0.4))),
+        rays=float(np.exp(rng.normal(0.0, 0.5))),
+        short_rays=float(np.exp(rng.normal(0.0, 0.8))),
+        ray_km=float(np.exp(rng.normal(np.log(4.5), 0.5)) * rng.choice([1.0, 2.5], p=[0.7, 0.3])),
+        bend=float(np.exp(rng.normal(np.log(0.12), 0.6))),
+        fading=rng.uniform(0.2, 1.1),
+        patch=float(np.exp(rng.normal(0.0, 0.5))),
         sharpness=rng.uniform(1.2, 3.5),
         patchiness=rng.uniform(0.1, 0.9),
         hair=rng.uniform(0.2, 0.6),
-        threshold=rng.uniform(0.65, 1.1),
+        threshold=rng.uniform(0.55, 1.1),
         polar_gap_deg=(float(gaps[0]), float(gaps[1])),
         strings=rng.uniform(0.3, 0.9) * (rng.random() < 0.5),
     )
