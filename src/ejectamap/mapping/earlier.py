@@ -4,14 +4,16 @@ Both outline every chip within a crater's reach, by one ensemble of segmentation
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ejectamap.mapping.backend import load_ensemble
+from ejectamap.mapping.from_chips import map_from_chips
 from ejectamap.mapping.methods import CraterMap, no_connections
-from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline
+from ejectamap.mapping.two_stage import chip_grid, outline
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
 from ejectamap.views.inputs import BandScaling, chip_input
@@ -46,8 +48,8 @@ class DistanceOnly:
 
         chips = chip_grid(self.project, crater, self.networks)
         everywhere = np.arange(len(chips))
-        answers = outline(self.networks, chips.chips(), look)
-        return merge_to_map(self.project, crater, chips, everywhere, answers, no_connections())
+        outliner = partial(outline, self.networks, look=look)
+        return map_from_chips(self.project, crater, chips, everywhere, outliner, no_connections())
 
     def _seen(self, picture: Floats) -> Floats:
         """The channels that the networks see: bands and distance."""

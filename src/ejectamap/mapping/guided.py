@@ -2,15 +2,10 @@
 
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
+from ejectamap.mapping.from_chips import Outline
 from ejectamap.mapping.polar_connect import PolarConnect
-from ejectamap.mapping.two_stage import outline_ejecta
+from ejectamap.mapping.two_stage import ejecta_outliner
 from ejectamap.networks.polar_answer import FAINT, PolarAnswer
-from ejectamap.views.chip import Chip
-
-Floats = npt.NDArray[np.float32]
 
 
 class Guided(PolarConnect):
@@ -27,7 +22,6 @@ class Guided(PolarConnect):
         """Polar probability above which a chip is outlined."""
         return FAINT
 
-    def _outline(self, answer: PolarAnswer, chips: list[Chip]) -> Floats:
-        """Probabilities (k, n, n) of the connected chips."""
-        crater = answer.view.crater
-        return outline_ejecta(self.project, self.outlining, crater, chips, answer)
+    def _outliner(self, answer: PolarAnswer) -> Outline:
+        """How the connected chips are outlined."""
+        return ejecta_outliner(self.project, self.outlining, answer.view.crater, answer)

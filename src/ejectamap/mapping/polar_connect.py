@@ -3,19 +3,16 @@
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ejectamap.mapping.backend import load_ensemble
+from ejectamap.mapping.from_chips import Outline, map_from_chips
 from ejectamap.mapping.methods import CraterMap
-from ejectamap.mapping.two_stage import chip_grid, merge_to_map, outline_ejecta
+from ejectamap.mapping.two_stage import chip_grid, ejecta_outliner
 from ejectamap.networks.polar_answer import PolarAnswer, PolarSurvey
 from ejectamap.project import Project
-from ejectamap.views.chip import Chip
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
-
-Floats = npt.NDArray[np.float32]
 
 
 class PolarConnect:
@@ -41,17 +38,16 @@ class PolarConnect:
         answer = self.survey.ask(crater)
         connections = connect(answer, chips, self._level())
         chosen = np.flatnonzero(connections["connected"].to_numpy())
-        connected = [chips.chip(int(k)) for k in chosen]
-        probabilities = self._outline(answer, connected)
-        return merge_to_map(self.project, crater, chips, chosen, probabilities, connections)
+        outline = self._outliner(answer)
+        return map_from_chips(self.project, crater, chips, chosen, outline, connections)
 
     def _level(self) -> float:
         """Polar probability above which a chip is outlined."""
         return self.project.settings.map.threshold
 
-    def _outline(self, answer: PolarAnswer, chips: list[Chip]) -> Floats:
-        """Probabilities (k, n, n) of the connected chips."""
-        return outline_ejecta(self.project, self.outlining, answer.view.crater, chips)
+    def _outliner(self, answer: PolarAnswer) -> Outline:
+        """How the connected chips are outlined."""
+        return ejecta_outliner(self.project, self.outlining, answer.view.crater)
 
 
 def connect(answer: PolarAnswer, chips: ChipGrid, threshold: float) -> pd.DataFrame:

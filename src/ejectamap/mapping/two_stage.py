@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 from ejectamap.mapping.backend import load_ensemble
-from ejectamap.mapping.merge import merge_chips
-from ejectamap.mapping.methods import BATCH, CraterMap, hide_no_data, no_connections
+from ejectamap.mapping.from_chips import Outline, map_from_chips
+from ejectamap.mapping.methods import BATCH, CraterMap, no_connections
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
@@ -53,10 +53,8 @@ class TwoStage:
         if self.connection is not None:
             connections = self._vote(self.connection, crater, chips)
             chosen = np.flatnonzero(connections["connected"].to_numpy())
-        probabilities = outline_ejecta(
-            self.project, self.segmentation, crater, [chips.chip(int(k)) for k in chosen]
-        )
-        return merge_to_map(self.project, crater, chips, chosen, probabilities, connections)
+        outline = ejecta_outliner(self.project, self.segmentation, crater)
+        return map_from_chips(self.project, crater, chips, chosen, outline, connections)
 
     def _vote(self, networks: Ensemble, crater: Crater, chips: ChipGrid) -> pd.DataFrame:
         """Have the connection networks vote on every chip, none longer than it takes to decide."""
@@ -90,14 +88,10 @@ def chip_grid(project: Project, crater: Crater, networks: Ensemble) -> ChipGrid:
     return ChipGrid.around(reach_m, networks.views["tile_m"], project.settings.views.overlap)
 
 
-def outline_ejecta(
-    project: Project,
-    networks: Ensemble,
-    crater: Crater,
-    chips: Sequence[Chip],
-    guide: PolarAnswer | None = None,
-) -> Floats:
-    """Probabilities (k, n, n) of k chips by segmentation networks, published or guided ones, averaged over these."""
+def ejecta_outliner(
+    project: Project, networks: Ensemble, crater: Crater, guide: PolarAnswer | None = None
+) -> Outline:
+    """How segmentation networks, published or guided ones, outline a crater's ejecta in chips; the mean over them."""
     mosaic, views = project.mosaic, networks.views
     size_px = int(views["chip_px"])
     scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
@@ -108,7 +102,7 @@ def outline_ejecta(
         picture = chip_input(mosaic, scaling, crater, chip, size_px, *channel)
         return picture if guide is None else guide.beside(picture, chip)
 
-    return outline(networks, chips, look, torch.from_numpy(about))
+    return partial(outline, networks, look=look, metadata=torch.from_numpy(about))
 
 
 def outline(
@@ -131,21 +125,6 @@ def outline(
         about = None if metadata is None else metadata.expand(len(batch), -1)
         parts.append(networks.probabilities(batch, about).mean(1).numpy())
     return np.concatenate(parts)
-
-
-def merge_to_map(
-    project: Project,
-    crater: Crater,
-    chips: ChipGrid,
-    chosen: npt.NDArray[np.int64],
-    probabilities: Floats,
-    connections: pd.DataFrame,
-) -> CraterMap:
-    """A crater's map from the probabilities of some of its chips; see `merge_chips`."""
-    grid = project.mosaic.grid
-    window = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
-    merged = partial(merge_chips, probabilities, chosen, chips, crater, grid)
-    return CraterMap(crater, window, hide_no_data(merged, project), connections)
 
 
 def _batches(chips: Sequence[Chip], look: Look, size: int) -> Iterator[torch.Tensor]:

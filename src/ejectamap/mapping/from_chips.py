@@ -1,0 +1,96 @@
+"""A crater's map from its chips, which are looked at as the mosaic's strips need them."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ejectamap.mapping.merge import merge_chips
+from ejectamap.mapping.methods import CraterMap, hide_no_data
+from ejectamap.project import Project
+from ejectamap.views.chip import Chip
+from ejectamap.views.tiling import ChipGrid
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import azimuthal_inverse
+
+Floats = npt.NDArray[np.float32]
+Outline = Callable[[Sequence[Chip]], Floats]
+"""From k chips to the probabilities of ejecta in them, (k, n, n)."""
+
+
+def map_from_chips(
+    project: Project,
+    crater: Crater,
+    chips: ChipGrid,
+    chosen: npt.NDArray[np.int64],
+    outline: Outline,
+    connections: pd.DataFrame,
+) -> CraterMap:
+    """A crater's map, averaged over those of its chips that are chosen; see `merge_chips`."""
+    grid = project.mosaic.grid
+    window = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
+    merged = ChipsOnDemand(crater, grid, chips, chosen, outline)
+    return CraterMap(crater, window, hide_no_data(merged, project), connections)
+
+
+class ChipsOnDemand:
+    """Outlines chips when a strip of the mosaic first needs them and forgets them when the next one does not.
+
+    So no more chips are held than touch one strip: all those of a giant, on a fine mosaic, would be gigabytes. Strips
+    from north to south have each chip outlined once; in any other order the answers are the same but take longer.
+
+    Parameters
+    ----------
+    crater : Crater
+    grid : Grid
+    chips : ChipGrid
+    chosen : int array (k,)
+        Which of the chips are outlined.
+    outline : callable
+    """
+
+    def __init__(
+        self,
+        crater: Crater,
+        grid: Grid,
+        chips: ChipGrid,
+        chosen: npt.NDArray[np.int64],
+        outline: Outline,
+    ) -> None:
+        self.crater, self.grid = crater, grid
+        self.chips, self.chosen = chips, chosen
+        self.outline = outline
+        self.held: dict[int, Floats] = {}
+
+    def __call__(self, strip: Window) -> Floats:
+        """Probabilities (height, width) of a strip; nan beyond the crater's reach."""
+        needed = self._touching(strip)
+        held = {k: self.held[k] for k in needed if k in self.held}
+        new = [k for k in needed if k not in held]
+        self.held = held
+        if new:
+            found = self.outline([self.chips.chip(k) for k in new])
+            held.update(zip(new, found, strict=True))
+        pictures = (
+            np.stack([held[k] for k in needed]) if needed else np.zeros((0, 2, 2), np.float32)
+        )
+        return merge_chips(
+            pictures, np.array(needed, np.int64), self.chips, self.crater, self.grid, strip
+        )
+
+    def _touching(self, strip: Window) -> list[int]:
+        """Which of the chosen chips may touch a strip."""
+        _, edges = self.grid.to_lonlat(0.0, np.array([strip.row, strip.row + strip.height]))
+        # No place is further from a chip's centre on the ground than in the azimuthal frame: half a diagonal.
+        room = np.degrees(self.chips.side_m / np.sqrt(2) / self.grid.radius_m)
+        near = (self._latitudes > edges.min() - room) & (self._latitudes < edges.max() + room)
+        return [int(k) for k in self.chosen[near]]
+
+    @cached_property
+    def _latitudes(self) -> npt.NDArray[np.float64]:
+        """Of the chosen chips' centres, degrees."""
+        x, y = self.chips.cells[self.chosen].T * self.chips.stride_m
+        return azimuthal_inverse(x, y, self.crater.lon, self.crater.lat, self.grid.radius_m).lat
