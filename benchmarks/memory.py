@@ -1,10 +1,12 @@
 """Memory and time of `map` with networks that cost nothing, against the planet's size and the number of craters.
 
-    python benchmarks/memory.py [WIDTH_PX ...]
+    python benchmarks/memory.py [WIDTH_PX ...] [--two-stage]
 
-Each map is made in a process of its own, whose peak resident memory the system counts.
+By the polar method or, with `--two-stage`, by the published one as preset `poster` has it. Each map is made in a
+process of its own, whose peak resident memory the system counts.
 """
 
+import argparse
 import json
 import math
 import re
@@ -51,11 +53,13 @@ def in_a_process(folder: Path, craters: int) -> dict[str, float]:
     return json.loads(told.splitlines()[-1])
 
 
-def rows(widths: tuple[int, ...] = (2048, 8192)) -> list[tuple[str, str, str]]:
+def rows(
+    widths: tuple[int, ...] = (2048, 8192), preset: str = "laptop"
+) -> list[tuple[str, str, str]]:
     found = []
     for width in widths:
         with tempfile.TemporaryDirectory() as folder:
-            noise_planet(Path(folder), width, MANY)
+            noise_planet(Path(folder), width, MANY, preset)
             few, many = (in_a_process(Path(folder), count) for count in (FEW, MANY))
         growth = many["peak_mib"] / few["peak_mib"]
         exponent = math.log(many["cpu_s"] / few["cpu_s"]) / math.log(MANY / FEW)
@@ -76,8 +80,13 @@ def rows(widths: tuple[int, ...] = (2048, 8192)) -> list[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--map"]:
-        map_and_tell(Path(sys.argv[2]), int(sys.argv[3]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("widths", type=int, nargs="*", default=[2048, 8192])
+    parser.add_argument("--two-stage", action="store_true")
+    parser.add_argument("--map", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.map:
+        map_and_tell(Path(asked.map[0]), int(asked.map[1]))
     else:
-        for row in rows(*([tuple(int(text) for text in sys.argv[1:])] if sys.argv[1:] else [])):
+        for row in rows(tuple(asked.widths), "poster" if asked.two_stage else "laptop"):
             print(*row, sep="  |  ")

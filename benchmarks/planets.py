@@ -10,16 +10,25 @@ import numpy as np
 import rasterio
 import torch
 
+from ejectamap.networks import Bundle, library_versions, save_bundle
+from ejectamap.networks.bundle import BUILDERS, Normalisation
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project import Project
 from ejectamap.simulate.planet import make_grid
+from ejectamap.training.recipes import RECIPES
+from ejectamap.training.sources import Sources, tile_side_px
 from ejectamap.world.body import BODIES
 
 VOTERS = 10
+FAR = {0: 0.75, 1: 0.5, 2: 0.5, 3: 0.5, 4: 0.5}
+"""Reaches of craters beyond the default."""
 
 
-def noise_planet(folder: Path, width_px: int, craters: int) -> Project:
-    """A project of a mosaic of noise, three bands, craters all over the globe; what is there already is used."""
+def noise_planet(folder: Path, width_px: int, craters: int, preset: str = "laptop") -> Project:
+    """A project of a mosaic of noise, three bands, craters all over the globe; what is there already is used.
+
+    The first five craters have the far reaches of the published catalogue, the giant's among them.
+    """
     if (folder / "project.yaml").exists():
         return Project.open(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,14 +41,39 @@ def noise_planet(folder: Path, width_px: int, craters: int) -> Project:
             rows = min(256, grid.height - row)
             part = rng.integers(1, 255, (3, rows, width_px), np.uint8)
             target.write(part, window=((row, row + rows), (0, width_px)))
-    lines = ["crater_id,name,lon,lat,radius_m"]
+    lines = ["crater_id,name,lon,lat,radius_m,reach"]
     for k in range(craters):
         lat = np.degrees(np.arcsin(rng.uniform(-1, 1)))
-        lines.append(
-            f"{k},C{k},{rng.uniform(-180, 180):.4f},{lat:.4f},{rng.uniform(10e3, 40e3):.0f}"
-        )
+        place = f"{rng.uniform(-180, 180):.4f},{lat:.4f}"
+        lines.append(f"{k},C{k},{place},{rng.uniform(10e3, 40e3):.0f},{FAR.get(k, 0.25)}")
     (folder / "craters.csv").write_text("\n".join(lines) + "\n")
-    return Project.create(folder, folder / "mosaic.tif", folder / "craters.csv", None)
+    project = Project.create(
+        folder, folder / "mosaic.tif", folder / "craters.csv", None, preset=preset
+    )
+    if project.settings.method != "polar":
+        untrained_networks(project)
+    return project
+
+
+def untrained_networks(project: Project) -> None:
+    """One network of each kind that the method needs, of random weights."""
+    sources = Sources((), {}, tile_side_px(project) * project.grid.pixel_m)
+    for kind in project.settings.fittings:
+        recipe = RECIPES[kind](project, sources)
+        channels = recipe.arguments["in_channels"]
+        described = recipe.arguments.get("metadata_size", 0)
+        about = Normalisation((0.0,) * described, (1.0,) * described) if described else None
+        bundle = Bundle(
+            kind=kind,
+            network=recipe.arguments,
+            views=recipe.views,
+            normalisation=Normalisation((0.0,) * channels, (1.0,) * channels),
+            metadata_normalisation=about,
+            training={},
+            versions=library_versions(),
+            model=BUILDERS[kind](**recipe.arguments, pretrained=False),
+        )
+        save_bundle(bundle, project.models / kind / "member-00")
 
 
 def answer(

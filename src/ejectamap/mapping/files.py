@@ -45,7 +45,7 @@ def write_cog(
     if window.col + window.width > grid.width:
         raise ValueError(f"{window} wraps around: no raster can")
     # The COG driver must see a whole raster, so there is a plain one first, quickly compressed.
-    plain: dict[str, Any] = {"driver": "GTiff", "compress": "deflate", "zlevel": 1, "tiled": True}
+    plain: dict[str, Any] = {"driver": "GTiff", "compress": "zstd", "zstd_level": 1, "tiled": True}
     plain |= {"blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "bigtiff": "if_safer"}
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), MemoryFile() as first, MemoryFile() as cog:

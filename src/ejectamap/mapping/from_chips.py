@@ -63,31 +63,37 @@ class ChipsOnDemand:
         self.crater, self.grid = crater, grid
         self.chips, self.chosen = chips, chosen
         self.outline = outline
-        self.held: dict[int, Floats] = {}
+        self.held = np.zeros(0, np.int64)
+        self.pictures: Floats = np.zeros((0, 2, 2), np.float32)
 
     def __call__(self, strip: Window) -> Floats:
         """Probabilities (height, width) of a strip; nan beyond the crater's reach."""
         needed = self._touching(strip)
-        held = {k: self.held[k] for k in needed if k in self.held}
-        new = [k for k in needed if k not in held]
-        self.held = held
-        if new:
-            found = self.outline([self.chips.chip(k) for k in new])
-            held.update(zip(new, found, strict=True))
-        pictures = (
-            np.stack([held[k] for k in needed]) if needed else np.zeros((0, 2, 2), np.float32)
-        )
-        return merge_chips(
-            pictures, np.array(needed, np.int64), self.chips, self.crater, self.grid, strip
-        )
+        new = np.setdiff1d(needed, self.held)
+        if new.size:
+            self._hold(new, needed)
+        return merge_chips(self.pictures, self.held, self.chips, self.crater, self.grid, strip)
 
-    def _touching(self, strip: Window) -> list[int]:
+    def _hold(self, new: npt.NDArray[np.int64], needed: npt.NDArray[np.int64]) -> None:
+        """Outline chips, and put them in the place of those that are not needed any more."""
+        found = self.outline([self.chips.chip(int(k)) for k in new])
+        free = np.flatnonzero(~np.isin(self.held, needed))[: len(new)]
+        put = len(free)
+        if put:
+            self.held[free], self.pictures[free] = new[:put], found[:put]
+        if put < len(new):
+            old = self.pictures.reshape(-1, *found.shape[1:])
+            self.pictures = np.concatenate([old, found[put:]])
+            self.held = np.append(self.held, new[put:])
+
+    def _touching(self, strip: Window) -> npt.NDArray[np.int64]:
         """Which of the chosen chips may touch a strip."""
         _, edges = self.grid.to_lonlat(0.0, np.array([strip.row, strip.row + strip.height]))
         # No place is further from a chip's centre on the ground than in the azimuthal frame: half a diagonal.
         room = np.degrees(self.chips.side_m / np.sqrt(2) / self.grid.radius_m)
         near = (self._latitudes > edges.min() - room) & (self._latitudes < edges.max() + room)
-        return [int(k) for k in self.chosen[near]]
+        touching: npt.NDArray[np.int64] = self.chosen[near]
+        return touching
 
     @cached_property
     def _latitudes(self) -> npt.NDArray[np.float64]:

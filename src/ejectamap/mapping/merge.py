@@ -59,41 +59,43 @@ def merge_chips(
 def _average(probabilities, slots, half, stride, side, x, y):  # type: ignore[no-untyped-def]
     """Weighted mean over the chips that cover each place, nan where that is nan; see `merge_chips`."""
     out = np.zeros(x.size, np.float32)
+    per_stride, per_side = 1 / stride, 1 / side
     for p in range(x.size):
         if np.isnan(x[p]):
             out[p] = np.nan
             continue
         total = 0.0
         weights = 0.0
-        i_first = max(int(np.ceil((x[p] - side / 2) / stride)), -half)
-        i_last = min(int(np.floor((x[p] + side / 2) / stride)), half)
-        j_first = max(int(np.ceil((y[p] - side / 2) / stride)), -half)
-        j_last = min(int(np.floor((y[p] + side / 2) / stride)), half)
+        i_first = max(int(np.ceil((x[p] - side / 2) * per_stride)), -half)
+        i_last = min(int(np.floor((x[p] + side / 2) * per_stride)), half)
+        j_first = max(int(np.ceil((y[p] - side / 2) * per_stride)), -half)
+        j_last = min(int(np.floor((y[p] + side / 2) * per_stride)), half)
         for i in range(i_first, i_last + 1):
-            u = (x[p] - i * stride) / side + 0.5
+            u = (x[p] - i * stride) * per_side + 0.5
             for j in range(j_first, j_last + 1):
-                v = 0.5 - (y[p] - j * stride) / side
+                slot = slots[i + half, j + half]
+                if slot < 0:
+                    continue
+                v = 0.5 - (y[p] - j * stride) * per_side
                 # Never quite 0, so that a place covered by one chip's very edge still has an average.
                 weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
-                slot = slots[i + half, j + half]
-                if slot >= 0:
-                    weights += weight
-                    total += weight * _bilinear(probabilities[slot], u, v)
+                weights += weight
+                total += weight * _bilinear(probabilities, slot, u, v)
         if weights > 0:
             out[p] = total / weights
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _bilinear(image, u, v):  # type: ignore[no-untyped-def]
-    """Value of a square picture at fractions (u, v) of its side from the upper left corner."""
-    n = image.shape[0]
+def _bilinear(pictures, k, u, v):  # type: ignore[no-untyped-def]
+    """Value of the k-th square picture at fractions (u, v) of its side from the upper left corner."""
+    n = pictures.shape[1]
     c = min(max(u * n - 0.5, 0.0), n - 1.0)
     r = min(max(v * n - 0.5, 0.0), n - 1.0)
     c0 = min(int(c), n - 2)
     r0 = min(int(r), n - 2)
     fc = c - c0
     fr = r - r0
-    above = image[r0, c0] * (1 - fc) + image[r0, c0 + 1] * fc
-    below = image[r0 + 1, c0] * (1 - fc) + image[r0 + 1, c0 + 1] * fc
+    above = pictures[k, r0, c0] * (1 - fc) + pictures[k, r0, c0 + 1] * fc
+    below = pictures[k, r0 + 1, c0] * (1 - fc) + pictures[k, r0 + 1, c0 + 1] * fc
     return above * (1 - fr) + below * fr

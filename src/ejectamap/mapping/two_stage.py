@@ -1,6 +1,6 @@
 """The poster's method: connection networks vote on each chip, the segmentation network outlines the connected ones."""
 
-from collections import deque
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -128,19 +128,33 @@ def outline(
 
 
 def _batches(chips: Sequence[Chip], look: Look, size: int) -> Iterator[torch.Tensor]:
-    """Pictures of chips in batches; the next one is sampled on threads while the networks look at this one."""
-    with ThreadPoolExecutor() as pool:
-        ahead: deque[list[Future[Floats]]] = deque()
+    """Pictures of chips in batches; the next one is sampled on threads while the networks look at this one.
+
+    A batch is good until the next is asked for: the one after that lies in the same memory.
+    """
+    if not chips:
+        return
+    shape = look(chips[0]).shape
+    places = [np.empty((min(size, len(chips)), *shape), np.float32) for _ in range(2)]
+
+    def put(place: Floats, chip: Chip) -> None:
+        place[:] = look(chip)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def start(first: int) -> tuple[Floats, list[Future[None]]]:
+            some = chips[first : first + size]
+            batch = places[first // size % 2][: len(some)]
+            return batch, [pool.submit(put, *pair) for pair in zip(batch, some, strict=True)]
+
         try:
-            for start in range(0, len(chips), size):
-                ahead.append([pool.submit(look, chip) for chip in chips[start : start + size]])
-                if len(ahead) > 1:
-                    yield _stacked(ahead.popleft())
-            while ahead:
-                yield _stacked(ahead.popleft())
+            ahead = start(0)
+            for following in range(size, len(chips) + size, size):
+                batch, pictures = ahead
+                for picture in pictures:
+                    picture.result()
+                if following < len(chips):
+                    ahead = start(following)
+                yield torch.from_numpy(batch)
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _stacked(pictures: list[Future[Floats]]) -> torch.Tensor:
-    return torch.from_numpy(np.stack([picture.result() for picture in pictures]))

@@ -64,9 +64,12 @@ def vote(voters: Sequence[Voter], pictures: Tensor, threshold: float, batch: int
     for place, voter in enumerate(voters):
         left = len(voters) - place
         (undecided,) = torch.where((votes < needed) & (votes + left >= needed))
+        everyone = len(undecided) == len(pictures)
         for start in range(0, len(undecided), batch):
             some = undecided[start : start + batch]
-            answers = voter(pictures[some])
+            # While all are undecided they are read where they lie: pictures are large.
+            shown = pictures[start : start + batch] if everyone else pictures[some]
+            answers = voter(shown)
             total[some] += answers
             votes[some] += answers > 0.5
             asked[some] += 1

@@ -86,7 +86,10 @@ class Corridor:
         along, across = self.pixel_along_across(size_px)
         # Never smaller than two pixels, so that both can be seen however far apart they are.
         pixel_m = self.length_m / size_px[0]
-        disc = np.hypot(along, across) <= max(crater.radius_m, pixel_m)
-        half = max(self.side_m / 2, pixel_m)
-        square = (np.abs(along - self.distance_m) <= half) & (np.abs(across) <= half)
-        return (disc | square).astype(np.float32)
+        radius_m, half = max(crater.radius_m, pixel_m), max(self.side_m / 2, pixel_m)
+        marker = np.zeros((across.size, along.size), np.float32)
+        near = int((along <= radius_m).sum())
+        marker[:, :near] = np.hypot(along[:, :near], across) <= radius_m
+        rows, cols = np.abs(across) <= half, np.abs(along - self.distance_m) <= half
+        marker[np.ix_(rows.ravel(), cols.ravel())] = 1
+        return marker
