@@ -26,6 +26,7 @@ check: install
 	.venv/bin/lint-imports
 
 bench: install
+	.venv/bin/uv pip install --quiet --python $(PY) -r benchmarks/requirements.txt
 	OMP_NUM_THREADS=1 $(PY) benchmarks
 
 format: install

@@ -10,10 +10,11 @@ there are data, GDAL and pyresample are told of no mask.
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import numpy as np
 import torch
+from pyresample import AreaDefinition
+from pyresample.bilinear import NumpyBilinearResampler
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import Affine
@@ -123,10 +124,6 @@ def grid_sample(
 
 def pyresample_bilinear(planes: np.ndarray, grid: Grid, crater: Crater, chip: Chip) -> np.ndarray:
     """The window that holds a chip, and pyresample's bilinear sampler (a k-d tree)."""
-    # Not among the project's dependencies: see benchmarks/requirements.txt.
-    from pyresample import AreaDefinition  # noqa: PLC0415
-    from pyresample.bilinear import NumpyBilinearResampler  # noqa: PLC0415
-
     about = {"proj": "aeqd", "lon_0": crater.lon, "lat_0": crater.lat, "R": grid.radius_m}
     half_m = chip.side_m / 2
     west_m, east_m, south_m, north_m = (
@@ -228,9 +225,8 @@ def rows(width_px: int = 23_040, count: int = 20) -> list[Row]:
         "torch grid_sample, places in float32": lambda *pair: grid_sample(
             globe, good, grid, *pair, torch.float32
         ),
+        "pyresample bilinear": lambda *pair: pyresample_bilinear(planes, grid, *pair),
     }
-    if find_spec("pyresample"):
-        others["pyresample bilinear"] = lambda *pair: pyresample_bilinear(planes, grid, *pair)
     found = []
     for name, work in others.items():
         theirs = cpu_ms(work, some)
