@@ -29,6 +29,7 @@ from ejectamap.training.sources import tile_side_px
 
 Row = tuple[str, str, str]
 PICTURES = 128
+REACH = 0.03  # of the published networks' craters: some thirty chips, for each takes them a second
 TRAINING = ("method=two-stage", f"connection.members={VOTERS}", "training.max_minutes=1")
 
 
@@ -38,7 +39,8 @@ def rows() -> list[Row]:
         polar = simulated(folder / "polar", 2048, 30)
         voting = simulated(folder / "voting", 1024, 8, TRAINING)
         train(voting)
-        shared = [inside_networks(project) for project in (polar, voting)]
+        published = noise_planet(folder / "published", 2048, 6, "poster", REACH)
+        shared = [inside_networks(project) for project in (polar, voting, published)]
         return [*shared, early_vote(voting), *backends(polar), two_workers(folder / "noise")]
 
 

@@ -24,10 +24,16 @@ FAR = {0: 0.75, 1: 0.5, 2: 0.5, 3: 0.5, 4: 0.5}
 """Reaches of craters beyond the default."""
 
 
-def noise_planet(folder: Path, width_px: int, craters: int, preset: str = "laptop") -> Project:
+def noise_planet(
+    folder: Path,
+    width_px: int,
+    craters: int,
+    preset: str = "laptop",
+    reach: float | None = None,
+) -> Project:
     """A project of a mosaic of noise, three bands, craters all over the globe; what is there already is used.
 
-    The first five craters have the far reaches of the published catalogue, the giant's among them.
+    Unless another reach is given, the first five craters have the far ones of the published catalogue.
     """
     if (folder / "project.yaml").exists():
         return Project.open(folder)
@@ -45,7 +51,7 @@ def noise_planet(folder: Path, width_px: int, craters: int, preset: str = "lapto
     for k in range(craters):
         lat = np.degrees(np.arcsin(rng.uniform(-1, 1)))
         place = f"{rng.uniform(-180, 180):.4f},{lat:.4f}"
-        lines.append(f"{k},C{k},{place},{rng.uniform(10e3, 40e3):.0f},{FAR.get(k, 0.25)}")
+        lines.append(f"{k},C{k},{place},{rng.uniform(10e3, 40e3):.0f},{reach or FAR.get(k, 0.25)}")
     (folder / "craters.csv").write_text("\n".join(lines) + "\n")
     project = Project.create(
         folder, folder / "mosaic.tif", folder / "craters.csv", None, preset=preset
