@@ -145,7 +145,7 @@ def test_a_project_s_split_by_place_leaks_nothing(make_project: MakeProject) -> 
         sides = [{p.tile_id for s in part for p in s.pairs} for part in (train, validation)]
         assert (not sides[0] & sides[1]) == (how == "place")
     assert leaks["place"].seen_px == 0 < leaks["place"].test_px
-    assert leaks["pairs"].seen_px > 0.5 * leaks["pairs"].test_px
+    assert leaks["pairs"].seen_px > 0.3 * leaks["pairs"].test_px
     assert "0 of" in str(leaks["place"])
     assert "(0%)" in str(leaks["place"])
 
