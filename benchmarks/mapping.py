@@ -78,7 +78,13 @@ def inside_networks(project: Project) -> Row:
         map_project(project)
         whole = time.process_time() - started
     size = f"{project.grid.width} px, {len(project.craters)} craters"
-    what = f"{project.settings.method}, {size}: time inside the networks"
+    segmentation = project.settings.segmentation
+    how = (
+        f"{project.settings.method}, {segmentation.encoder}"
+        if project.settings.method != "polar"
+        else "polar"
+    )
+    what = f"{how}, {size}: time inside the networks"
     return what, f"{spent[0]:.1f} of {whole:.1f} s", f"{spent[0] / whole:.0%}"
 
 
