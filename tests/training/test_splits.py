@@ -137,7 +137,8 @@ def test_what_a_chip_shows_lies_in_its_tile(make_world: Callable[..., World], gr
 def test_a_project_s_split_by_place_leaks_nothing(make_project: MakeProject) -> None:
     leaks = {}
     for how in ("pairs", "place"):
-        project = make_project(f"training.split={how}", "training.test_fraction=0.3", name=how)
+        changes = (f"training.split={how}", "training.test_fraction=0.3", "seed=2")
+        project = make_project(*changes, name=how)
         gathered = gather_sources(project)
         assert list(gathered.split.values()).count("test") > 3
         leaks[how] = leakage_of(project, gathered.split)
@@ -145,7 +146,7 @@ def test_a_project_s_split_by_place_leaks_nothing(make_project: MakeProject) -> 
         sides = [{p.tile_id for s in part for p in s.pairs} for part in (train, validation)]
         assert (not sides[0] & sides[1]) == (how == "place")
     assert leaks["place"].seen_px == 0 < leaks["place"].test_px
-    assert leaks["pairs"].seen_px > 0.3 * leaks["pairs"].test_px
+    assert leaks["pairs"].seen_px > 0.5 * leaks["pairs"].test_px
     assert "0 of" in str(leaks["place"])
     assert "(0%)" in str(leaks["place"])
 
