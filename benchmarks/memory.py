@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from planets import free_networks, noise_planet
@@ -22,6 +23,7 @@ from planets import free_networks, noise_planet
 from ejectamap.mapping import map_project
 
 FEW, MANY = 10, 119
+WIDTHS_PX = (2048, 8192)
 
 
 def map_and_tell(folder: Path, craters: int) -> None:
@@ -54,10 +56,10 @@ def in_a_process(folder: Path, craters: int) -> dict[str, float]:
 
 
 def rows(
-    widths: tuple[int, ...] = (2048, 8192), preset: str = "laptop"
+    widths_px: Sequence[int] = WIDTHS_PX, preset: str = "laptop"
 ) -> list[tuple[str, str, str]]:
     found = []
-    for width in widths:
+    for width in widths_px:
         with tempfile.TemporaryDirectory() as folder:
             noise_planet(Path(folder), width, MANY, preset)
             few, many = (in_a_process(Path(folder), count) for count in (FEW, MANY))
@@ -81,12 +83,12 @@ def rows(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("widths", type=int, nargs="*", default=[2048, 8192])
+    parser.add_argument("widths_px", type=int, nargs="*", default=WIDTHS_PX)
     parser.add_argument("--two-stage", action="store_true")
     parser.add_argument("--map", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.map:
         map_and_tell(Path(asked.map[0]), int(asked.map[1]))
     else:
-        for row in rows(tuple(asked.widths), "poster" if asked.two_stage else "laptop"):
+        for row in rows(asked.widths_px, "poster" if asked.two_stage else "laptop"):
             print(*row, sep="  |  ")

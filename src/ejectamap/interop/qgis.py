@@ -228,7 +228,7 @@ def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> s
         for key, text in (("id", layer_id), ("datasource", source), ("layername", name)):
             SubElement(entry, key).text = text
         SubElement(entry, "provider").text = provider
-        entry.append(_reference("srs", project.mosaic.grid))
+        entry.append(_around("srs", _spatial_reference(project.mosaic.grid)))
         entry.append(looks)
     indent(root)
     head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
@@ -237,33 +237,36 @@ def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> s
 
 def _view(grid: Grid) -> Iterator[Element]:
     """What the project itself has: its CRS, the body that its lengths are measured on, and the whole globe in sight."""
-    yield _reference("projectCrs", grid)
-    properties = Element("properties")
-    body = f"PARAMETER:{grid.radius_m}:{grid.radius_m}"
-    values = (
+    yield _around("projectCrs", _spatial_reference(grid))
+    settings = {
         # Without it QGIS passes over the project's CRS.
-        ("SpatialRefSys", "ProjectionsEnabled", "int", "1"),
-        ("Measure", "Ellipsoid", "QString", body),
-        ("Measurement", "DistanceUnits", "QString", "km"),
-        ("Measurement", "AreaUnits", "QString", "km2"),
-    )
-    for group, key, kind, value in values:
-        found = properties.find(group)
-        parent = SubElement(properties, group) if found is None else found
-        SubElement(parent, key, type=kind).text = value
+        "SpatialRefSys": {"ProjectionsEnabled": ("int", "1")},
+        "Measure": {"Ellipsoid": ("QString", f"PARAMETER:{grid.radius_m}:{grid.radius_m}")},
+        "Measurement": {"DistanceUnits": ("QString", "km"), "AreaUnits": ("QString", "km2")},
+    }
+    properties = Element("properties")
+    for name, values in settings.items():
+        group = SubElement(properties, name)
+        for key, (kind, value) in values.items():
+            SubElement(group, key, type=kind).text = value
     yield properties
-    west, south, east, north = tile_box(grid, grid.whole).bounds
-    settings = Element("ProjectViewSettings")
-    limits = {"xmin": west, "ymin": south, "xmax": east, "ymax": north}
-    extent = SubElement(settings, "DefaultViewExtent", {k: repr(v) for k, v in limits.items()})
-    extent.append(_reference("spatialrefsys", grid)[0])
-    yield settings
+    limits = zip(("xmin", "ymin", "xmax", "ymax"), tile_box(grid, grid.whole).bounds, strict=True)
+    extent = Element("DefaultViewExtent", {key: repr(value) for key, value in limits})
+    extent.append(_spatial_reference(grid))
+    yield _around("ProjectViewSettings", extent)
 
 
-def _reference(name: str, grid: Grid) -> Element:
-    """An element that holds the mosaic's CRS."""
+def _spatial_reference(grid: Grid) -> Element:
+    """The mosaic's CRS."""
+    element = Element("spatialrefsys")
+    SubElement(element, "wkt").text = grid.crs
+    return element
+
+
+def _around(name: str, child: Element) -> Element:
+    """An element that holds another."""
     element = Element(name)
-    SubElement(SubElement(element, "spatialrefsys"), "wkt").text = grid.crs
+    element.append(child)
     return element
 
 

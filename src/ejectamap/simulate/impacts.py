@@ -221,10 +221,8 @@ def _draw_rays(rng: np.random.Generator, impact: Impact, look: Look, grid: Grid)
     longest = impact.longest_ray_m / radius_m
     blanket = impact.blanket_m / radius_m
     giant = impact.crater.reach > 0.25
-    few, many = (
-        rng.poisson((24 if giant else 12) * look.rays) + 2,
-        rng.poisson(90 * look.short_rays) + 5,
-    )
+    few = rng.poisson((24 if giant else 12) * look.rays) + 2
+    many = rng.poisson(90 * look.short_rays) + 5
     n = few + many
     end = np.where(
         np.arange(n) < few,

@@ -17,12 +17,12 @@ from ejectamap.errors import MosaicError
 from ejectamap.world.georeference import cylinder, open_raster, raster_crs, with_authority
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.pictures import sample_picture
-from ejectamap.world.sampling import as_words, halve, sample_pixels
+from ejectamap.world.pyramid import Bits, build_pyramid, pack_bits, unpack_bits
+from ejectamap.world.sampling import as_words, sample_pixels
 from ejectamap.world.sphere import Array, local_frame
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
-Bits = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64] | None
 _STRIP_BYTES = 64 * 2**20
 
@@ -72,7 +72,7 @@ class Mosaic:
     def _sparse_values(self) -> Array:
         """Bands (n, band) of every n-th row and column of about a thousand rows, where there is data."""
         step = max(1, self.grid.height // 1024)
-        valid = _unpack(self.masks[0][::step], self.grid.width)[:, ::step]
+        valid = unpack_bits(self.masks[0][::step], self.grid.width)[:, ::step]
         return self.levels[0][::step, ::step][valid].astype(np.float64)
 
     @classmethod
@@ -93,7 +93,7 @@ class Mosaic:
             raise MosaicError(
                 f"{path}: every pixel is no-data: check the no-data value in the file"
             )
-        return cls(grid, names, *_pyramid(values, mask))
+        return cls(grid, names, *build_pyramid(values, mask))
 
     @classmethod
     def from_array(
@@ -105,7 +105,7 @@ class Mosaic:
     ) -> "Mosaic":
         """Make a mosaic of values (band, row, col) and a mask (row, col) of where they are data."""
         interleaved = np.ascontiguousarray(np.moveaxis(values, 0, -1))
-        return cls(grid, band_names, *_pyramid(interleaved, _pack(valid)))
+        return cls(grid, band_names, *build_pyramid(interleaved, pack_bits(valid)))
 
     def read(self, window: Window) -> tuple[npt.NDArray[np.generic], Bools]:
         """Values (band, height, width) of a window, and validity (height, width)."""
@@ -116,7 +116,7 @@ class Mosaic:
     def read_valid(self, window: Window) -> Bools:
         """Where a window has data; shape (height, width)."""
         rows = self.masks[0][window.row : window.row + window.height]
-        valid = _unpack(rows, self.grid.width)
+        valid = unpack_bits(rows, self.grid.width)
         if window.col + window.width <= self.grid.width:
             return valid[:, window.col : window.col + window.width]
         return valid[:, self.grid.columns(window)]
@@ -279,26 +279,5 @@ def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.
         if np.issubdtype(dtype, np.floating):
             good &= np.isfinite(strip).all(axis=0)
         values[rows_here] = np.moveaxis(np.where(good, strip, 0), 0, -1)
-        mask[rows_here] = _pack(good)
+        mask[rows_here] = pack_bits(good)
     return values, mask
-
-
-def _pyramid(
-    values: npt.NDArray[np.generic], mask: Bits
-) -> tuple[tuple[npt.NDArray[np.generic], ...], tuple[Bits, ...]]:
-    """Levels and their masks, from the finest down to one of less than 64 rows."""
-    levels, masks = [values], [mask]
-    while min(levels[-1].shape[:2]) >= 64:
-        valid = _unpack(masks[-1], levels[-1].shape[1])
-        coarser, valid = halve(levels[-1], valid, np.issubdtype(values.dtype, np.integer))
-        levels.append(coarser)
-        masks.append(_pack(valid))
-    return tuple(levels), tuple(masks)
-
-
-def _pack(valid: Bools) -> Bits:
-    return np.packbits(valid, axis=1, bitorder="little")
-
-
-def _unpack(mask: Bits, width: int) -> Bools:
-    return np.unpackbits(mask, axis=1, count=width, bitorder="little").view(bool)
