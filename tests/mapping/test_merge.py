@@ -131,9 +131,9 @@ def test_no_seam_shows_between_chips_that_disagree(
         assert (step[near] <= 2.5 * moved_m[near] / (SIDE_M / 2)).all()
 
 
-def test_strips_make_no_difference(make_grid: MakeGrid, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_make_no_difference(make_grid: MakeGrid, monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(make_grid, PLACES[1], 0.5)
     pictures = np.random.default_rng(3).random((len(case.chips), 16, 16))
     whole = case.merge(pictures)
-    monkeypatch.setattr("ejectamap.mapping.merge._STRIP_PIXELS", 3 * case.window.width)
+    monkeypatch.setattr("ejectamap.mapping.merge._BLOCK_PX", 7)
     assert np.array_equal(case.merge(pictures), whole, equal_nan=True)

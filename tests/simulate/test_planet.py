@@ -22,7 +22,7 @@ def planet():
 def blank_scene(width_px=512):
     """Bare ground without texture, so that all that shows is ejecta."""
     grid = make_grid(width_px, MERCURY)
-    look = draw_look(np.random.default_rng(5))
+    look = replace(draw_look(np.random.default_rng(5)), dark=0.0)
     return Scene(
         grid,
         look,
@@ -172,3 +172,22 @@ def test_strings_of_patches_lie_far_out_and_change_nothing_else():
     assert (strung.rays[old:, 3] > 0.1 * strung.rays[old:, 4]).all()
     assert strung.rays[:, 4].max() == bare.rays[:, 4].max()
     assert far[1.0][1] > 1.5 * far[0.0][1] > 0
+
+
+def test_dark_material_lies_near_and_changes_nothing_far():
+    """A crater that dug up dark material: darker ground near the rim, the same rays where they stir up the ground."""
+    scene = blank_scene()
+    impact, _ = impact_at(20.0, 10.0, scene)
+    brightness = {}
+    for share in (0.0, 1.0):
+        look = replace(scene.look, dark=share)
+        own = replace(scene, look=look, latent=np.zeros_like(scene.latent))
+        pattern = draw_pattern(np.random.default_rng(12), impact, look, scene.grid)
+        lay_down(own, impact, pattern)
+        brightness[share] = own.latent[0]
+    lon, lat = scene.grid.centres(scene.grid.whole)
+    away = distance(impact.crater.lon, impact.crater.lat, lon, lat, MERCURY.radius_m)
+    radii = away / impact.crater.radius_m
+    near = (radii > 1.2) & (radii < 2.0)
+    assert brightness[1.0][near].mean() < 0.3 * brightness[0.0][near].mean()
+    assert np.array_equal(brightness[1.0][radii > 10], brightness[0.0][radii > 10])

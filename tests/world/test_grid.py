@@ -122,3 +122,16 @@ def test_strips_cover_a_window_once(grid: Grid) -> None:
     assert sum(s.height for s in strips) == 11
     assert all((s.col, s.width) == (120, 20) for s in strips)
     assert len(list(grid.strips(window, 1))) == 11
+
+
+def test_blocks_cover_a_window_once_and_wrap_around(grid: Grid) -> None:
+    window = Window(5, grid.width - 3, 11, 20)
+    blocks = list(grid.blocks(window, 8))
+    seen = np.zeros(grid.shape, int)
+    for block in blocks:
+        assert 0 <= block.col < grid.width
+        seen[block.row : block.row + block.height, grid.columns(block)] += 1
+    inside = np.zeros(grid.shape, int)
+    inside[5:16, grid.columns(window)] = 1
+    assert (seen == inside).all()
+    assert max(max(block.shape) for block in blocks) == 8

@@ -10,7 +10,7 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 
 Floats = npt.NDArray[np.float32]
-_STRIP_PIXELS = 2**18
+_BLOCK_PX = 256
 
 
 def merge_chips(
@@ -46,12 +46,13 @@ def merge_chips(
     slots[cells[:, 0], cells[:, 1]] = np.arange(len(chosen))
     out = np.empty(window.shape, np.float32)
     reach_m = crater.reach_m(grid.radius_m)
-    for strip in grid.strips(window, _STRIP_PIXELS):
-        x_m, y_m = frame_on_grid(crater, grid, strip, reach_m)
-        top = strip.row - window.row
-        out[top : top + strip.height] = _average(
+    # Whole rows of a planet would go through all chips before they come back to the first.
+    for block in grid.blocks(window, _BLOCK_PX):
+        x_m, y_m = frame_on_grid(crater, grid, block, reach_m)
+        top, left = block.row - window.row, (block.col - window.col) % grid.width
+        out[top : top + block.height, left : left + block.width] = _average(
             probabilities, slots, chips.half, chips.stride_m, chips.side_m, x_m.ravel(), y_m.ravel()
-        ).reshape(strip.shape)
+        ).reshape(block.shape)
     return out
 
 

@@ -212,6 +212,10 @@ def draw_pattern(rng: np.random.Generator, impact: Impact, look: Look, grid: Gri
     if own_rng.random() < look.strings:
         strings = _draw_strings(own_rng, impact, pattern.rays)
         pattern = replace(pattern, rays=np.concatenate([pattern.rays, strings]))
+    if own_rng.random() < look.dark:
+        colour = pattern.colour.copy()
+        colour[0] = -own_rng.uniform(0.4, 1.5) * abs(fresh[0])
+        pattern = replace(pattern, colour=colour)
     return pattern
 
 

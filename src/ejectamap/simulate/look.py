@@ -71,6 +71,8 @@ class Look:
         Width of the no-data cap in the north and in the south.
     strings : float
         Share of the craters that have bright strings of patches far out.
+    dark : float
+        Share of the craters that dug up dark material, such as Mercury's low-reflectance material.
     """
 
     mix: Array
@@ -99,6 +101,7 @@ class Look:
     threshold: float
     polar_gap_deg: tuple[float, float]
     strings: float
+    dark: float
 
 
 def draw_look(rng: np.random.Generator) -> Look:
@@ -133,6 +136,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         threshold=rng.uniform(0.55, 1.1),
         polar_gap_deg=(float(gaps[0]), float(gaps[1])),
         strings=rng.uniform(0.3, 0.9) * (rng.random() < 0.5),
+        dark=rng.uniform(0.1, 0.3) * (rng.random() < 0.6),
     )
 
 

@@ -153,3 +153,14 @@ class Grid:
         for row in range(window.row, window.row + window.height, rows):
             height = min(rows, window.row + window.height - row)
             yield Window(row, window.col, height, window.width)
+
+    def blocks(self, window: Window, side: int) -> Iterator[Window]:
+        """Cut a window into squares of at most `side` pixels a side, row by row."""
+        for row in range(0, window.height, side):
+            for col in range(0, window.width, side):
+                yield Window(
+                    window.row + row,
+                    (window.col + col) % self.width,
+                    min(side, window.height - row),
+                    min(side, window.width - col),
+                )
