@@ -181,7 +181,7 @@ def test_dark_material_lies_near_and_changes_nothing_far():
     brightness = {}
     for share in (0.0, 1.0):
         look = replace(scene.look, dark=share)
-        own = replace(scene, look=look, latent=np.zeros_like(scene.latent))
+        own = replace(blank_scene(), look=look)
         pattern = draw_pattern(np.random.default_rng(12), impact, look, scene.grid)
         lay_down(own, impact, pattern)
         brightness[share] = own.latent[0]
