@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from planets import VOTERS, noise_planet
 
@@ -128,19 +129,20 @@ def backends(project: Project) -> list[Row]:
 
 
 def two_workers(folder: Path) -> Row:
-    """Craters a minute between the first one that is done and the last, and by the clock from start to end."""
+    """Craters a minute between the first one that is done and the last, each the best of two runs by turns."""
     project = noise_planet(folder, 8192, 24)
-    rates, clocks = [], []
-    for workers in (1, 2):
+    rates, clocks = {1: 0.0, 2: 0.0}, {1: np.inf, 2: np.inf}
+    for workers in (1, 2, 1, 2):
         shutil.rmtree(project.maps, ignore_errors=True)
         started = time.perf_counter()
         map_project(project, workers=workers)
-        clocks.append(time.perf_counter() - started)
+        clocks[workers] = min(clocks[workers], time.perf_counter() - started)
         notes = sorted(p.stat().st_mtime for p in (project.maps / ".done").glob("crater_*.json"))
-        rates.append(60 * (len(notes) - workers) / (notes[-1] - notes[workers - 1]))
+        rate = 60 * (len(notes) - workers) / (notes[-1] - notes[workers - 1])
+        rates[workers] = max(rates[workers], rate)
     what = f"two workers against one, 8192 px, {len(notes)} craters, {os.cpu_count()} processors"
-    took = f"{rates[1]:.1f} against {rates[0]:.1f} craters a minute; {clocks[1]:.0f} against {clocks[0]:.0f} s in all"
-    return what, took, f"{rates[1] / rates[0]:.2f} times"
+    took = f"{rates[2]:.1f} against {rates[1]:.1f} craters a minute; {clocks[2]:.0f} against {clocks[1]:.0f} s in all"
+    return what, took, f"{rates[2] / rates[1]:.2f} times"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Memory and time of `map` with networks that cost nothing, against the planet's size and the number of craters.
 
-    python benchmarks/memory.py [WIDTH_PX ...] [--two-stage]
+    python benchmarks/memory.py [WIDTH_PX ...] [--two-stage] [--workers N]
 
 By the polar method or, with `--two-stage`, by the published one as preset `poster` has it. Each map is made in a
-process of its own, whose peak resident memory the system counts.
+process of its own, whose peak resident memory the system counts; with more workers the clock is all that is read.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import dask
 from planets import free_networks, noise_planet
 
 from ejectamap.mapping import map_project
@@ -26,13 +27,14 @@ FEW, MANY = 10, 119
 WIDTHS_PX = (2048, 8192)
 
 
-def map_and_tell(folder: Path, craters: int) -> None:
+def map_and_tell(folder: Path, craters: int, workers: int) -> None:
     """Map some craters of a planet from scratch; print what that took."""
     free_networks()
+    dask.config.set({"distributed.worker.preload": ["planets"]})  # frees the workers' networks
     project = noise_planet(folder, 0, MANY)
     shutil.rmtree(project.maps, ignore_errors=True)
     started, processor = time.perf_counter(), time.process_time()
-    map_project(project, [crater.crater_id for crater in project.craters[:craters]])
+    map_project(project, [c.crater_id for c in project.craters[:craters]], workers)
     told = {
         "peak_mib": peak_mib(),
         "cpu_s": time.process_time() - processor,
@@ -49,8 +51,8 @@ def peak_mib() -> float:
     return int(found[1]) / 1024
 
 
-def in_a_process(folder: Path, craters: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--map", str(folder), str(craters)]
+def in_a_process(folder: Path, craters: int, workers: int = 1) -> dict[str, float]:
+    command = [sys.executable, __file__, "--map", str(folder), str(craters), str(workers)]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(told.splitlines()[-1])
 
@@ -81,14 +83,31 @@ def rows(
     return found
 
 
+def clock(widths_px: Sequence[int], preset: str, workers: int) -> list[tuple[str, str, str]]:
+    found = []
+    for width in widths_px:
+        with tempfile.TemporaryDirectory() as folder:
+            noise_planet(Path(folder), width, MANY, preset)
+            wall_s = in_a_process(Path(folder), MANY, workers)["wall_s"]
+        what = f"{width} x {width // 2} px, {MANY} craters, {workers} workers: from start to end"
+        found.append((what, f"{wall_s:.0f} s", f"{wall_s / 60:.1f} min"))
+    return found
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("widths_px", type=int, nargs="*", default=WIDTHS_PX)
     parser.add_argument("--two-stage", action="store_true")
-    parser.add_argument("--map", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--map", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    preset = "poster" if asked.two_stage else "laptop"
     if asked.map:
-        map_and_tell(Path(asked.map[0]), int(asked.map[1]))
+        map_and_tell(Path(asked.map[0]), *map(int, asked.map[1:]))
     else:
-        for row in rows(asked.widths_px, "poster" if asked.two_stage else "laptop"):
+        many = asked.workers > 1
+        told = (
+            clock(asked.widths_px, preset, asked.workers) if many else rows(asked.widths_px, preset)
+        )
+        for row in told:
             print(*row, sep="  |  ")
