@@ -160,7 +160,13 @@ class Mosaic:
         return values.reshape(self.bands, *places[0].shape), valid.reshape(places[0].shape)
 
     def sample_azimuthal(
-        self, lon: float, lat: float, x_m: Array, y_m: Array, spacing_m: float
+        self,
+        lon: float,
+        lat: float,
+        x_m: Array,
+        y_m: Array,
+        spacing_m: float,
+        turn_deg: float = 0.0,
     ) -> tuple[Floats, Bools]:
         """Sample a rectangle of the azimuthal equidistant frame about a place.
 
@@ -175,13 +181,15 @@ class Mosaic:
             Coordinates of the picture's columns and rows, evenly spaced.
         spacing_m : float
             As in `sample`.
+        turn_deg : float
+            Azimuth along which y runs, x at right angles to its right.
 
         Returns
         -------
         values : float32 array (band, n, m)
         valid : bool array (n, m)
         """
-        return self._picture(True, local_frame(lon, lat), x_m, y_m, spacing_m)
+        return self._picture(True, local_frame(lon, lat, turn_deg), x_m, y_m, spacing_m)
 
     def sample_corridor(
         self,
@@ -207,10 +215,7 @@ class Mosaic:
         spacing_m : float
             As in `sample`; so is what comes back.
         """
-        up, east, north = local_frame(lon, lat)
-        theta = np.radians(bearing_deg)
-        forward = east * np.sin(theta) + north * np.cos(theta)
-        right = east * np.cos(theta) - north * np.sin(theta)
+        up, right, forward = local_frame(lon, lat, bearing_deg)
         return self._picture(False, np.stack([up, forward, right]), along_m, across_m, spacing_m)
 
     def _picture(

@@ -34,7 +34,7 @@ def sample_picture(level, lon_west, curved, frame, x, y, values, valid):  # type
         Whether the frame is azimuthal equidistant about its centre, rather than oblique cylindrical: x along the great
         circle that leaves the centre eastwards, y at right angles to it.
     frame : array (3, 3)
-        Unit vectors up, east and north at the frame's centre, in the body's frame.
+        Unit vectors up, along x and along y at the frame's centre, in the body's frame.
     x, y : array (m,), (n,)
         Coordinates of columns and rows, evenly spaced, in radians of arc, -pi to pi.
     values : float32 array (bands, n, m)

@@ -114,13 +114,26 @@ def unit_vectors(lon: Degrees, lat: Degrees) -> Array:
     return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
 
 
-def local_frame(lon: float, lat: float) -> Array:
-    """Unit vectors up, east and north at a place, in the body's frame; shape (3, 3), one a row."""
+def local_frame(lon: float, lat: float, turn_deg: float = 0.0) -> Array:
+    """Unit vectors up, right and forward at a place, in the body's frame; shape (3, 3), one a row.
+
+    Forward is at the azimuth `turn_deg`: north, with east to its right, if not told otherwise.
+    """
     lam, phi = math.radians(lon), math.radians(lat)
     sin_lam, cos_lam, sin_phi, cos_phi = math.sin(lam), math.cos(lam), math.sin(phi), math.cos(phi)
     up = [cos_phi * cos_lam, cos_phi * sin_lam, sin_phi]
-    north = [-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi]
-    return np.array([up, [-sin_lam, cos_lam, 0.0], north])
+    east, north = [-sin_lam, cos_lam, 0.0], [-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi]
+    return np.stack([up, *turned(np.array(east), np.array(north), turn_deg)])
+
+
+def turned(x_m: Metres, y_m: Metres, turn_deg: Degrees) -> XY:
+    """Azimuthal coordinates in the frame turned clockwise about its centre, so that y runs along that azimuth.
+
+    Turning by the opposite angle brings them back.
+    """
+    x, y, theta = np.asarray(x_m, np.float64), np.asarray(y_m, np.float64), np.radians(turn_deg)
+    sin, cos = np.sin(theta), np.cos(theta)
+    return XY(x * cos - y * sin, x * sin + y * cos)
 
 
 def corridor_inverse(
