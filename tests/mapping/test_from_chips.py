@@ -36,12 +36,13 @@ class Outliner:
     "place", [(20.0, 10.0), (-179.9, -35.0), (77.0, 89.9)], ids=["plain", "dateline", "pole"]
 )
 @pytest.mark.parametrize("reach", [0.12, 0.75], ids=["near", "giant"])
+@pytest.mark.parametrize("radial_up", [False, True])
 def test_strip_by_strip_is_all_at_once(
-    make_grid: MakeGrid, place: tuple[float, float], reach: float
+    make_grid: MakeGrid, place: tuple[float, float], reach: float, radial_up: bool
 ) -> None:
     grid, crater = make_grid(96), Crater(1, "A", *place, 50e3, reach=reach)
     reach_m = crater.reach_m(grid.radius_m)
-    chips = ChipGrid.around(reach_m, SIDE_M, 0.5)
+    chips = ChipGrid.around(reach_m, SIDE_M, 0.5, radial_up)
     chosen = np.flatnonzero(np.arange(len(chips)) % 3 > 0)
     window = grid.cap_window(*place, reach_m)
     pictures = Outliner()([chips.chip(int(k)) for k in chosen])

@@ -10,7 +10,7 @@ from ejectamap.mapping.merge import merge_chips
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
-from ejectamap.world.sphere import azimuthal_forward
+from ejectamap.world.sphere import azimuthal_forward, turned
 
 SIDE_M = 400e3
 PLACES = [(20.0, 10.0), (-179.9, -35.0), (77.0, 89.9)]
@@ -20,11 +20,17 @@ MakeGrid = Callable[..., Grid]
 class Case:
     """A crater with a reach of 0.12 on a grid of 128 x 256 pixels, and its chips."""
 
-    def __init__(self, make_grid: MakeGrid, place: tuple[float, float], overlap: float) -> None:
+    def __init__(
+        self,
+        make_grid: MakeGrid,
+        place: tuple[float, float],
+        overlap: float,
+        radial_up: bool = False,
+    ) -> None:
         self.grid = make_grid(128)
         self.crater = Crater(1, "A", *place, 50e3, reach=0.12)
         reach_m = self.crater.reach_m(self.grid.radius_m)
-        self.chips = ChipGrid.around(reach_m, SIDE_M, overlap)
+        self.chips = ChipGrid.around(reach_m, SIDE_M, overlap, radial_up)
         self.window = self.grid.cap_window(*place, reach_m)
         centres = self.grid.centres(self.window)
         self.x, self.y = azimuthal_forward(*centres, *place, self.grid.radius_m)
@@ -46,11 +52,13 @@ def place(request: pytest.FixtureRequest) -> tuple[float, float]:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("overlap", [0.0, 0.5, 0.75])
+@pytest.mark.parametrize(
+    ("overlap", "radial_up"), [(0.0, False), (0.5, False), (0.75, False), (0.3, True), (0.5, True)]
+)
 def test_equal_chips_give_that_everywhere(
-    make_grid: MakeGrid, place: tuple[float, float], overlap: float
+    make_grid: MakeGrid, place: tuple[float, float], overlap: float, radial_up: bool
 ) -> None:
-    case = Case(make_grid, place, overlap)
+    case = Case(make_grid, place, overlap, radial_up)
     merged = case.merge(np.full((len(case.chips), 16, 16), 0.7))
     assert np.allclose(merged[case.within], 0.7, atol=1e-6)
 
@@ -61,19 +69,37 @@ def test_no_connected_chip_is_no_ejecta(make_grid: MakeGrid, place: tuple[float,
     assert (merged[case.within] == 0).all()
 
 
-@pytest.mark.parametrize("overlap", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("overlap", "radial_up", "error"),
+    [(0.0, False, 0.006), (0.5, False, 0.003), (0.5, True, 0.006)],
+)
 def test_a_smooth_field_comes_back(
-    make_grid: MakeGrid, place: tuple[float, float], overlap: float
+    make_grid: MakeGrid, place: tuple[float, float], overlap: float, radial_up: bool, error: float
 ) -> None:
-    case = Case(make_grid, place, overlap)
+    case = Case(make_grid, place, overlap, radial_up)
 
     def field(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return 0.5 + 0.3 * np.sin(x / 250e3) + 0.2 * np.cos(y / 200e3 + 1)
 
-    pictures = np.stack([field(*chip.pixel_xy(64)) for chip in case.chips.chips()])
-    error = np.abs(case.merge(pictures) - field(case.x, case.y))[case.within]
+    pictures = np.stack([field(*chip.pixel_east_north(64)) for chip in case.chips.chips()])
     # Beyond its outermost pixel centres a chip repeats them: half a pixel, where no other chip helps.
-    assert error.max() < (0.006 if overlap == 0 else 0.003)
+    assert np.abs(case.merge(pictures) - field(case.x, case.y))[case.within].max() < error
+
+
+@pytest.mark.parametrize("radial_up", [False, True])
+def test_truth_through_chips_and_back_loses_less_than_a_percent(
+    make_grid: MakeGrid, place: tuple[float, float], radial_up: bool
+) -> None:
+    """F1 of a blanket and five rays with sharp edges."""
+    case = Case(make_grid, place, 0.5, radial_up)
+
+    def truth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (np.hypot(x, y) < 200e3) | (np.cos(5 * np.arctan2(x, y)) > 0.6)
+
+    pictures = np.stack([truth(*chip.pixel_east_north(256)) for chip in case.chips.chips()])
+    found, true = (case.merge(pictures) > 0.5)[case.within], truth(case.x, case.y)[case.within]
+    assert 0.1 < true.mean() < 0.9
+    assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.99
 
 
 def test_one_chip_is_read_bilinearly(make_grid: MakeGrid, place: tuple[float, float]) -> None:
@@ -91,9 +117,10 @@ def test_one_chip_is_read_bilinearly(make_grid: MakeGrid, place: tuple[float, fl
     assert checked > 0.9 * case.within.sum()
 
 
-def test_a_chip_that_is_not_connected_has_no_say(make_grid: MakeGrid) -> None:
+@pytest.mark.parametrize("radial_up", [False, True])
+def test_a_chip_that_is_not_connected_has_no_say(make_grid: MakeGrid, radial_up: bool) -> None:
     """Against the definition: weights fall off linearly, as a pyramid, to each chip's edge."""
-    case = Case(make_grid, PLACES[0], 0.5)
+    case = Case(make_grid, PLACES[0], 0.5, radial_up)
     rng = np.random.default_rng(1)
     chosen = np.sort(rng.choice(len(case.chips), len(case.chips) // 2, replace=False))
     levels = rng.random(len(chosen))
@@ -102,7 +129,8 @@ def test_a_chip_that_is_not_connected_has_no_say(make_grid: MakeGrid) -> None:
     level[chosen] = levels
     total, weights = np.zeros(case.window.shape), np.zeros(case.window.shape)
     for chip, value in zip(case.chips.chips(), level, strict=True):
-        u, v = np.abs(case.x - chip.x_m) / SIDE_M, np.abs(case.y - chip.y_m) / SIDE_M
+        right_up = turned(case.x - chip.x_m, case.y - chip.y_m, chip.up_deg)
+        u, v = np.abs(right_up) / SIDE_M
         weight = np.maximum(0.5 - u, 0) * np.maximum(0.5 - v, 0)
         if np.isfinite(value):
             total += weight * value
@@ -131,8 +159,11 @@ def test_no_seam_shows_between_chips_that_disagree(
         assert (step[near] <= 2.5 * moved_m[near] / (SIDE_M / 2)).all()
 
 
-def test_blocks_make_no_difference(make_grid: MakeGrid, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = Case(make_grid, PLACES[1], 0.5)
+@pytest.mark.parametrize("radial_up", [False, True])
+def test_blocks_make_no_difference(
+    make_grid: MakeGrid, monkeypatch: pytest.MonkeyPatch, radial_up: bool
+) -> None:
+    case = Case(make_grid, PLACES[1], 0.5, radial_up)
     pictures = np.random.default_rng(3).random((len(case.chips), 16, 16))
     whole = case.merge(pictures)
     monkeypatch.setattr("ejectamap.mapping.merge._BLOCK_PX", 7)

@@ -158,6 +158,51 @@ def test_the_map_is_what_the_networks_see(
     assert (truth.sum() - expected[within].sum()) < 1e-6 * truth.sum()
 
 
+@pytest.fixture
+def both_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks whose chips are turned and show rivals, as their bundles remember."""
+    for kind in ("segmentation", "guided", "distance-only"):
+        monkeypatch.setitem(VIEWS, kind, VIEWS[kind] | {"rivals": True, "radial_up": True})
+
+
+CHIP_METHODS = ("two-stage", "polar-connect", "guided", "distance-only")
+
+
+@pytest.mark.usefixtures("both_options")
+@pytest.mark.parametrize("method", CHIP_METHODS)
+@pytest.mark.parametrize(("lon", "lat"), [(20, 10), (-179.9, -35), (77, 89.9)])
+def test_the_map_is_what_the_networks_see_in_turned_chips(
+    make_grid: Callable[..., Grid], load: Callable[..., Method], method: str, lon: float, lat: float
+) -> None:
+    test_the_map_is_what_the_networks_see(make_grid, load, method, lon, lat)
+
+
+@pytest.mark.usefixtures("both_options")
+@pytest.mark.parametrize("method", CHIP_METHODS)
+def test_networks_of_turned_chips_see_rivals_and_the_crater_below(
+    make_grid: Callable[..., Grid], load: Callable[..., Method], method: str
+) -> None:
+    crater, rival = Crater(5, "A", 20, 10, 60e3, reach=0.2), Crater(6, "B", 40, 10, 60e3)
+    mosaic, _ = painted(make_grid(128), crater)
+    seen: list[Tensor] = []
+
+    def spy(inputs: Tensor) -> Tensor:
+        seen.append(inputs.clone())
+        return inputs[:, 0].clamp(0, 1)
+
+    outliner = {"polar-connect": "segmentation", "two-stage": "segmentation"}.get(method, method)
+    reports = REPORTS[method] | {outliner: spy}
+    found = load(method, mosaic, (crater, rival), **reports).predict(crater)
+    found.probability(found.window)
+    chips = torch.cat(seen)
+    assert chips.shape[1] == (5 if method == "guided" else 4)
+    range_m, rivalry = 10 ** chips[:, 2], chips[:, 3]
+    far = range_m.amin((1, 2)) > 400e3
+    assert far.any()
+    assert (range_m[far, -1].mean(1) < range_m[far, 0].mean(1)).all()
+    assert rivalry.min() < 0 < rivalry.max()
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("place", [(180.0, 5.0), (40.0, 89.9)])
 def test_a_turned_planet_has_the_turned_map(

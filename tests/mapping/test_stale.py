@@ -12,6 +12,7 @@ from ejectamap.mapping import map_project, mapped_craters
 from ejectamap.mapping import run as map_run
 from ejectamap.mapping.provenance import fingerprints
 from ejectamap.project import Project
+from ejectamap.training import train
 
 MakeReady = Callable[..., Project]
 IDS = [0, 1, 2, 3, 4, 5]
@@ -119,6 +120,33 @@ def test_a_row_of_the_catalogue_makes_stale_what_depends_on_it(
     table.to_csv(files / "craters.csv")
     after = fingerprints(reopened(project)).craters
     assert [k for k in IDS if before[k] != after[k]] == stale
+
+
+@pytest.mark.parametrize("rivals", [False, True])
+def test_a_moved_neighbour_makes_stale_what_networks_that_see_rivals_made(
+    make_project: Callable[..., Project], planet_files: Path, tmp_path: Path, rivals: bool
+) -> None:
+    """Trained and mapped with turned chips. What counts is what the networks see, not what the settings say now."""
+    files = tmp_path / "files"
+    shutil.copytree(planet_files, files)
+    project = make_project(
+        "method=two-stage",
+        "views.radial_up=true",
+        "views.overlap=0.4",
+        f"views.rivals={str(rivals).lower()}",
+        files=files,
+    )
+    train(project)
+    crater = project.craters[0]
+    map_project(project, [crater.crater_id])
+    assert mapped_craters(project) == [crater]
+    table = pd.read_csv(files / "craters.csv").set_index("crater_id")
+    table.loc[2, "lon"] += 1.0
+    table.to_csv(files / "craters.csv")
+    assert crater.crater_id != 2
+    assert mapped_craters(reopened(project)) == ([] if rivals else [crater])
+    if rivals:
+        assert mapped_craters(change(project, "rivals: true", "rivals: false")) == []
 
 
 def test_going_back_to_an_old_threshold_does_not_mix_two_maps(

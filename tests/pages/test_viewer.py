@@ -150,8 +150,11 @@ def test_the_polar_view_is_shown_with_the_place_marked(client: TestClient, mappe
     assert client.get(f"/craters/{crater.crater_id}/seen/chip.png?lon=0&lat=0").status_code == 404
 
 
-def test_chips_and_corridors_where_the_method_has_them(make_ready: Callable[..., Project]) -> None:
-    project = make_ready("method=two-stage")
+@pytest.mark.parametrize("radial_up", ["false", "true"])
+def test_chips_and_corridors_where_the_method_has_them(
+    make_ready: Callable[..., Project], radial_up: str
+) -> None:
+    project = make_ready("method=two-stage", "views.overlap=0.5", f"views.radial_up={radial_up}")
     map_project(project, [project.craters[0].crater_id])
     crater = project.craters[0]
     with TestClient(Viewer(project).app(), base_url=HOME) as client:

@@ -73,6 +73,32 @@ def test_chips_have_their_truth(source: Source) -> None:
     assert not even[0, empty]["target"].any()
 
 
+def test_turned_chips_show_rivals_and_keep_what_is_up(source: Source) -> None:
+    """Only mirrored copies: the crater stays below."""
+    views = VIEWS.model_copy(update={"rivals": True, "radial_up": True})
+    some = connected_only([source])
+    how = ChipAugmentation(flips=True, quarter_turns=True, contrast=0.2)
+    plain = ChipDataset(some, views, Segmentation(), augmented=False, seed=0)
+    lit = ChipDataset(some, views, Segmentation(augment=how), augmented=True, seed=0)
+    world, mirrored = source.world, 0
+    assert world.labels is not None
+    for index, pair in enumerate(some[0].pairs):
+        chip = largest_chip(pair.crater, pair.window, world.mosaic.grid, radial_up=True)
+        scaling, rivals = scaling_of(source), world.craters
+        seen = chip_input(world.mosaic, scaling, pair.crater, chip, 48, rivals=rivals)
+        assert np.array_equal(plain[0, index]["inputs"], seen)
+        places = chip.places(pair.crater, world.mosaic.grid.radius_m, 48)
+        truth = world.labels.sample(pair.crater.crater_id, *places)
+        assert np.array_equal(plain[0, index]["target"], truth)
+        changed = lit[0, index]["inputs"].numpy()
+        flipped = not np.array_equal(changed[2:], seen[2:])
+        if flipped:
+            assert np.array_equal(changed[2:], seen[2:, :, ::-1])
+        assert not np.array_equal(changed[0], seen[0, :, ::-1] if flipped else seen[0])
+        mirrored += flipped
+    assert 0.2 < mirrored / len(plain) < 0.8
+
+
 def test_any_crater_s_ejecta_and_no_distance(source: Source) -> None:
     (alone,) = once_per_tile([source])
     assert len(alone.pairs) == len({p.tile_id for p in source.pairs}) < len(source.pairs)

@@ -42,7 +42,7 @@ def source(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) ->
     world = make_world()
     whole = Source(world, make_pairs(world, 8))
     monkeypatch.setattr(guided, "PolarSurvey", EastIsBright)
-    result = guided._guided(None, whole)  # type: ignore[arg-type]
+    result = guided._guided(None, whole, radial_up=False)  # type: ignore[arg-type]
     dropped = [pair for pair in whole.pairs if pair not in result.pairs]
     assert 0 < len(dropped) < len(whole.pairs)
     for pair in dropped:  # neither labelled nor guessed
@@ -78,6 +78,23 @@ def test_the_guide_is_the_last_channel(source: GuidedSource) -> None:
         reach_m = pair.crater.reach_m(source.world.mosaic.grid.radius_m)
         sure &= np.hypot(*np.broadcast_arrays(*chip.pixel_xy(48))) < reach_m
         assert np.allclose(inputs[-1][sure], 0.9 * east[sure])
+
+
+def test_the_guide_of_a_turned_chip_is_turned_and_comes_after_the_rivals(
+    source: GuidedSource,
+) -> None:
+    views = VIEWS.model_copy(update={"rivals": True, "radial_up": True})
+    data = GuidedDataset([source], views, Segmentation(), augmented=False, seed=0)
+    grid, clear = source.world.mosaic.grid, 0
+    for index, pair in enumerate(source.pairs):
+        inputs = data[0, index]["inputs"].numpy()
+        assert inputs.shape == (5, 48, 48)
+        chip = largest_chip(pair.crater, pair.window, grid, radial_up=True)
+        x_m, y_m = chip.pixel_east_north(48)
+        sure = (np.abs(x_m) > 200e3) & (np.hypot(x_m, y_m) < pair.crater.reach_m(grid.radius_m))
+        assert np.allclose(inputs[-1][sure], 0.9 * (x_m[sure] > 0))
+        clear += int(sure.any())
+    assert clear > 10
 
 
 def test_only_the_level_of_the_guide_is_shifted(source: GuidedSource) -> None:

@@ -85,6 +85,8 @@ OWN = {
         "views.distance=radii",
         "views.distance=rank",
         "views.log_distance=false",
+        "views.rivals=true",
+        "views.radial_up=true",
     ],
     "context": [
         "context.decoder=UnetPlusPlus",

@@ -258,6 +258,25 @@ def test_the_bundle_remembers_what_it_needs(make_project: MakeProject) -> None:
     assert written["training"]["seed"] == 0
 
 
+@pytest.mark.parametrize("method", ["two-stage", "distance-only", "agnostic"])
+def test_the_bundle_remembers_how_chips_are_shown(make_project: MakeProject, method: str) -> None:
+    """`agnostic` networks know of no crater: the options change nothing for them."""
+    options = ("views.rivals=true", "views.radial_up=true")
+    project = make_project(f"method={method}", "views.overlap=0.3", *options)
+    train(project)
+    kind = METHOD_NETWORKS[method][-1]
+    views = load_bundle(project.models / kind / "member-00").views
+    shown = {name: views[name] for name in ("rivals", "radial_up") if name in views}
+    assert shown == ({} if method == "agnostic" else {"rivals": True, "radial_up": True})
+
+
+def test_turned_chips_that_leave_gaps_are_refused_before_training(
+    make_project: MakeProject,
+) -> None:
+    with pytest.raises(SettingsError, match=r"project\.yaml: segmentation: views\.overlap is 0: "):
+        train(make_project("method=two-stage", "views.radial_up=true"))
+
+
 def test_two_processes_train_one_network(make_project: MakeProject) -> None:
     """By Lightning's own strategy, on two processes of this machine."""
     machine = ["training.accelerator=cpu", "training.devices=2", "training.strategy=ddp"]

@@ -99,6 +99,26 @@ def test_the_distance_channel_in_radii_and_as_a_rank(mosaic: Mosaic) -> None:
         assert np.allclose(channel(unit, True), np.log10(values), atol=1e-5)
 
 
+@pytest.mark.parametrize("up_deg", [0.0, 123.7])
+def test_rivals_of_a_chip_are_those_of_the_polar_picture(mosaic: Mosaic, up_deg: float) -> None:
+    """One more channel, the last, by the definition that the polar picture has."""
+    scaling = BandScaling.for_mosaic(mosaic, "255")
+    others = [Crater(2, "B", 34.4, 0.6, 50e3), Crater(3, "C", -150, -40, 200e3)]
+    chip = Chip(300e3, -200e3, 149e3, up_deg)
+    plain = chip_input(mosaic, scaling, CRATER, chip, 32)
+    seen = chip_input(mosaic, scaling, CRATER, chip, 32, rivals=[CRATER, *others])
+    assert seen.shape == (5, 32, 32)
+    assert np.array_equal(seen[:4], plain)
+    own, *theirs = (
+        2 * np.sin(haversine_m(*chip.places(CRATER, R, 32), c) / 2 / R) / c.radius_m
+        for c in (CRATER, *others)
+    )
+    expected = np.log10(np.minimum(*theirs) / own)
+    assert expected.min() < 0 < expected.max()
+    assert np.allclose(seen[4], expected, atol=1e-3)
+    assert (chip_input(mosaic, scaling, CRATER, chip, 32, rivals=[CRATER])[4] == 2).all()
+
+
 def test_chip_over_the_crater_has_no_endless_logarithm(mosaic: Mosaic) -> None:
     chip = Chip(0.0, 0.0, 149e3)
     distance = chip_input(mosaic, BandScaling.for_mosaic(mosaic, "255"), CRATER, chip, 225)[3]

@@ -23,7 +23,10 @@ TOLERANCE = 3e-3
 
 
 @pytest.mark.parametrize("place", ELSEWHERE)
-@pytest.mark.parametrize("chip", [Chip(50e3, -20e3, 149e3), Chip(-1.2e6, 900e3, 300e3)])
+@pytest.mark.parametrize(
+    "chip",
+    [Chip(50e3, -20e3, 149e3), Chip(-1.2e6, 900e3, 300e3), Chip(-1.2e6, 900e3, 300e3, 306.9)],
+)
 def test_chips_and_corridors(
     turned_planet: Callable, place: tuple[float, float], chip: Chip
 ) -> None:

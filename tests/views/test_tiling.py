@@ -3,11 +3,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from ejectamap.errors import SettingsError
 from ejectamap.views.tiling import ChipGrid, planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Tile
-from ejectamap.world.sphere import distance
+from ejectamap.world.sphere import distance, turned
 
 R = 2_439_400.0
 
@@ -28,6 +29,31 @@ def test_every_place_within_reach_is_in_a_chip(reach_m: float, overlap: float) -
     assert covered.min() >= 1
     if overlap == 0.5 and reach_m > side_m:
         assert np.median(covered) == 4
+
+
+@pytest.mark.parametrize("overlap", [0.293, 0.5, 0.8])
+@pytest.mark.parametrize("reach_m", [30e3, 400e3, 1.9e6])
+def test_every_place_within_reach_is_in_a_turned_chip(reach_m: float, overlap: float) -> None:
+    chips = ChipGrid.around(reach_m, 149e3, overlap, radial_up=True)
+    rng = np.random.default_rng(0)
+    bearing, range_m = rng.uniform(0, 2 * np.pi, 2000), reach_m * np.sqrt(rng.random(2000))
+    range_m[:200] = reach_m
+    covered = np.zeros(2000, int)
+    for chip in chips.chips():
+        assert chip.up_deg == pytest.approx(chip.bearing_deg)
+        assert chip.distance_m - chip.side_m / 2 <= reach_m
+        x, y = turned(range_m * np.sin(bearing), range_m * np.cos(bearing), chip.up_deg)
+        covered += np.maximum(np.abs(x), np.abs(y - chip.distance_m)) <= chip.side_m / 2 + 1e-6
+    assert covered.min() >= 1
+
+
+def test_turned_chips_that_overlap_too_little_are_refused() -> None:
+    with pytest.raises(
+        SettingsError, match=r"views\.overlap is 0\.292: with views\.radial_up"
+    ) as told:
+        ChipGrid.around(600e3, 149e3, 0.292, radial_up=True)
+    assert "\n" not in str(told.value)
+    ChipGrid.around(600e3, 149e3, 0.292)
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.5])

@@ -138,8 +138,7 @@ def mapping_cost(
     connected : float
         Share of the chips that will be found connected.
     """
-    radius_m, overlap = project.mosaic.grid.radius_m, project.settings.views.overlap
-    chips = [len(ChipGrid.around(c.reach_m(radius_m), tile_m, overlap)) for c in project.craters]
+    chips = [len(_chip_grid(project, crater, tile_m)) for crater in project.craters]
     polar_px = project.settings.views.polar_px
     rounds = [np.prod(polar_size(c.reach, *polar_px)) for c in project.craters]
     per_crater = {
@@ -199,11 +198,12 @@ def _corridors(project: Project, crater: Crater, tile_m: float, count: int) -> t
 
 
 def _chips(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
-    mosaic, views = project.mosaic, project.settings.views
+    mosaic, views = project.mosaic, project.settings.chip_views
     chips = _some_chips(project, crater, tile_m, count)
     scaling = BandScaling.for_mosaic(mosaic, project.settings.segmentation.scaling)
-    channel = (views.distance, views.log_distance)
-    pictures = [chip_input(mosaic, scaling, crater, c, views.chip_px, *channel) for c in chips]
+    rivals = project.craters if views.rivals else None
+    how = (views.chip_px, views.distance, views.log_distance, rivals)
+    pictures = [chip_input(mosaic, scaling, crater, chip, *how) for chip in chips]
     about = torch.from_numpy(crater_metadata(mosaic, scaling, crater, views.annulus_radii))
     return torch.from_numpy(np.stack(pictures)), about.expand(count, -1)
 
@@ -239,9 +239,13 @@ def _polar_views(project: Project, crater: Crater, tile_m: float, count: int) ->
 
 def _some_chips(project: Project, crater: Crater, tile_m: float, count: int) -> list[Chip]:
     """Chips from all over a crater's reach."""
-    reach_m = crater.reach_m(project.mosaic.grid.radius_m)
-    chips = ChipGrid.around(reach_m, tile_m, project.settings.views.overlap)
+    chips = _chip_grid(project, crater, tile_m)
     return [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, count)]
+
+
+def _chip_grid(project: Project, crater: Crater, tile_m: float) -> ChipGrid:
+    views, reach_m = project.settings.chip_views, crater.reach_m(project.mosaic.grid.radius_m)
+    return ChipGrid.around(reach_m, tile_m, views.overlap, views.radial_up)
 
 
 _LOOKS: Mapping[str, Callable[[Project, Crater, float, int], tuple[Tensor, ...]]] = {

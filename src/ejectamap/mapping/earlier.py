@@ -13,10 +13,9 @@ import numpy.typing as npt
 from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.from_chips import map_from_chips
 from ejectamap.mapping.methods import CraterMap, no_connections
-from ejectamap.mapping.two_stage import chip_grid, outline
+from ejectamap.mapping.two_stage import chip_grid, chip_look, outline
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
-from ejectamap.views.inputs import BandScaling, chip_input
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import distance
@@ -38,13 +37,10 @@ class DistanceOnly:
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
-        mosaic, views = self.project.mosaic, self.networks.views
-        scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
-        size_px = int(views["chip_px"])
-        channel = (views["distance"], views["log_distance"])
+        see = chip_look(self.project, self.networks, crater)
 
         def look(chip: Chip) -> Floats:
-            return self._seen(chip_input(mosaic, scaling, crater, chip, size_px, *channel))
+            return self._seen(see(chip))
 
         chips = chip_grid(self.project, crater, self.networks)
         everywhere = np.arange(len(chips))
@@ -52,7 +48,7 @@ class DistanceOnly:
         return map_from_chips(self.project, crater, chips, everywhere, outliner, no_connections())
 
     def _seen(self, picture: Floats) -> Floats:
-        """The channels that the networks see: bands and distance."""
+        """The channels that the networks see: bands and distance, and rivals where they know them."""
         return picture
 
 

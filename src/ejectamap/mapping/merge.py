@@ -44,15 +44,21 @@ def merge_chips(
     slots = np.full((2 * chips.half + 1,) * 2, -1, np.int32)
     cells = chips.cells[chosen] + chips.half
     slots[cells[:, 0], cells[:, 1]] = np.arange(len(chosen))
+    up = np.radians(chips.up_deg[chosen])
+    towards = np.stack([np.sin(up), np.cos(up)], axis=1)
     out = np.empty(window.shape, np.float32)
     reach_m = crater.reach_m(grid.radius_m)
     # Whole rows of a planet would go through all chips before they come back to the first.
     for block in grid.blocks(window, _BLOCK_PX):
         x_m, y_m = frame_on_grid(crater, grid, block, reach_m)
         top, left = block.row - window.row, (block.col - window.col) % grid.width
-        out[top : top + block.height, left : left + block.width] = _average(
-            probabilities, slots, chips.half, chips.stride_m, chips.side_m, x_m.ravel(), y_m.ravel()
-        ).reshape(block.shape)
+        where = chips.half, chips.stride_m, chips.side_m, x_m.ravel(), y_m.ravel()
+        found = (
+            _average_turned(probabilities, slots, towards, *where)
+            if chips.radial_up
+            else _average(probabilities, slots, *where)
+        )
+        out[top : top + block.height, left : left + block.width] = found.reshape(block.shape)
     return out
 
 
@@ -79,6 +85,42 @@ def _average(probabilities, slots, half, stride, side, x, y):  # type: ignore[no
                     continue
                 v = 0.5 - (y[p] - j * stride) * per_side
                 # Never quite 0, so that a place covered by one chip's very edge still has an average.
+                weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
+                weights += weight
+                total += weight * _bilinear(probabilities, slot, u, v)
+        if weights > 0:
+            out[p] = total / weights
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _average_turned(probabilities, slots, towards, half, stride, side, x, y):  # type: ignore[no-untyped-def]
+    """The same over chips that are turned, each with its unit vector up (east, north) in `towards`, (k, 2)."""
+    out = np.zeros(x.size, np.float32)
+    per_stride, per_side = 1 / stride, 1 / side
+    far = side / np.sqrt(2.0)  # from a chip's centre to its corners
+    for p in range(x.size):
+        if np.isnan(x[p]):
+            out[p] = np.nan
+            continue
+        total = 0.0
+        weights = 0.0
+        i_first = max(int(np.ceil((x[p] - far) * per_stride)), -half)
+        i_last = min(int(np.floor((x[p] + far) * per_stride)), half)
+        j_first = max(int(np.ceil((y[p] - far) * per_stride)), -half)
+        j_last = min(int(np.floor((y[p] + far) * per_stride)), half)
+        for i in range(i_first, i_last + 1):
+            east = (x[p] - i * stride) * per_side
+            for j in range(j_first, j_last + 1):
+                slot = slots[i + half, j + half]
+                if slot < 0:
+                    continue
+                north = (y[p] - j * stride) * per_side
+                sin, cos = towards[slot, 0], towards[slot, 1]
+                u = 0.5 + (east * cos - north * sin)
+                v = 0.5 - (east * sin + north * cos)
+                if min(u, 1 - u, v, 1 - v) < 0:
+                    continue
                 weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
                 weights += weight
                 total += weight * _bilinear(probabilities, slot, u, v)

@@ -59,7 +59,7 @@ class Method(Protocol):
     settings : tuple of str
         The settings that its answers depend on once the networks are trained, such as "views.overlap".
     looks_at_rivals : bool
-        Whether the answer about a crater depends on where the others are.
+        Whether the answer about a crater depends on where the others are, whatever its networks see of chips.
     """
 
     settings: ClassVar[tuple[str, ...]]

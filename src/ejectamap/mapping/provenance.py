@@ -8,9 +8,10 @@ from functools import reduce
 
 from ejectamap.mapping.backend import backend_names
 from ejectamap.mapping.files import hash_file, replace_file
+from ejectamap.mapping.methods import Method
 from ejectamap.mapping.registry import METHODS
 from ejectamap.mapping.state import IMPORTED, is_imported
-from ejectamap.networks.bundle import library_versions
+from ejectamap.networks.bundle import SETTINGS_NAME, library_versions, read_views
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 
@@ -25,7 +26,7 @@ class Fingerprints:
         Hash of the mosaic, the catalogue and each network file, by name.
     craters : mapping of int to str
         Of what one crater's probabilities depend on: method, its settings, mosaic, networks and their backends; the
-        crater's own place, radius and reach, and those of the others for a method that looks at them. A name, a
+        crater's own place, radius and reach, and those of the others where method or networks look at them. A name, a
         family or the catalogue's order change nothing.
     """
 
@@ -46,7 +47,7 @@ def fingerprints(project: Project) -> Fingerprints:
     settings = {name: _setting(project, name) for name in method.settings}
     common = _word([project.settings.method, settings, backend_names(project), inputs])
     places = {c.crater_id: (c.lon, c.lat, c.radius_m, c.reach) for c in project.craters}
-    everyone = sorted(places.values()) if method.looks_at_rivals else []
+    everyone = sorted(places.values()) if _looks_at_rivals(project, method) else []
     craters = {number: _word([common, place, everyone]) for number, place in places.items()}
     return Fingerprints(files, craters)
 
@@ -87,6 +88,16 @@ def _behind(project: Project, marks: Fingerprints, craters: Sequence[Crater]) ->
         str(c.crater_id): IMPORTED if is_imported(project, c) else marks.craters[c.crater_id]
         for c in craters
     }
+
+
+def _looks_at_rivals(project: Project, method: type[Method]) -> bool:
+    """Whether a crater's map depends on where the others are: by its method, or by what its networks see of chips."""
+    folders = [
+        path.parent
+        for kind in project.settings.fittings
+        for path in project.networks(kind).glob(f"[!.]*/{SETTINGS_NAME}")
+    ]
+    return method.looks_at_rivals or any(read_views(f).get("rivals", False) for f in folders)
 
 
 def _setting(project: Project, name: str) -> object:

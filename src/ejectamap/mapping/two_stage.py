@@ -85,7 +85,17 @@ class TwoStage:
 def chip_grid(project: Project, crater: Crater, networks: Ensemble) -> ChipGrid:
     """The chips that cover a crater's reach, as large as the networks' own."""
     reach_m = crater.reach_m(project.mosaic.grid.radius_m)
-    return ChipGrid.around(reach_m, networks.views["tile_m"], project.settings.views.overlap)
+    overlap, radial_up = project.settings.views.overlap, networks.views.get("radial_up", False)
+    return ChipGrid.around(reach_m, networks.views["tile_m"], overlap, radial_up)
+
+
+def chip_look(project: Project, networks: Ensemble, crater: Crater) -> Look:
+    """What networks see of a crater's chips, as their bundles remember it."""
+    mosaic, views = project.mosaic, networks.views
+    scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
+    rivals = project.craters if views.get("rivals", False) else None
+    how = (int(views["chip_px"]), views["distance"], views["log_distance"], rivals)
+    return lambda chip: chip_input(mosaic, scaling, crater, chip, *how)
 
 
 def ejecta_outliner(
@@ -93,14 +103,12 @@ def ejecta_outliner(
 ) -> Outline:
     """How segmentation networks, published or guided ones, outline a crater's ejecta in chips; the mean over them."""
     mosaic, views = project.mosaic, networks.views
-    size_px = int(views["chip_px"])
     scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
-    channel = (views["distance"], views["log_distance"])
+    see = chip_look(project, networks, crater)
     about = crater_metadata(mosaic, scaling, crater, tuple(views["annulus_radii"]))
 
     def look(chip: Chip) -> Floats:
-        picture = chip_input(mosaic, scaling, crater, chip, size_px, *channel)
-        return picture if guide is None else guide.beside(picture, chip)
+        return see(chip) if guide is None else guide.beside(see(chip), chip)
 
     return partial(outline, networks, look=look, metadata=torch.from_numpy(about))
 

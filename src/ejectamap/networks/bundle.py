@@ -196,6 +196,17 @@ def load_bundle(folder: Path) -> Bundle:
     )
 
 
+def read_views(folder: Path) -> dict[str, Any]:
+    """Settings of the views that a bundle's network was trained on, without a look at its weights.
+
+    Raises
+    ------
+    BundleError
+        If it is missing or damaged.
+    """
+    return dict(_read_settings(folder / SETTINGS_NAME).get("views", {}))
+
+
 def _weights(model: nn.Module, half: bool) -> dict[str, Tensor]:
     parameters = dict(model.named_parameters())
     # Clones, because safetensors refuses tensors that share memory.

@@ -44,7 +44,7 @@ class PolarAnswer:
 
     def in_chip(self, chip: Chip, size_px: int) -> Floats:
         """Probabilities (size, size) at the pixels of a chip; 0 beyond the reach."""
-        found = self.view.look_up(self.probability, *chip.pixel_xy(size_px))
+        found = self.view.look_up(self.probability, *chip.pixel_east_north(size_px))
         return np.nan_to_num(found, nan=0.0)
 
     def beside(self, picture: Floats, chip: Chip) -> Floats:

@@ -21,7 +21,9 @@ class CorridorAugmentation(Section):
 class ChipAugmentation(CorridorAugmentation):
     """How pictures are changed in training; nothing is by default."""
 
-    quarter_turns: bool = Field(False, description="turned by 0, 90, 180 or 270 degrees")
+    quarter_turns: bool = Field(
+        False, description="turned by 0, 90, 180 or 270 degrees; not with views.radial_up"
+    )
 
 
 class PolarAugmentation(CorridorAugmentation):

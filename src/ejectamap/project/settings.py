@@ -67,6 +67,15 @@ class Views(Section):
         description="a chip's distance channel: metres, crater radii, or each pixel's rank in the chip (0 to 1)",
     )
     log_distance: bool = Field(True, description="its logarithm (base 10) instead")
+    rivals: bool = Field(
+        False,
+        description="one more channel of a chip: how much nearer (in crater radii, log10) the nearest other crater is",
+    )
+    radial_up: bool = Field(
+        False,
+        description="chips turned so that up is away from the crater, and rays run from bottom to top; overlap has to"
+        " be 0.293 or more",
+    )
     polar_px: tuple[Pixels, Pixels] = Field(
         (256, 640),
         description="rows (range) and columns (azimuth) of the polar picture at a reach of 0.25",
@@ -154,6 +163,13 @@ class Settings(Section):
     context: Context = Context()
     training: Training = Training()
     map: Mapping = Mapping()
+
+    @property
+    def chip_views(self) -> Views:
+        """How the method's networks look at chips; `agnostic` ones are shown nothing that tells of a crater."""
+        if self.method not in ("polar", "agnostic"):
+            return self.views
+        return self.views.model_copy(update={"rivals": False, "radial_up": False})
 
     @property
     def fittings(self) -> dict[str, Fitting]:

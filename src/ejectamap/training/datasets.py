@@ -37,6 +37,7 @@ def _sample_all(
     scaling: str,
     look: Callable[[Source, BandScaling, Pair, Chip], Picture],
     what: str,
+    radial_up: bool,
 ) -> list[Picture]:
     """Look at every pair of every source, on threads: sampling releases the interpreter."""
     scaled = [(source, BandScaling.for_mosaic(source.world.mosaic, scaling)) for source in sources]
@@ -44,7 +45,7 @@ def _sample_all(
 
     def look_at(job: tuple[Source, BandScaling, Pair]) -> Picture:
         source, bands, pair = job
-        chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid)
+        chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid, radial_up)
         return look(source, bands, pair, chip)
 
     with ThreadPoolExecutor() as pool:
@@ -72,7 +73,7 @@ class CorridorDataset(Dataset[Sample]):
         pairs = [pair for source in sources for pair in source.pairs]
         self.augment = settings.augment if augmented else None
         self.seed = seed
-        self.pictures = _sample_all(sources, settings.scaling, look, "corridors")
+        self.pictures = _sample_all(sources, settings.scaling, look, "corridors", views.radial_up)
         self.targets = [float(pair.connected) for pair in pairs]
         self.weights = connection_weights(pairs, settings)
 
@@ -93,9 +94,12 @@ class CorridorDataset(Dataset[Sample]):
 
 
 class ChipDataset(Dataset[Sample]):
-    """Chips and their crater's ejecta: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar."""
+    """Chips and their crater's ejecta: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar.
 
-    kept = 2  # last channels of a kept picture, the label among them, whose values never change
+    With `views.rivals` the inputs have one more channel.
+    """
+
+    kept = 2  # last channels of a kept picture, the label among them, whose values never change; rivals come on top
 
     def __init__(
         self,
@@ -112,9 +116,13 @@ class ChipDataset(Dataset[Sample]):
             truth = self._truth(source.world.labels, pair, places)
             return np.concatenate([picture, truth[None].astype(np.float32)])
 
-        self.augment = settings.augment if augmented else None
+        augment = settings.augment
+        if views.radial_up:  # what was up would not stay up
+            augment = augment.model_copy(update={"quarter_turns": False})
+        self.augment = augment if augmented else None
+        self.kept = self.kept + views.rivals
         self.seed = seed
-        self.pictures = _sample_all(sources, settings.scaling, look, "chips")
+        self.pictures = _sample_all(sources, settings.scaling, look, "chips", views.radial_up)
         self.weights = [
             share_weight(pair.share) if settings.share_weights else 1.0
             for source in sources
@@ -144,7 +152,8 @@ class ChipDataset(Dataset[Sample]):
     def _picture(
         source: Source, scaling: BandScaling, pair: Pair, chip: Chip, views: Views
     ) -> Picture:
-        how = (views.chip_px, views.distance, views.log_distance)
+        rivals = source.world.craters if views.rivals else None
+        how = (views.chip_px, views.distance, views.log_distance, rivals)
         return chip_input(source.world.mosaic, scaling, pair.crater, chip, *how)
 
     @staticmethod

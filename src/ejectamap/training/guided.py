@@ -33,7 +33,7 @@ class GuidedSource(Source):
 
 
 class GuidedDataset(ChipDataset):
-    """Chips with a guide: as `ChipDataset`, but `inputs` (band + 2, n, n), the last channel polar probabilities.
+    """Chips with a guide: as `ChipDataset`, but with one more channel of `inputs`, the last: polar probabilities.
 
     In training the log-odds of a whole chip's guide are shifted, by a normal number of spread 1: where exactly the
     guide passes a half says little about a crater that the context networks do not know, and the ground has to say it.
@@ -74,10 +74,11 @@ def guide_sources(project: Project, sources: Sequence[Source]) -> list[Source]:
     """
     folder = project.start_networks("context") or project.networks("context")
     networks = Ensemble.load(folder, project.mosaic.bands)
-    return [_guided(networks, source) for source in sources]
+    radial_up = project.settings.chip_views.radial_up
+    return [_guided(networks, source, radial_up) for source in sources]
 
 
-def _guided(networks: Ensemble, source: Source) -> GuidedSource:
+def _guided(networks: Ensemble, source: Source, radial_up: bool) -> GuidedSource:
     mosaic = source.world.mosaic
     survey = PolarSurvey(networks, mosaic, source.world.craters)
     craters = list(dict.fromkeys(pair.crater for pair in source.pairs))
@@ -87,7 +88,7 @@ def _guided(networks: Ensemble, source: Source) -> GuidedSource:
     }
 
     def shows_ejecta(pair: Pair) -> bool:
-        chip = largest_chip(pair.crater, pair.window, mosaic.grid)
+        chip = largest_chip(pair.crater, pair.window, mosaic.grid, radial_up)
         return pair.connected or answers[pair.crater].largest_in(chip) > FAINT
 
     return GuidedSource(source.world, [p for p in source.pairs if shows_ejecta(p)], answers)

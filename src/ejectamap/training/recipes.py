@@ -23,6 +23,7 @@ from ejectamap.training.sources import (
     split_validation,
 )
 from ejectamap.views.inputs import polar_channels
+from ejectamap.views.tiling import check_overlap
 
 _ENOUGH = 500  # pictures that tell mean and spread
 
@@ -128,13 +129,14 @@ class SegmentationRecipe(Recipe):
 
     def __init__(self, project: Project, sources: Sources) -> None:
         super().__init__(project, sources)
-        segmentation, views = self.settings.segmentation, self.settings.views
+        segmentation, views = self.settings.segmentation, self.settings.chip_views
+        check_overlap(views.overlap, views.radial_up)  # maps need it: better said before training
         self.fitting = segmentation
         channels = segmentation.decoder_channels
         self.arguments = {
             "decoder": segmentation.decoder,
             "encoder": segmentation.encoder,
-            "in_channels": self.bands + 1,
+            "in_channels": self.bands + 1 + views.rivals,
             "metadata_size": self.bands + 1,
             "decoder_channels": None if channels is None else list(channels),
         }
@@ -147,6 +149,8 @@ class SegmentationRecipe(Recipe):
             "log_distance": views.log_distance,
             "annulus_radii": list(views.annulus_radii),
         }
+        # Without them a bundle is as it was before there were these options.
+        self.views |= {k: True for k in ("rivals", "radial_up") if getattr(views, k)}
 
     def learnable(self) -> list[Source]:
         """Only the pairs with ejecta."""
@@ -154,7 +158,7 @@ class SegmentationRecipe(Recipe):
 
     def dataset(self, sources: Sequence[Source], augmented: bool, seed: int) -> ChipDataset:
         """Chips of all pairs."""
-        return ChipDataset(sources, self.settings.views, self.fitting, augmented, seed)
+        return ChipDataset(sources, self.settings.chip_views, self.fitting, augmented, seed)
 
     def normalisations(self, learnt: ChipDataset) -> tuple[Normalisation, Normalisation | None]:
         """Scaling of the channels and of the metadata."""
@@ -172,7 +176,7 @@ class GuidedRecipe(SegmentationRecipe):
     def __init__(self, project: Project, sources: Sources) -> None:
         super().__init__(project, sources)
         self.project = project
-        self.arguments["in_channels"] = self.bands + 2
+        self.arguments["in_channels"] += 1
 
     def learnable(self) -> list[Source]:
         """The pairs with ejecta, and those where the context networks take something for ejecta."""
@@ -218,7 +222,7 @@ class AgnosticRecipe(DistanceOnlyRecipe):
 
     def dataset(self, sources: Sequence[Source], augmented: bool, seed: int) -> AnyEjectaDataset:
         """Chips of all tiles, each of the same weight."""
-        return AnyEjectaDataset(sources, self.settings.views, self.fitting, augmented, seed)
+        return AnyEjectaDataset(sources, self.settings.chip_views, self.fitting, augmented, seed)
 
     def normalisations(self, learnt: ChipDataset) -> tuple[Normalisation, None]:
         """Scaling of the bands."""
@@ -285,9 +289,8 @@ RECIPES: dict[str, type[Recipe]] = {
 
 def _normalise(pictures: Sequence[Numbers], channels: int, scaling: str) -> Normalisation:
     """Standardise channels by their mean and spread in the training pictures; the poster leaves them as they are."""
-    if (
-        scaling == "255" or not pictures
-    ):  # no picture: nothing to learn from, as the caller will say
+    # No picture: nothing to learn from, as the caller will say.
+    if scaling == "255" or not pictures:
         return Normalisation((0.0,) * channels, (1.0,) * channels)
     some = pictures[:: max(1, len(pictures) // _ENOUGH)]
     values = np.concatenate([picture.reshape(channels, -1) for picture in some], axis=1)

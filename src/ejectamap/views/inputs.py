@@ -72,14 +72,19 @@ def chip_input(
     size_px: int,
     distance: str = "metres",
     log_distance: bool = True,
+    rivals: Sequence[Crater] | None = None,
 ) -> Floats:
     """Bands of a chip and each pixel's distance to the crater's centre; (band + 1, size, size).
 
-    `distance` and `log_distance` are the settings of that name; by default log10 of metres, as published.
+    `distance` and `log_distance` are the settings of that name; by default log10 of metres, as published. With a
+    catalogue as `rivals` one more channel says how much nearer (in radii, log10) the nearest other crater is.
     """
+    about = [_distances(crater, chip, size_px, distance, log_distance)]
+    if rivals is not None:
+        places = chip.places(crater, mosaic.grid.radius_m, size_px)
+        about.append(_rivalry(crater, places, rivals))
     bands = scaling.apply(*chip.sample(mosaic, crater, size_px))
-    channel = _distances(crater, chip, size_px, distance, log_distance)
-    return np.concatenate([bands, channel[None]], dtype=np.float32)
+    return np.concatenate([bands, np.stack(about)], dtype=np.float32)
 
 
 def _distances(
@@ -164,7 +169,7 @@ def polar_picture(
         likeness(bands, contrast, valid, view),
         np.log10(range_m / view.crater.radius_m),
         np.log10(range_m),
-        _rivalry(view, view.places(), rivals),
+        _rivalry(view.crater, view.places(), rivals),
         valid,
     ]
     return np.concatenate([bands, contrast, np.stack(about)]).astype(np.float32)
@@ -234,21 +239,21 @@ def likeness(
     return np.asarray(np.tensordot(direction.astype(np.float32), contrast, 1))
 
 
-def _rivalry(view: PolarView, places: LonLat, rivals: Sequence[Crater]) -> Floats:
-    """Log10 of scaled distance to the nearest other crater over that to the view's own; 2 where there is no other.
+def _rivalry(crater: Crater, places: LonLat, rivals: Sequence[Crater]) -> Floats:
+    """Log10 of scaled distance to the nearest other crater over that to a crater itself; 2 where there is no other.
 
     Scaled distance is chord over crater radius; negative where another crater is nearer.
     """
     here = unit_vectors(places.lon, places.lat).astype(np.float32)
-    others = [c for c in rivals if c.crater_id != view.crater.crater_id]
+    others = [c for c in rivals if c.crater_id != crater.crater_id]
     if not others:
-        return np.full(view.shape, 2.0, np.float32)
+        return np.full(places.lon.shape, 2.0, np.float32)
 
-    def scaled_distance(crater: Crater) -> Floats:
-        towards = unit_vectors(crater.lon, crater.lat).astype(np.float32)
+    def scaled_distance(one: Crater) -> Floats:
+        towards = unit_vectors(one.lon, one.lat).astype(np.float32)
         chord = np.sqrt(np.maximum(2.0 - 2.0 * (here @ towards), 1e-10))
-        return np.asarray(chord / crater.radius_m, np.float32)
+        return np.asarray(chord / one.radius_m, np.float32)
 
     nearest = reduce(np.minimum, map(scaled_distance, others))
-    ratio = np.log10(nearest / scaled_distance(view.crater))
+    ratio = np.log10(nearest / scaled_distance(crater))
     return np.asarray(np.clip(ratio, -2.0, 2.0), np.float32)

@@ -15,7 +15,7 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels
-from ejectamap.world.sphere import azimuthal_inverse, distance
+from ejectamap.world.sphere import azimuthal_inverse, distance, turned
 
 Outline = list[tuple[float, float]]
 
@@ -99,9 +99,10 @@ def _chip_outline(crater: Crater, chips: ChipGrid, tile: int, radius_m: float) -
     chip = chips.chip(tile)
     s = np.linspace(-0.5, 0.5, _EDGE_POINTS, endpoint=False) * chip.side_m
     half = np.full_like(s, chip.side_m / 2)
-    x_m = chip.x_m + np.concatenate([s, half, -s, -half])
-    y_m = chip.y_m + np.concatenate([half, -s, -half, s])
-    return _closed(*azimuthal_inverse(x_m, y_m, crater.lon, crater.lat, radius_m))
+    right_m, up_m = np.concatenate([s, half, -s, -half]), np.concatenate([half, -s, -half, s])
+    x_m, y_m = turned(right_m, up_m, -chip.up_deg)
+    places = azimuthal_inverse(chip.x_m + x_m, chip.y_m + y_m, crater.lon, crater.lat, radius_m)
+    return _closed(*places)
 
 
 def _closed(lon: Any, lat: Any) -> Outline:

@@ -17,7 +17,7 @@ from ejectamap.views.corridor import Corridor
 from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
-from ejectamap.world.sphere import LonLat, azimuthal_forward, distance
+from ejectamap.world.sphere import LonLat, azimuthal_forward, distance, turned
 
 _OUTLINERS = ("segmentation", "guided", "distance-only", "agnostic")
 _MARKS_ACROSS = 60  # so many radii of the mark fit into a picture's width
@@ -68,13 +68,16 @@ class Seen:
         """The chips that cover a crater's reach, as the method lays them."""
         views = self._views_of(*_OUTLINERS)
         reach_m = crater.reach_m(self.project.grid.radius_m)
-        return ChipGrid.around(reach_m, views["tile_m"], self.project.settings.views.overlap)
+        overlap, radial_up = self.project.settings.views.overlap, views.get("radial_up", False)
+        return ChipGrid.around(reach_m, views["tile_m"], overlap, radial_up)
 
     def chip_at(self, crater: Crater, lon: float, lat: float) -> Chip:
         """The chip in whose middle a place is most."""
         chips = self.chips(crater)
         at_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, self.project.grid.radius_m)
-        offsets = np.abs(chips.cells * chips.stride_m - np.array(at_m)).max(axis=1)
+        east_m, north_m = (chips.cells * chips.stride_m - np.array(at_m)).T
+        beside = turned(east_m, north_m, chips.up_deg)
+        offsets = np.abs(beside).max(axis=0)
         return chips.chip(int(offsets.argmin()))
 
     def _views_of(self, *kinds: str) -> dict[str, Any]:
