@@ -13,7 +13,11 @@ from starlette.testclient import TestClient
 
 from ejectamap.mapping import map_project
 from ejectamap.pages.viewer.app import STATIC, Viewer
+from ejectamap.pages.viewer.place import _chip_outline
 from ejectamap.project import Project
+from ejectamap.views.tiling import ChipGrid
+from ejectamap.world.craters import Crater
+from ejectamap.world.sphere import distance
 
 HOME = "http://127.0.0.1"
 
@@ -168,3 +172,16 @@ def test_chips_and_corridors_where_the_method_has_them(
             answer = client.get(f"/craters/{crater.crater_id}/seen/{kind}.png?{where}")
             picture = Image.open(io.BytesIO(answer.content))
             assert picture.width == (4 * picture.height if kind == "corridor" else picture.height)
+
+
+@pytest.mark.parametrize("radial_up", [False, True])
+def test_a_chip_is_outlined_where_it_is_sampled(radial_up: bool) -> None:
+    """The corners of the outline are just beyond the corner pixels of a fine picture."""
+    crater, radius_m = Crater(1, "A", 20, 10, 50e3), 2_439_400.0
+    chips = ChipGrid.around(600e3, 300e3, 0.5, radial_up)
+    for tile in range(len(chips)):
+        lon, lat = np.array(_chip_outline(crater, chips, tile, radius_m)).T
+        places = chips.chip(tile).places(crater, radius_m, 500)
+        for r, c in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+            gap_m = distance(places.lon[r, c], places.lat[r, c], lon, lat, radius_m).min()
+            assert gap_m < 500

@@ -1,5 +1,6 @@
 """Work on Dask: on processes of this machine, or on any running cluster."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
@@ -32,6 +33,8 @@ def run_on_dask(
     """
     import distributed  # noqa: PLC0415 - slow to import, seldom needed
 
+    # It sets itself to tell of each connection, which would tear up the progress bar.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     local: AbstractContextManager[Any] = nullcontext(scheduler)
     if scheduler is None:
         local = closing(
