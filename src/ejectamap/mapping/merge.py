@@ -52,53 +52,23 @@ def merge_chips(
     for block in grid.blocks(window, _BLOCK_PX):
         x_m, y_m = frame_on_grid(crater, grid, block, reach_m)
         top, left = block.row - window.row, (block.col - window.col) % grid.width
-        where = chips.half, chips.stride_m, chips.side_m, x_m.ravel(), y_m.ravel()
-        found = (
-            _average_turned(probabilities, slots, towards, *where)
-            if chips.radial_up
-            else _average(probabilities, slots, *where)
-        )
+        how = towards if chips.radial_up else None, chips.half, chips.stride_m, chips.side_m
+        found = _average(probabilities, slots, *how, x_m.ravel(), y_m.ravel())
         out[top : top + block.height, left : left + block.width] = found.reshape(block.shape)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _average(probabilities, slots, half, stride, side, x, y):  # type: ignore[no-untyped-def]
-    """Weighted mean over the chips that cover each place, nan where that is nan; see `merge_chips`."""
+def _average(probabilities, slots, towards, half, stride, side, x, y):  # type: ignore[no-untyped-def]
+    """Weighted mean over the chips that cover each place, nan where that is nan; see `merge_chips`.
+
+    `towards` are the unit vectors up (east, north) of chips that are turned, (k, 2), or None.
+    """
     out = np.zeros(x.size, np.float32)
     per_stride, per_side = 1 / stride, 1 / side
-    for p in range(x.size):
-        if np.isnan(x[p]):
-            out[p] = np.nan
-            continue
-        total = 0.0
-        weights = 0.0
-        i_first = max(int(np.ceil((x[p] - side / 2) * per_stride)), -half)
-        i_last = min(int(np.floor((x[p] + side / 2) * per_stride)), half)
-        j_first = max(int(np.ceil((y[p] - side / 2) * per_stride)), -half)
-        j_last = min(int(np.floor((y[p] + side / 2) * per_stride)), half)
-        for i in range(i_first, i_last + 1):
-            u = (x[p] - i * stride) * per_side + 0.5
-            for j in range(j_first, j_last + 1):
-                slot = slots[i + half, j + half]
-                if slot < 0:
-                    continue
-                v = 0.5 - (y[p] - j * stride) * per_side
-                # Never quite 0, so that a place covered by one chip's very edge still has an average.
-                weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
-                weights += weight
-                total += weight * _bilinear(probabilities, slot, u, v)
-        if weights > 0:
-            out[p] = total / weights
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _average_turned(probabilities, slots, towards, half, stride, side, x, y):  # type: ignore[no-untyped-def]
-    """The same over chips that are turned, each with its unit vector up (east, north) in `towards`, (k, 2)."""
-    out = np.zeros(x.size, np.float32)
-    per_stride, per_side = 1 / stride, 1 / side
-    far = side / np.sqrt(2.0)  # from a chip's centre to its corners
+    far = (
+        side / 2 if towards is None else side / np.sqrt(2.0)
+    )  # along either axis, from a chip's centre
     for p in range(x.size):
         if np.isnan(x[p]):
             out[p] = np.nan
@@ -116,11 +86,14 @@ def _average_turned(probabilities, slots, towards, half, stride, side, x, y):  #
                 if slot < 0:
                     continue
                 north = (y[p] - j * stride) * per_side
-                sin, cos = towards[slot, 0], towards[slot, 1]
-                u = 0.5 + (east * cos - north * sin)
-                v = 0.5 - (east * sin + north * cos)
-                if min(u, 1 - u, v, 1 - v) < 0:
+                right, up = east, north
+                if towards is not None:
+                    sin, cos = towards[slot, 0], towards[slot, 1]
+                    right, up = east * cos - north * sin, east * sin + north * cos
+                u, v = right + 0.5, 0.5 - up
+                if towards is not None and min(u, 1 - u, v, 1 - v) < 0:
                     continue
+                # Never quite 0, so that a place covered by one chip's very edge still has an average.
                 weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
                 weights += weight
                 total += weight * _bilinear(probabilities, slot, u, v)
