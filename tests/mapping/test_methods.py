@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ejectamap.errors import BundleError
-from ejectamap.mapping import earlier, polar, polar_connect, two_stage
+from ejectamap.mapping import earlier, pictures, polar, polar_connect, two_stage
 from ejectamap.mapping.earlier import nearest_in_radii
 from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap, Method
 from ejectamap.mapping.registry import METHODS, load_method
@@ -38,6 +38,8 @@ class Report:
     @property
     def calibrations(self) -> tuple[None, ...]:
         return (None,) * self.size
+
+    device = "cpu"
 
     def __len__(self) -> int:
         return self.size
@@ -175,6 +177,35 @@ def test_the_map_is_what_the_networks_see_in_turned_chips(
     make_grid: Callable[..., Grid], load: Callable[..., Method], method: str, lon: float, lat: float
 ) -> None:
     test_the_map_is_what_the_networks_see(make_grid, load, method, lon, lat)
+
+
+@pytest.mark.parametrize("device", ["cpu:0", "cuda"])
+@pytest.mark.parametrize("method", METHODS)
+def test_pictures_sampled_on_a_device_make_the_same_map(
+    make_grid: Callable[..., Grid],
+    load: Callable[..., Method],
+    method: str,
+    device: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By any name but plain "cpu" they are sampled as on a GPU, many at once."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    crater = Crater(5, "A", -179.9, -35, 60e3)
+    mosaic, _ = painted(make_grid(256), crater)
+    expected = load(method, mosaic, crater, **REPORTS[method]).predict(crater)
+
+    def on_processor(answer: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda inputs: answer(inputs).cpu()
+
+    monkeypatch.setattr(Report, "device", device)
+    reports = {kind: on_processor(given) for kind, given in REPORTS[method].items()}
+    found = load(method, mosaic, crater, **reports).predict(crater)
+    assert found.connections.drop(columns="score").equals(
+        expected.connections.drop(columns="score")
+    )
+    difference = found.probability(found.window) - expected.probability(found.window)
+    assert np.nanmax(np.abs(difference)) < 1e-3
 
 
 @pytest.mark.usefixtures("both_options")
@@ -390,8 +421,8 @@ def test_more_chips_than_a_batch(
     grid, crater = make_grid(128), Crater(5, "A", 20, 10, 60e3)
     mosaic, _ = painted(grid, crater)
     whole = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
-    monkeypatch.setattr(two_stage, "BATCH", 7)
-    monkeypatch.setattr(two_stage, "_ROUND", 21)
+    monkeypatch.setattr(pictures, "BATCH", 7)
+    monkeypatch.setattr(two_stage, "_BATCHES", 3)
     parts = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
     assert np.array_equal(
         whole.probability(whole.window), parts.probability(parts.window), equal_nan=True

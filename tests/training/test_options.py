@@ -165,7 +165,7 @@ def step(make_world: Callable[..., World]) -> Callable[..., dict[str, torch.Tens
         task.on_train_epoch_start()
         configured = task.configure_optimizers()
         optimiser = configured[0][0] if isinstance(configured, tuple) else configured
-        batch = next(iter(make_loader(data.train, fitting.batch_size, shuffle=True, seed=0)))
+        batch = next(iter(make_loader(data.train, fitting.batch_size, 0, 0, shuffle=True)))
 
         def closure() -> torch.Tensor:
             optimiser.zero_grad()

@@ -6,6 +6,7 @@ import torch
 from ejectamap.project.augmentation import PolarAugmentation
 from ejectamap.project.fitting import Context
 from ejectamap.project.settings import Views
+from ejectamap.training.loaders import make_loader
 from ejectamap.training.pairs import make_pairs
 from ejectamap.training.polar import PolarDataset
 from ejectamap.training.sources import Source
@@ -145,3 +146,15 @@ def test_nothing_is_changed_that_is_not_asked_for(make_world: MakeWorld) -> None
     blurred = PolarDataset([source], VIEWS, blurring, True, 0)[0, 0]["inputs"]
     assert (blurred[:4].std((1, 2)) < plain[0, 0]["inputs"][:4].std((1, 2))).all()
     assert torch.equal(blurred[4:], plain[0, 0]["inputs"][4:])
+
+
+def test_worker_processes_make_the_same_batches(make_world: MakeWorld) -> None:
+    data = PolarDataset([source_of(make_world())], VIEWS, SETTINGS, augmented=True, seed=0)
+
+    def epoch(number: int, workers: int) -> list[torch.Tensor]:
+        loader = make_loader(data, 1, 3, workers, shuffle=True)
+        loader.batch_sampler.sampler.set_epoch(number)
+        return [batch["inputs"] for batch in loader]
+
+    for here, there in zip(epoch(4, 0), epoch(4, 2), strict=True):
+        assert torch.equal(here, there)

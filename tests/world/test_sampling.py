@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ejectamap.views.corridor import Corridor
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.picture import Picture
 
 R = 2_439_400.0
 FULL_WIDTH = 23_040
@@ -28,6 +30,11 @@ CHIPS = [
 
 def crater_at(place: tuple[float, float]) -> Crater:
     return Crater(1, "A", *place, 30e3)
+
+
+def finest(picture: Picture) -> Picture:
+    """The same from the mosaic itself, however coarse it is."""
+    return replace(picture, spacing_m=0.0)
 
 
 def chip_places(crater: Crater, chip: Chip, size_px: int) -> tuple[np.ndarray, np.ndarray]:
@@ -89,9 +96,7 @@ def test_a_chip_is_taken_where_pyproj_says(
     index_mosaic: Mosaic, place: tuple[float, float], chip: Chip
 ) -> None:
     crater = crater_at(place)
-    found, valid = index_mosaic.sample_azimuthal(
-        *place, *(axis.ravel() for axis in chip.pixel_xy(96)), spacing_m=0.0
-    )
+    found, valid = index_mosaic.sample_picture(finest(chip.picture(crater, 96)))
     assert valid.all()
     assert misplacement_px(index_mosaic, found, *chip_places(crater, chip, 96)) < 0.05
 
@@ -102,11 +107,8 @@ def test_a_corridor_is_taken_where_pyproj_says(
     index_mosaic: Mosaic, place: tuple[float, float], chip: Chip
 ) -> None:
     crater = crater_at(place)
-    corridor = Corridor.between(crater, chip)
-    along, across = corridor.pixel_along_across((192, 48))
-    found, valid = index_mosaic.sample_corridor(
-        *place, corridor.bearing_deg, along.ravel(), across.ravel(), spacing_m=0.0
-    )
+    picture = Corridor.between(crater, chip).picture(crater, (192, 48))
+    found, valid = index_mosaic.sample_picture(finest(picture))
     assert valid.all()
     places = corridor_places(crater, chip, (192, 48))
     assert misplacement_px(index_mosaic, found, *places) < 0.05
@@ -126,8 +128,7 @@ def test_interpolated_places_are_right_towards_the_poles(
         (crater_at((7.0, lat)), Chip(0.0, 0.0, side_m)),
         (crater_at((7.0, -20.0)), Chip(1e5, np.radians(lat + 20.0) * R, side_m)),
     ):
-        x, y = (axis.ravel() for axis in chip.pixel_xy(224))
-        found, valid = mosaic.sample_azimuthal(crater.lon, crater.lat, x, y, 0.0)
+        found, valid = mosaic.sample_picture(finest(chip.picture(crater, 224)))
         col, row = grid.to_pixel(*chip_places(crater, chip, 224))
         smooth = (np.abs(col - grid.width / 2) < grid.width / 2 - 1) & (row > 0.5)
         assert valid.all()

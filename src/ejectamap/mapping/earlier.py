@@ -13,9 +13,9 @@ import numpy.typing as npt
 from ejectamap.mapping.backend import load_ensemble
 from ejectamap.mapping.from_chips import map_from_chips
 from ejectamap.mapping.methods import CraterMap, no_connections
-from ejectamap.mapping.two_stage import chip_grid, chip_look, outline
+from ejectamap.mapping.two_stage import chip_grid, look_at_chips, outline
 from ejectamap.project import Project
-from ejectamap.views.chip import Chip
+from ejectamap.views.sight import Sight
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import distance
@@ -37,19 +37,15 @@ class DistanceOnly:
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
-        see = chip_look(self.project, self.networks, crater)
-
-        def look(chip: Chip) -> Floats:
-            return self._seen(see(chip))
-
+        sight = self._sight(crater)
         chips = chip_grid(self.project, crater, self.networks)
         everywhere = np.arange(len(chips))
-        outliner = partial(outline, self.networks, look=look)
+        outliner = partial(outline, self.networks, sight=sight)
         return map_from_chips(self.project, crater, chips, everywhere, outliner, no_connections())
 
-    def _seen(self, picture: Floats) -> Floats:
-        """The channels that the networks see: bands and distance, and rivals where they know them."""
-        return picture
+    def _sight(self, crater: Crater) -> Sight:
+        """How the networks look at chips: bands and distance, and rivals where they know them."""
+        return look_at_chips(self.project, self.networks, crater)
 
 
 class Agnostic(DistanceOnly):
@@ -76,9 +72,9 @@ class Agnostic(DistanceOnly):
 
         return replace(found, probability=own)
 
-    def _seen(self, picture: Floats) -> Floats:
-        """The channels that the networks see: the bands alone."""
-        return picture[:-1]
+    def _sight(self, crater: Crater) -> Sight:
+        """How the networks look at chips: the bands alone."""
+        return super()._sight(crater).telling_nothing()
 
 
 def nearest_in_radii(

@@ -145,6 +145,11 @@ class Ensemble:
     def __len__(self) -> int:
         return len(self.bundles)
 
+    @property
+    def device(self) -> str:
+        """Where pictures are best brought to, as torch names it."""
+        return get_backend(self.backend).device
+
     def alone(self, member: int) -> "Ensemble":
         """One of the networks by itself; they are taken in turns."""
         return Ensemble((self.bundles[member % len(self)],), self.backend)

@@ -3,7 +3,7 @@
 The defaults are the poster's recipe (preset `poster`); other presets are YAML files that change some of them.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -116,6 +116,10 @@ class Training(Section):
     nodes: Count = Field(1, description="machines")
     strategy: str = Field(
         "auto", description="how several devices work together, as Lightning names it: ddp, ..."
+    )
+    loader_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="processes that make pictures while the network learns; auto: on a GPU one a core, else none",
     )
     also_train_on: tuple[str, ...] = Field(
         (), description="other project folders whose labels are learnt from too"

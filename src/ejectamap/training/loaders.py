@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader, Sampler
 
 from ejectamap.training.datasets import ChipDataset, CorridorDataset, Draw
@@ -99,9 +100,17 @@ class SizeBatches(Sampler[list[Draw]]):
 
 
 def make_loader(
-    data: CorridorDataset | ChipDataset | PolarDataset, batch_size: int, shuffle: bool, seed: int
+    data: CorridorDataset | ChipDataset | PolarDataset,
+    batch_size: int,
+    seed: int,
+    workers: int,
+    *,
+    shuffle: bool,
 ) -> DataLoader[Any]:
-    """Batches of a data set, shuffled anew each epoch for training or in the given order for validation."""
+    """Batches of a data set, shuffled anew each epoch for training or in the given order for validation.
+
+    With workers so many processes make the batches ahead; they come in the same order and are the same.
+    """
     count, order = len(data), Order(len(data), shuffle, seed)
     if isinstance(data, PolarDataset):
         sizes = [data.size(k) for k in range(count)]
@@ -109,4 +118,17 @@ def make_loader(
     else:
         batches = SizeBatches(order, [None] * count, batch_size, drop_single=shuffle)
     # With a generator of its own the loader leaves torch's random numbers to the networks.
-    return DataLoader(data, batch_sampler=batches, generator=torch.Generator())
+    return DataLoader(
+        data,
+        batch_sampler=batches,
+        generator=torch.Generator(),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=_use_one_thread,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _use_one_thread(_: int) -> None:
+    """Keep a worker's linear algebra off the cores of the others."""
+    threadpool_limits(1)

@@ -23,7 +23,7 @@ from ejectamap.training.rehearsal import rehearse
 from ejectamap.training.sources import gather_sources, write_split
 from ejectamap.training.summary import summarise
 from ejectamap.training.task import Task
-from ejectamap.training.trainer import fit
+from ejectamap.training.trainer import fit, loader_workers
 from ejectamap.training.watch import Watch
 
 
@@ -148,10 +148,11 @@ def _train_member(
     checked = data.validation if len(data.validation) else data.train
     folder = project.logs / member.kind / member.name
     start_anew_if_changed(folder, _origin(member, recipe, data))
+    how = settings.batch_size, seed, loader_workers(project.settings.training)
     result = fit(
         task,
-        make_loader(data.train, settings.batch_size, shuffle=True, seed=seed),
-        make_loader(checked, settings.batch_size, shuffle=False, seed=seed),
+        make_loader(data.train, *how, shuffle=True),
+        make_loader(checked, *how, shuffle=False),
         folder,
         project.settings.training,
         minutes,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
+import psutil
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
@@ -150,6 +151,18 @@ def _build_trainer(
             f"training.accelerator {machine.accelerator}, devices {machine.devices}, nodes {machine.nodes}, "
             f"strategy {machine.strategy}: not on this machine ({error})"
         ) from None
+
+
+def loader_workers(machine: Training) -> int:
+    """How many processes make the pictures that a network learns from.
+
+    On a processor none: its cores have enough to do with the network. A GPU learns much more quickly than one core can
+    look at the mosaic.
+    """
+    if machine.loader_workers != "auto":
+        return machine.loader_workers
+    on_gpu = machine.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return len(psutil.Process().cpu_affinity()) // machine.devices if on_gpu else 0
 
 
 def mixed_precision() -> Literal["bf16-mixed", "16-mixed", "32-true"]:

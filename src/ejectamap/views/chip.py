@@ -7,6 +7,7 @@ import numpy as np
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import Bools, Floats, Mosaic
+from ejectamap.world.picture import Picture
 from ejectamap.world.sphere import (
     XY,
     Array,
@@ -63,11 +64,15 @@ class Chip:
         x, y = self.pixel_east_north(size_px)
         return azimuthal_inverse(x, y, crater.lon, crater.lat, radius_m)
 
-    def sample(self, mosaic: Mosaic, crater: Crater, size_px: int) -> tuple[Floats, Bools]:
-        """Values (band, size, size) of the mosaic in this chip and where they are data (size, size)."""
+    def picture(self, crater: Crater, size_px: int) -> Picture:
+        """Where the picture of this chip lies that the networks see."""
         x, y = (axis.ravel() for axis in self.pixel_xy(size_px))
         spacing_m = self.side_m / size_px
-        return mosaic.sample_azimuthal(crater.lon, crater.lat, x, y, spacing_m, self.up_deg)
+        return Picture.azimuthal(crater.lon, crater.lat, x, y, spacing_m, self.up_deg)
+
+    def sample(self, mosaic: Mosaic, crater: Crater, size_px: int) -> tuple[Floats, Bools]:
+        """Values (band, size, size) of the mosaic in this chip and where they are data (size, size)."""
+        return mosaic.sample_picture(self.picture(crater, size_px))
 
 
 def largest_chip(crater: Crater, window: Window, grid: Grid, radial_up: bool = False) -> Chip:

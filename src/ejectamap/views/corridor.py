@@ -7,6 +7,7 @@ import numpy as np
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Bools, Floats, Mosaic
+from ejectamap.world.picture import Picture
 from ejectamap.world.sphere import Array, LonLat, corridor_inverse
 
 _ASPECT = 4.0
@@ -68,6 +69,14 @@ class Corridor:
         along, across = self.pixel_along_across(size_px)
         return corridor_inverse(along, across, crater.lon, crater.lat, self.bearing_deg, radius_m)
 
+    def picture(self, crater: Crater, size_px: tuple[int, int]) -> Picture:
+        """Where the picture of this corridor lies that the networks see."""
+        along, across = (axis.ravel() for axis in self.pixel_along_across(size_px))
+        spacing_m = self.length_m / size_px[0]
+        return Picture.along_great_circle(
+            crater.lon, crater.lat, self.bearing_deg, along, across, spacing_m
+        )
+
     def sample(
         self, mosaic: Mosaic, crater: Crater, size_px: tuple[int, int]
     ) -> tuple[Floats, Bools]:
@@ -75,11 +84,7 @@ class Corridor:
 
         Where a pixel of the picture is larger than one of the mosaic it is averaged, by the mosaic's pyramid.
         """
-        along, across = (axis.ravel() for axis in self.pixel_along_across(size_px))
-        spacing_m = self.length_m / size_px[0]
-        return mosaic.sample_corridor(
-            crater.lon, crater.lat, self.bearing_deg, along, across, spacing_m
-        )
+        return mosaic.sample_picture(self.picture(crater, size_px))
 
     def marker(self, crater: Crater, size_px: tuple[int, int]) -> Floats:
         """Channel that shows the crater (its disc) and the chip (a square): 1 there, 0 elsewhere; (width, length)."""

@@ -74,17 +74,31 @@ def chip_input(
     log_distance: bool = True,
     rivals: Sequence[Crater] | None = None,
 ) -> Floats:
-    """Bands of a chip and each pixel's distance to the crater's centre; (band + 1, size, size).
+    """Bands of a chip and the channels of `chip_about`; (band + 1, size, size), with rivals (band + 2, size, size)."""
+    bands = scaling.apply(*chip.sample(mosaic, crater, size_px))
+    radius_m = mosaic.grid.radius_m
+    about = chip_about(crater, radius_m, chip, size_px, distance, log_distance, rivals)
+    return np.concatenate([bands, about])
+
+
+def chip_about(
+    crater: Crater,
+    radius_m: float,
+    chip: Chip,
+    size_px: int,
+    distance: str = "metres",
+    log_distance: bool = True,
+    rivals: Sequence[Crater] | None = None,
+) -> Floats:
+    """What a chip's network is told beside the bands: each pixel's distance to the crater's centre; (1, size, size).
 
     `distance` and `log_distance` are the settings of that name; by default log10 of metres, as published. With a
     catalogue as `rivals` one more channel says how much nearer (in radii, log10) the nearest other crater is.
     """
     about = [_distances(crater, chip, size_px, distance, log_distance)]
     if rivals is not None:
-        places = chip.places(crater, mosaic.grid.radius_m, size_px)
-        about.append(_rivalry(crater, places, rivals))
-    bands = scaling.apply(*chip.sample(mosaic, crater, size_px))
-    return np.concatenate([bands, np.stack(about)], dtype=np.float32)
+        about.append(_rivalry(crater, chip.places(crater, radius_m, size_px), rivals))
+    return np.stack(about).astype(np.float32)
 
 
 def _distances(

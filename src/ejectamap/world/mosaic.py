@@ -16,10 +16,11 @@ import rasterio.windows
 from ejectamap.errors import MosaicError
 from ejectamap.world.georeference import cylinder, open_raster, raster_crs, with_authority
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.picture import Picture
 from ejectamap.world.pictures import sample_picture
 from ejectamap.world.pyramid import Bits, build_pyramid, pack_bits, unpack_bits
 from ejectamap.world.sampling import as_words, sample_pixels
-from ejectamap.world.sphere import Array, local_frame
+from ejectamap.world.sphere import Array
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -27,7 +28,7 @@ Words = npt.NDArray[np.uint64] | None
 _STRIP_BYTES = 64 * 2**20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mosaic:
     """A whole-globe raster of one or more bands.
 
@@ -146,7 +147,7 @@ class Mosaic:
         values : float32 array (band, ...), in the raster's units, 0 where there is no data
         valid : bool array (...), where at least half of the bilinear weight fell on data
         """
-        places = np.broadcast_arrays(*self.grid.to_pixel(lon, lat), self._level(spacing_m))
+        places = np.broadcast_arrays(*self.grid.to_pixel(lon, lat), self._levels(spacing_m))
         col, row, level = (array.ravel() for array in places)
         values = np.empty((self.bands, col.size), np.float32)
         valid = np.empty(col.size, bool)
@@ -159,82 +160,38 @@ class Mosaic:
             values[:, here], valid[here] = found, good
         return values.reshape(self.bands, *places[0].shape), valid.reshape(places[0].shape)
 
-    def sample_azimuthal(
-        self,
-        lon: float,
-        lat: float,
-        x_m: Array,
-        y_m: Array,
-        spacing_m: float,
-        turn_deg: float = 0.0,
-    ) -> tuple[Floats, Bools]:
-        """Sample a rectangle of the azimuthal equidistant frame about a place.
+    def sample_picture(self, picture: Picture) -> tuple[Floats, Bools]:
+        """Sample all bands of a picture, bilinearly.
 
-        The same as `sample` at the places of `sphere.azimuthal_inverse`, within 0.01 pixels, and
-        many times quicker.
+        The same as `sample` at the places of the picture's pixels, within 0.01 pixels, and many times quicker.
 
         Parameters
         ----------
-        lon, lat : float
-            Centre of the frame, in degrees.
-        x_m, y_m : array (m,), (n,)
-            Coordinates of the picture's columns and rows, evenly spaced.
-        spacing_m : float
-            As in `sample`.
-        turn_deg : float
-            Azimuth along which y runs, x at right angles to its right.
+        picture : Picture
+            Of m columns and n rows.
 
         Returns
         -------
-        values : float32 array (band, n, m)
-        valid : bool array (n, m)
+        values : float32 array (band, n, m), in the raster's units, 0 where there is no data
+        valid : bool array (n, m), where at least half of the bilinear weight fell on data
         """
-        return self._picture(True, local_frame(lon, lat, turn_deg), x_m, y_m, spacing_m)
-
-    def sample_corridor(
-        self,
-        lon: float,
-        lat: float,
-        bearing_deg: float,
-        along_m: Array,
-        across_m: Array,
-        spacing_m: float,
-    ) -> tuple[Floats, Bools]:
-        """Sample a rectangle along the great circle that leaves a place at a bearing.
-
-        The same as `sample` at the places of `sphere.corridor_inverse`, within 0.01 pixels, and
-        many times quicker.
-
-        Parameters
-        ----------
-        lon, lat : float
-            Where the great circle starts, in degrees.
-        bearing_deg : float
-        along_m, across_m : array (m,), (n,)
-            Coordinates of the picture's columns and rows, evenly spaced.
-        spacing_m : float
-            As in `sample`; so is what comes back.
-        """
-        up, right, forward = local_frame(lon, lat, bearing_deg)
-        return self._picture(False, np.stack([up, forward, right]), along_m, across_m, spacing_m)
-
-    def _picture(
-        self, curved: bool, frame: Array, x_m: Array, y_m: Array, spacing_m: float
-    ) -> tuple[Floats, Bools]:
-        """Sample a picture (see `pictures.sample_picture`) on the level that fits a spacing."""
-        level = int(self._level(spacing_m))
-        shape = y_m.size, x_m.size
+        shape = len(picture.y_m), len(picture.x_m)
         values, valid = np.empty((self.bands, *shape), np.float32), np.empty(shape, bool)
         west, radius_m = np.radians(self.grid.lon_west), self.grid.radius_m
-        place = west, curved, frame, x_m / radius_m, y_m / radius_m
-        sample_picture(self._level_data(level), *place, values, valid)
+        place = picture.curved, picture.axes, picture.x_m / radius_m, picture.y_m / radius_m
+        level = self._level_data(self.level(picture.spacing_m))
+        sample_picture(level, west, *place, values, valid)
         return values, valid
+
+    def level(self, spacing_m: float) -> int:
+        """Level of the pyramid whose pixels are nearest to a spacing in metres in size."""
+        return int(self._levels(spacing_m))
 
     def _level_data(self, level: int) -> tuple[npt.NDArray[np.generic], Words, Bits]:
         """A level of the pyramid as the compiled loops take it: image, words and mask."""
         return self.levels[level], as_words(self.levels[level]), self.masks[level]
 
-    def _level(self, spacing_m: npt.ArrayLike) -> npt.NDArray[np.intp]:
+    def _levels(self, spacing_m: npt.ArrayLike) -> npt.NDArray[np.intp]:
         """Pyramid level whose pixels are nearest to a spacing in size."""
         ratio = np.maximum(np.divide(spacing_m, self.grid.pixel_m), 1.0)
         return np.minimum(np.rint(np.log2(ratio)), len(self.levels) - 1).astype(np.intp)

@@ -16,6 +16,11 @@ class Network(Protocol):
 class Backend(Protocol):
     """A way to run a trained network on one thread: the same batch gives the same bits each time."""
 
+    @property
+    def device(self) -> str:
+        """Where it computes, as torch names it; pictures may be there already, or not."""
+        ...
+
     def missing(self) -> str | None:
         """What this machine lacks for it, in a few words; None if nothing."""
         ...
