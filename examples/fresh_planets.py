@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -112,9 +112,12 @@ class Pool:
     def _draw(self) -> Sample:
         """A batch of pictures of one size; a size comes up as often as there are pictures of it."""
         here = list(self.held)
+        sizes = Counter(sample["target"].shape for sample in here)
         shape = here[self.rng.integers(len(here))]["target"].shape
+        if sizes[shape] < self.batch_size:
+            shape = sizes.most_common(1)[0][0]
         alike = [sample for sample in here if sample["target"].shape == shape]
-        chosen = self.rng.integers(len(alike), size=min(self.batch_size, len(alike)))
+        chosen = self.rng.choice(len(alike), self.batch_size, replace=False)
         drawn = [self._turned(alike[k]) for k in chosen]
         return {name: torch.stack([part[name] for part in drawn]).float() for name in drawn[0]}
 
