@@ -1,6 +1,6 @@
 """Chips are outlined as the strips need them: once each, few at a time, and with the same map as all at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -23,8 +23,14 @@ class Outliner:
     def __init__(self) -> None:
         self.asked: list[Chip] = []
 
-    def __call__(self, chips: Sequence[Chip]) -> np.ndarray:
+    def __call__(self, chips: Sequence[Chip]) -> Iterator[np.ndarray]:
+        """Three at a time."""
         self.asked += chips
+        pictures = self.pictures(chips)
+        yield from (pictures[k : k + 3] for k in range(0, len(pictures), 3))
+
+    @staticmethod
+    def pictures(chips: Sequence[Chip]) -> np.ndarray:
         pictures = np.zeros((len(chips), SIZE_PX, SIZE_PX), np.float32)
         for picture, chip in zip(pictures, chips, strict=True):
             seed = abs(hash((chip.x_m, chip.y_m))) % 2**32
@@ -45,7 +51,7 @@ def test_strip_by_strip_is_all_at_once(
     chips = ChipGrid.around(reach_m, SIDE_M, 0.5, radial_up)
     chosen = np.flatnonzero(np.arange(len(chips)) % 3 > 0)
     window = grid.cap_window(*place, reach_m)
-    pictures = Outliner()([chips.chip(int(k)) for k in chosen])
+    pictures = Outliner.pictures([chips.chip(int(k)) for k in chosen])
     whole = merge_chips(pictures, chosen, chips, crater, grid, window)
 
     outliner = Outliner()

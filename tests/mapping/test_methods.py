@@ -47,6 +47,9 @@ class Report:
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         return torch.stack([self.answer(inputs)] * self.size, 1)
 
+    def mean(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
+        return self.answer(inputs)
+
     def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
         return vote([self.answer] * self.size, inputs, threshold, batch)
 

@@ -1,6 +1,6 @@
 """A crater's map from its chips, which are looked at as the mosaic's strips need them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,8 +17,8 @@ from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import azimuthal_inverse
 
 Floats = npt.NDArray[np.float32]
-Outline = Callable[[Sequence[Chip]], Floats]
-"""From k chips to the probabilities of ejecta in them, (k, n, n)."""
+Outline = Callable[[Sequence[Chip]], Iterator[Floats]]
+"""From chips to the probabilities of ejecta in them, (k, n, n) of some of them at a time, in their order."""
 
 
 def map_from_chips(
@@ -76,15 +76,21 @@ class ChipsOnDemand:
 
     def _hold(self, new: npt.NDArray[np.int64], needed: npt.NDArray[np.int64]) -> None:
         """Outline chips, and put them in the place of those that are not needed any more."""
-        found = self.outline([self.chips.chip(int(k)) for k in new])
-        free = np.flatnonzero(~np.isin(self.held, needed))[: len(new)]
-        put = len(free)
-        if put:
-            self.held[free], self.pictures[free] = new[:put], found[:put]
-        if put < len(new):
-            old = self.pictures.reshape(-1, *found.shape[1:])
-            self.pictures = np.concatenate([old, found[put:]])
-            self.held = np.append(self.held, new[put:])
+        free = np.flatnonzero(~np.isin(self.held, needed))
+        more = len(new) - len(free)
+        if more > 0:
+            free = np.append(free, np.arange(len(self.held), len(self.held) + more))
+            self.held = np.append(self.held, np.full(more, -1))
+        done = 0
+        for found in self.outline([self.chips.chip(int(k)) for k in new]):
+            if len(self.pictures) < len(self.held):
+                fresh = np.empty((len(self.held), *found.shape[1:]), np.float32)
+                if len(self.pictures):
+                    fresh[: len(self.pictures)] = self.pictures
+                self.pictures = fresh
+            places = free[done : done + len(found)]
+            self.held[places], self.pictures[places] = new[done : done + len(found)], found
+            done += len(found)
 
     def _touching(self, strip: Window) -> npt.NDArray[np.int64]:
         """Which of the chosen chips may touch a strip."""

@@ -46,13 +46,12 @@ def _on_threads(
     shape = sight.look(chips[0]).shape
     places = [np.empty((min(size, len(chips)), *shape), np.float32) for _ in range(2)]
 
-    def put(place: Floats, chip: Chip) -> None:
-        place[:] = sight.look(chip)
-
     def start(first: int) -> tuple[Floats, list[Future[None]]]:
         some = chips[first : first + size]
         batch = places[first // size % 2][: len(some)]
-        return batch, [pool.submit(put, *pair) for pair in zip(batch, some, strict=True)]
+        return batch, [
+            pool.submit(sight.look_into, *pair) for pair in zip(batch, some, strict=True)
+        ]
 
     ahead = start(0)
     for following in range(size, len(chips) + size, size):

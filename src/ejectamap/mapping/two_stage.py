@@ -1,6 +1,6 @@
 """The poster's method: connection networks vote on each chip, the segmentation network outlines the connected ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -111,8 +111,8 @@ def ejecta_outliner(
 
 def outline(
     networks: Ensemble, chips: Sequence[Chip], sight: Sight, metadata: torch.Tensor | None = None
-) -> Floats:
-    """Probabilities (k, n, n) of k chips, averaged over segmentation networks.
+) -> Iterator[Floats]:
+    """Probabilities (k, n, n) of chips, averaged over segmentation networks, batch by batch.
 
     Parameters
     ----------
@@ -122,9 +122,6 @@ def outline(
     metadata : Tensor, optional
         (m,), what they are told about the crater.
     """
-    size_px = int(networks.views["chip_px"])
-    parts = [np.zeros((0, size_px, size_px), np.float32)]
     for batch in batches(sight, chips, batch_size(networks), networks.device):
         about = None if metadata is None else metadata.expand(len(batch), -1)
-        parts.append(networks.probabilities(batch, about).mean(1).numpy())
-    return np.concatenate(parts)
+        yield networks.mean(batch, about).numpy()

@@ -168,6 +168,13 @@ class Ensemble:
         """Each network's probabilities, (n, member) or (n, member, h, w), in [0, 1], of a batch of raw inputs."""
         return torch.stack([self._ask(k, inputs, metadata) for k in range(len(self))], 1)
 
+    def mean(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
+        """The networks' mean probabilities, (n,) or (n, h, w), of a batch of raw inputs."""
+        total = self._ask(0, inputs, metadata)
+        for k in range(1, len(self)):
+            total = total + self._ask(k, inputs, metadata)
+        return total / len(self) if len(self) > 1 else total
+
     def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
         """Have the networks vote on each of some raw inputs; see `networks.vote`."""
         voters = [partial(self._ask, k) for k in range(len(self))]

@@ -46,13 +46,18 @@ class BandScaling:
 
     def apply(self, values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
         """Scale bands (band, ...) and put 0 where there is no data."""
-        tail = (1,) * (values.ndim - 1)
-        offset = np.array(self.offset, np.float32).reshape(-1, *tail)
-        divisor = np.array(self.divisor, np.float32).reshape(-1, *tail)
-        scaled = values - offset
-        scaled /= divisor
-        scaled *= valid
+        scaled = values.copy()
+        self.apply_in_place(scaled, valid)
         return scaled
+
+    def apply_in_place(self, values: Floats, valid: npt.NDArray[np.bool_]) -> None:
+        """The same without a copy."""
+        tail = (1,) * (values.ndim - 1)
+        if any(self.offset):
+            values -= np.array(self.offset, np.float32).reshape(-1, *tail)
+        values /= np.array(self.divisor, np.float32).reshape(-1, *tail)
+        if not valid.all():
+            values *= valid
 
 
 def corridor_input(

@@ -40,8 +40,20 @@ class Sight:
 
     def look(self, chip: Chip) -> Floats:
         """Bands and the other channels of one chip, (band + k, n, m)."""
-        bands = self.scaling.apply(*self.mosaic.sample_picture(self.picture(chip)))
-        return np.concatenate([bands, self.about(chip)], dtype=np.float32)
+        picture, about = self.picture(chip), self.about(chip)
+        seen = np.empty((self.mosaic.bands + len(about), *about.shape[1:]), np.float32)
+        self._fill(seen, picture, about)
+        return seen
+
+    def look_into(self, seen: Floats, chip: Chip) -> None:
+        """The same into memory that is there, (band + k, n, m)."""
+        self._fill(seen, self.picture(chip), self.about(chip))
+
+    def _fill(self, seen: Floats, picture: Picture, about: Floats) -> None:
+        bands = seen[: self.mosaic.bands]
+        _, valid = self.mosaic.sample_picture(picture, bands)
+        self.scaling.apply_in_place(bands, valid)
+        seen[self.mosaic.bands :] = about
 
     def look_on(
         self, mosaic: DeviceMosaic, pictures: Sequence[Picture], about: Sequence[Floats]
