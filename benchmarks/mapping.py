@@ -5,17 +5,20 @@
 The planets are simulated; the networks that vote are trained for a minute, so that their votes mean something.
 """
 
+import itertools
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from planets import VOTERS, noise_planet
+from sampler import noise_mosaic, own, random_pairs
 
 from ejectamap.mapping import map_project
 from ejectamap.mapping.cost import sample_inputs
@@ -46,7 +49,8 @@ def rows() -> list[Row]:
             inside_networks("two-stage, preset laptop", voting),
             inside_networks("two-stage, preset poster", published),
         ]
-        return [*shared, early_vote(voting), *backends(polar), two_workers(folder / "noise")]
+        workers = [two_workers(folder / "noise"), two_processors()]
+        return [*shared, early_vote(voting), *backends(polar), *workers]
 
 
 def simulated(folder: Path, width_px: int, craters: int, changes: tuple[str, ...] = ()) -> Project:
@@ -143,6 +147,28 @@ def two_workers(folder: Path) -> Row:
     what = f"two workers against one, 8192 px, {len(notes)} craters, {os.cpu_count()} processors"
     took = f"{rates[2]:.1f} against {rates[1]:.1f} craters a minute; {clocks[2]:.0f} against {clocks[1]:.0f} s in all"
     return what, took, f"{rates[2] / rates[1]:.2f} times"
+
+
+def two_processors() -> Row:
+    """What two workers could gain at most here: two processes that share nothing, against one."""
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(chips_sampled, [1.0, 1.0]))  # compiles
+        alone = pool.submit(chips_sampled, 5.0).result()
+        both = sum(pool.map(chips_sampled, [5.0, 5.0]))
+    what = "the machine itself: chips sampled by two processes that share nothing, against one"
+    return what, f"{both / 5:.0f} against {alone / 5:.0f} a second", f"{both / alone:.2f} times"
+
+
+def chips_sampled(seconds: float) -> int:
+    """Chips that a process samples in a while."""
+    mosaic = noise_mosaic(2048)
+    pairs = itertools.cycle(random_pairs(mosaic.grid, 100))
+    own(mosaic, *next(pairs))
+    started, done = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        own(mosaic, *next(pairs))
+        done += 1
+    return done
 
 
 if __name__ == "__main__":
