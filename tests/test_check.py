@@ -13,7 +13,7 @@ from ejectamap.check import check_project
 from ejectamap.errors import BundleError, LabelError, SettingsError
 from ejectamap.mapping import map_project
 from ejectamap.mapping.cost import Speed, mapping_cost
-from ejectamap.mapping.two_stage import BATCH
+from ejectamap.mapping.methods import BATCH
 from ejectamap.project import Project
 from ejectamap.training import train
 from ejectamap.training.rehearsal import rehearse

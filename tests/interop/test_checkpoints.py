@@ -4,12 +4,13 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mini_release import MiniRelease
 from rich.console import Console
 
 from ejectamap.errors import ReleaseError
@@ -21,14 +22,11 @@ from ejectamap.networks import build_segmentation
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project import Project
 
-if TYPE_CHECKING:
-    from .conftest import MiniRelease
-
 CONNECTION = "conn_results/version_32/best-checkpoint_test-set-61_iteration-0.ckpt"
 SEGMENTATION = "ejc_results/version_200/best-checkpoint_test-set-61_iteration-0.ckpt"
 
 
-def bring(release: "MiniRelease", folder: Path) -> tuple[Project, str]:
+def bring(release: MiniRelease, folder: Path) -> tuple[Project, str]:
     console = Console(file=io.StringIO(), width=400)
     project = import_ejmap(release.data, folder, release.results, 61, console)
     return project, console.file.getvalue()  # type: ignore[attr-defined]
@@ -46,7 +44,7 @@ class Trap:
 
 @pytest.mark.parametrize("prefix", ["model.", "", "task.inner.net."])
 def test_bundles_answer_as_their_networks_do(
-    release: "MiniRelease", tmp_path: Path, prefix: str
+    release: MiniRelease, tmp_path: Path, prefix: str
 ) -> None:
     made = release.add_networks(prefix)
     project, said = bring(release, tmp_path / "p")
@@ -78,7 +76,7 @@ def test_bundles_answer_as_their_networks_do(
     assert ours.views["tile_m"] == pytest.approx(16 * release.grid.pixel_m)
 
 
-def test_imported_networks_make_a_map(release: "MiniRelease", tmp_path: Path) -> None:
+def test_imported_networks_make_a_map(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
     project, _ = bring(release, tmp_path / "p")
     assert project.settings.method == "two-stage"
@@ -91,7 +89,7 @@ def test_imported_networks_make_a_map(release: "MiniRelease", tmp_path: Path) ->
     assert set(connections["crater_id"]) == {17}
 
 
-def test_hyperparameters_are_never_run(release: "MiniRelease", tmp_path: Path) -> None:
+def test_hyperparameters_are_never_run(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
     path, sign = release.results / CONNECTION, tmp_path / "it-ran"
     content = torch.load(path, weights_only=True)
@@ -106,7 +104,7 @@ def test_hyperparameters_are_never_run(release: "MiniRelease", tmp_path: Path) -
     assert sign.exists()
 
 
-def test_a_damaged_checkpoint_costs_its_ensemble(release: "MiniRelease", tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_costs_its_ensemble(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
     path = release.results / CONNECTION
     path.write_bytes(path.read_bytes()[:5000])
@@ -234,7 +232,7 @@ def test_versions_that_are_built_otherwise(tmp_path: Path, row: dict, words: str
         read_version("segmentation", 7, (tmp_path,))
 
 
-def test_one_version_must_be_chosen(release: "MiniRelease", tmp_path: Path) -> None:
+def test_one_version_must_be_chosen(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
     folder = release.results / "conn_results"
     for number in (3, 4):

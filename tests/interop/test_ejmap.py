@@ -4,11 +4,11 @@ import io
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from mini_release import MiniRelease
 from rich.console import Console
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
@@ -20,18 +20,15 @@ from ejectamap.project import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.label_files import load_labels
 
-if TYPE_CHECKING:
-    from .conftest import MiniRelease
 
-
-def bring(release: "MiniRelease", folder: Path, **other: object) -> tuple[Project, str]:
+def bring(release: MiniRelease, folder: Path, **other: object) -> tuple[Project, str]:
     console = Console(file=io.StringIO(), width=300)
     options: dict = {"results": release.results, "split": 61} | other
     project = import_ejmap(release.data, folder, options["results"], options["split"], console)
     return project, console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_names_reaches_tiles_and_labels(release: "MiniRelease", tmp_path: Path) -> None:
+def test_names_reaches_tiles_and_labels(release: MiniRelease, tmp_path: Path) -> None:
     project, said = bring(release, tmp_path / "p", results=None)
     assert [(c.crater_id, c.name) for c in project.craters] == [
         (0, "Hokusai"),
@@ -49,7 +46,7 @@ def test_names_reaches_tiles_and_labels(release: "MiniRelease", tmp_path: Path) 
     assert "no published masks" in said
 
 
-def test_split_is_the_one_asked_for(release: "MiniRelease", tmp_path: Path) -> None:
+def test_split_is_the_one_asked_for(release: MiniRelease, tmp_path: Path) -> None:
     project, _ = bring(release, tmp_path / "p", results=None)
     table = pd.read_csv(project.split_path).set_index(["crater_id", "tile_id"])["split"]
     for row in release.pairs.itertuples():
@@ -63,9 +60,7 @@ def test_split_is_the_one_asked_for(release: "MiniRelease", tmp_path: Path) -> N
         bring(release, tmp_path / "q", split=3)
 
 
-def test_published_masks_score_what_scikit_learn_says(
-    release: "MiniRelease", tmp_path: Path
-) -> None:
+def test_published_masks_score_what_scikit_learn_says(release: MiniRelease, tmp_path: Path) -> None:
     project, _ = bring(release, tmp_path / "p")
     found = evaluate_project(project)
     used = release.pairs[release.pairs["test_61"] >= 0]
@@ -85,7 +80,7 @@ def test_published_masks_score_what_scikit_learn_says(
     assert found.all.pixel.f1 < 1 > found.all.tile.f1
 
 
-def test_published_masks_are_a_map_with_its_origin(release: "MiniRelease", tmp_path: Path) -> None:
+def test_published_masks_are_a_map_with_its_origin(release: MiniRelease, tmp_path: Path) -> None:
     project, _ = bring(release, tmp_path / "p")
     assert [c.crater_id for c in mapped_craters(project)] == [0, 12, 17, 40]
     provenance = json.loads((project.folder / "provenance.json").read_text())
@@ -94,7 +89,7 @@ def test_published_masks_are_a_map_with_its_origin(release: "MiniRelease", tmp_p
         assert (project.maps / name).exists()
 
 
-def test_whole_patterns_judge_the_map(release: "MiniRelease", tmp_path: Path) -> None:
+def test_whole_patterns_judge_the_map(release: MiniRelease, tmp_path: Path) -> None:
     """Patterns from the azimuthal frames are where they were, and an evaluation can use them."""
     project, _ = bring(release, tmp_path / "p")
     reference = project.folder / "release" / "reference"
@@ -114,7 +109,7 @@ def test_whole_patterns_judge_the_map(release: "MiniRelease", tmp_path: Path) ->
     assert 0.5 < found.all.pixel.f1 < 1
 
 
-def test_chips_of_the_release(release: "MiniRelease", tmp_path: Path) -> None:
+def test_chips_of_the_release(release: MiniRelease, tmp_path: Path) -> None:
     project, _ = bring(release, tmp_path / "p", results=None)
     chips = pd.read_csv(project.folder / "release" / "chips.csv")
     assert len(chips) == 3 * 16
@@ -123,7 +118,7 @@ def test_chips_of_the_release(release: "MiniRelease", tmp_path: Path) -> None:
     assert first["side_m"] == pytest.approx(16 * pixel_m)
 
 
-def test_an_old_project_stays(release: "MiniRelease", tmp_path: Path) -> None:
+def test_an_old_project_stays(release: MiniRelease, tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "project.yaml").write_text("mine")
     with pytest.raises(ProjectError, match="already holds a project"):
@@ -131,7 +126,7 @@ def test_an_old_project_stays(release: "MiniRelease", tmp_path: Path) -> None:
     assert (tmp_path / "p" / "project.yaml").read_text() == "mine"
 
 
-def test_every_missing_piece_is_named(release: "MiniRelease", tmp_path: Path) -> None:
+def test_every_missing_piece_is_named(release: MiniRelease, tmp_path: Path) -> None:
     (release.data / "conn_data" / "az_positions_all.csv").unlink()
     (release.data / "ejc_data" / "fresh_craters.shp").unlink()
     lines = complaints(release, tmp_path)
@@ -141,7 +136,7 @@ def test_every_missing_piece_is_named(release: "MiniRelease", tmp_path: Path) ->
     assert not (tmp_path / "p").exists()
 
 
-def test_every_damaged_label_is_named(release: "MiniRelease", tmp_path: Path) -> None:
+def test_every_damaged_label_is_named(release: MiniRelease, tmp_path: Path) -> None:
     masks = release.data / "cyl_data"
     (masks / "mask_crater_0.tif").unlink()
     (masks / "mask_crater_12.tif").write_bytes(b"II*\0 nothing")
@@ -154,7 +149,7 @@ def test_every_damaged_label_is_named(release: "MiniRelease", tmp_path: Path) ->
     assert not (tmp_path / "p").exists()
 
 
-def complaints(release: "MiniRelease", tmp_path: Path) -> list[str]:
+def complaints(release: MiniRelease, tmp_path: Path) -> list[str]:
     console = Console(file=io.StringIO(), width=300)
     with pytest.raises(ReleaseError, match="pieces that are needed"):
         import_ejmap(release.data, tmp_path / "p", release.results, 61, console)
@@ -171,7 +166,7 @@ def complaints(release: "MiniRelease", tmp_path: Path) -> list[str]:
     ],
 )
 def test_impossible_tables(
-    release: "MiniRelease", tmp_path: Path, table: str, column: str, value: int, words: str
+    release: MiniRelease, tmp_path: Path, table: str, column: str, value: int, words: str
 ) -> None:
     path = release.data / table
     frame = pd.read_csv(path)
@@ -181,7 +176,7 @@ def test_impossible_tables(
         bring(release, tmp_path / "p", results=None)
 
 
-def test_what_can_be_done_without_is_only_named(release: "MiniRelease", tmp_path: Path) -> None:
+def test_what_can_be_done_without_is_only_named(release: MiniRelease, tmp_path: Path) -> None:
     chips = release.data / "conn_data" / "eval_positions" / "eval_positions_crater_17.csv"
     chips.write_text(chips.read_text().replace("96,96,16", "96,250,16", 1))
     (release.data / "man_data" / "az_manual_Kuiper.tif").rename(
@@ -208,7 +203,7 @@ def test_what_can_be_done_without_is_only_named(release: "MiniRelease", tmp_path
     assert [c.crater_id for c in mapped_craters(project)] == [17, 40]
 
 
-def test_a_second_map_must_be_chosen(release: "MiniRelease", tmp_path: Path) -> None:
+def test_a_second_map_must_be_chosen(release: MiniRelease, tmp_path: Path) -> None:
     masks = release.results / "output_masks"
     (old,) = masks.iterdir()
     shutil.copytree(old, masks / "another")

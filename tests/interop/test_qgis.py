@@ -8,92 +8,23 @@ from xml.etree import ElementTree
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pyogrio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pyproj import CRS
+from qgis_edits import IDS, LABELLED, Edit, add, beside, contents, edit, round_mask
 from shapely.geometry import MultiPolygon
 
 from ejectamap.errors import LabelError, OutputError
 from ejectamap.interop.corrections import FOLDER, import_labels
 from ejectamap.interop.qgis import EDITED, TILES, export_qgis, tile_box
 from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.methods import CraterMap, in_memory
 from ejectamap.mapping.outlines import outline_of
-from ejectamap.mapping.run import bring_in
 from ejectamap.project import Project
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import rasterise
-from ejectamap.world.sphere import distance
-
-Edit = Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]
-IDS = (0, 1, 2, 3)
-LABELLED = (1, 2)
-
-
-@pytest.fixture
-def project(tmp_path: Path, planet_files: Path) -> Project:
-    """Four mapped craters, two of them with labels; one is not mapped."""
-    table = pd.read_csv(planet_files / "craters.csv").head(5)
-    table["name"] = ['<a> & "b"', "Bashō", "c", "d", "e"]
-    table.to_csv(tmp_path / "craters.csv", index=False)
-    labels = tmp_path / "drawn"
-    labels.mkdir()
-    for k in LABELLED:
-        name = f"mask_crater_{k}.tif"
-        (labels / name).write_bytes((planet_files / "labels" / name).read_bytes())
-    inputs = planet_files / "mosaic.tif", tmp_path / "craters.csv", labels
-    made = Project.create(tmp_path / "p", *inputs)
-    bring_in(made, (round_map(made, k) for k in IDS))
-    return made
-
-
-def round_mask(project: Project, k: int) -> np.ndarray:
-    """All ground within 500 km of a crater."""
-    crater, grid = project.craters[k], project.mosaic.grid
-    lon, lat = grid.centres(grid.whole)
-    return distance(crater.lon, crater.lat, lon, lat, grid.radius_m) < 5e5
-
-
-def round_map(project: Project, k: int) -> CraterMap:
-    whole = project.mosaic.grid.whole
-    near = round_mask(project, k).astype(np.float32)
-    return CraterMap(project.craters[k], whole, in_memory(whole, near))
-
-
-def edit(path: Path, change: Edit, layer: str = EDITED) -> None:
-    """Change a layer through OGR."""
-    frame = change(gpd.read_file(path, layer=layer))
-    kind = "Polygon" if layer == TILES else "MultiPolygon"
-    frame.to_file(path, layer=layer, driver="GPKG", geometry_type=kind, index=False)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def add(k: int, window: Window, grid: Grid) -> Edit:
-    """Draw a rectangle of whole pixels that belongs to a crater."""
-
-    def change(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-        row = frame.index[frame["crater_id"] == k][0]
-        joined = frame.geometry[row].union(tile_box(grid, window))
-        parts = getattr(joined, "geoms", [joined])
-        frame.loc[row, "geometry"] = MultiPolygon(list(parts))
-        return frame
-
-    return change
-
-
-def beside(project: Project, k: int, width: int = 7) -> Window:
-    """A window some pixels east of a crater."""
-    crater, grid = project.craters[k], project.mosaic.grid
-    col, row = (int(v) for v in grid.to_pixel(crater.lon, crater.lat))
-    return Window(min(max(row, 2), grid.height - 6), (col + 8) % grid.width, 4, width)
 
 
 def test_layers_come_with_the_same_colours(project: Project, tmp_path: Path) -> None:
@@ -227,75 +158,6 @@ def test_new_tiles_come_back(project: Project, tmp_path: Path) -> None:
     assert labels is not None
     assert labels.tiles is not None
     assert [(tile.tile_id, tile.window) for tile in labels.tiles] == [(0, window)]
-
-
-def with_tiles(project: Project, *windows: Window) -> Project:
-    """The same project, its labels complete in some tiles alone."""
-    rows = [f"{k},{w.row},{w.col},{w.height},{w.width}" for k, w in enumerate(windows)]
-    table = "\n".join(["tile_id,row,col,height,width", *rows]) + "\n"
-    (project.folder / "tiles.csv").write_text(table)
-    path = project.folder / "project.yaml"
-    text = path.read_text()
-    assert "\n  tiles: " in text
-    path.write_text(text.replace("\n  tiles: ", "\n  tiles: tiles.csv "))
-    return Project.open(project.folder)
-
-
-def test_qclassipys_tiles_and_masks(project: Project, tmp_path: Path) -> None:
-    grid, folder = project.mosaic.grid, tmp_path / "qclassipy"
-    folder.mkdir()
-    mask = project.maps / "crater_0_mask.tif"
-    (folder / "mask_crater_0.tif").write_bytes(mask.read_bytes())
-    tiles = [Window(10, 20, 16, 16), beside(project, 0)]
-    rows = [f"{w.row},{w.col},{w.height},{w.width},C:\\m\\mask_crater_0.tif,1" for w in tiles]
-    table = "\n".join(["y,x,height,width,filename,priority", *rows]) + "\n"
-    (folder / "tiles.csv").write_text(table)
-    with pytest.raises(LabelError, match="hold within tiles"):
-        import_labels(project, folder / "tiles.csv")
-    old = Window(60, 60, 8, 8)
-    found = import_labels(with_tiles(project, old), folder / "tiles.csv")
-    assert set(found.drawn) == {0}
-    labels = Project.open(project.folder).labels
-    assert labels is not None
-    assert labels.tiles is not None
-    assert [(t.tile_id, t.window) for t in labels.tiles] == list(enumerate([old, *tiles]))
-    assert set(labels.masks) == {0, *LABELLED}
-    inside = np.zeros(grid.shape, bool)
-    for window in tiles:
-        inside[window.row : window.row + window.height, grid.columns(window)] = True
-    np.testing.assert_array_equal(labels.read(0, grid.whole), round_mask(project, 0) & inside)
-    (folder / "mask_crater_0.tif").unlink()
-    with pytest.raises(LabelError, match="should be beside it"):
-        import_labels(Project.open(project.folder), folder / "tiles.csv")
-
-
-def test_corrections_of_tiles_leave_what_lies_outside(
-    project: Project, tmp_path: Path, write_raster: Callable[..., Path]
-) -> None:
-    folder, grid = tmp_path / "corrections", project.mosaic.grid
-    folder.mkdir()
-    k = LABELLED[0]
-    assert project.labels is not None
-    before = project.labels.read(k, grid.whole)
-    window = beside(project, k)
-    striped, place = np.zeros(window.shape, np.uint8), grid.window_transform(window)
-    striped[:, ::2] = 1
-    write_raster(folder / f"mask_crater_{k}.tif", striped, grid, transform=place)
-    row = f"33,{window.row},{window.col},{window.height},{window.width}"
-    (folder / "tiles.csv").write_text(f"tile_id,row,col,height,width\n{row}\n")
-    opened = with_tiles(project, Window(60, 60, 8, 8))
-    assert set(import_labels(opened, folder).drawn) == {k}
-    labels = Project.open(project.folder).labels
-    assert labels is not None
-    before[window.row : window.row + window.height, grid.columns(window)] = striped
-    np.testing.assert_array_equal(labels.read(k, grid.whole), before)
-    other = f"mask_crater_{LABELLED[1]}.tif"
-    assert (project.folder / FOLDER / other).read_bytes() == (
-        tmp_path / "drawn" / other
-    ).read_bytes()
-    again = contents(project.folder)
-    assert import_labels(Project.open(project.folder), folder).drawn == {}
-    assert contents(project.folder) == again
 
 
 def refuse(project: Project, package: Path, change: Edit, words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_qgis import project, round_mask  # noqa: F401
+from qgis_edits import round_mask
 
 from ejectamap.interop.corrections import import_labels
 from ejectamap.interop.qgis import export_qgis
@@ -62,7 +62,7 @@ def qgis() -> None:
 
 
 @pytest.mark.usefixtures("qgis")
-def test_qgis_shows_the_map_and_its_edit_comes_back(project: Project, tmp_path: Path) -> None:  # noqa: F811
+def test_qgis_shows_the_map_and_its_edit_comes_back(project: Project, tmp_path: Path) -> None:
     view = export_qgis(project, tmp_path / "out" / "map.gpkg")
     done = _run(_SESSION, str(view))
     assert done.returncode == 0, done.stderr

@@ -21,16 +21,8 @@ from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 
 MakeReady = Callable[..., Project]
-
-
-def files(project: Project) -> dict[str, bytes]:
-    """Every file of a map, by name, the hidden ones included."""
-    found = [path for path in sorted(project.maps.rglob("*")) if path.is_file()]
-    return {path.relative_to(project.maps).as_posix(): path.read_bytes() for path in found}
-
-
-def reopened(project: Project) -> Project:
-    return Project.open(project.folder)
+Contents = Callable[[Path], dict[str, bytes]]
+Reopened = Callable[[Project], Project]
 
 
 def map_and_be_killed(project: Project, at_write: int, share: float) -> None:
@@ -62,7 +54,12 @@ def map_and_be_killed(project: Project, at_write: int, share: float) -> None:
 
 @pytest.mark.parametrize(("at_write", "share"), [(3, 0.4), (15, 1.0), (32, 0.7)])
 def test_killed_and_started_again(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, at_write: int, share: float
+    make_ready: MakeReady,
+    monkeypatch: pytest.MonkeyPatch,
+    at_write: int,
+    share: float,
+    contents: Contents,
+    reopened: Reopened,
 ) -> None:
     """In the first crater's mask, before the third one's note, and in the global files."""
     whole, project = (make_ready("method=polar", name=name) for name in ("whole", "killed"))
@@ -74,7 +71,7 @@ def test_killed_and_started_again(
     monkeypatch.setattr(map_run, "load_method", noting(asked, map_run.load_method))
     map_project(reopened(project))
     assert len(asked) == 6 - done
-    assert files(project) == files(whole)
+    assert contents(project.maps) == contents(whole.maps)
     assert sorted(p.name for p in project.folder.glob(".*")) == []
 
 
@@ -111,7 +108,12 @@ def test_a_task_that_kills_every_worker() -> None:
 
 
 def test_a_mosaic_that_is_cut_off_meanwhile(
-    make_ready: MakeReady, planet_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_ready: MakeReady,
+    planet_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    contents: Contents,
+    reopened: Reopened,
 ) -> None:
     """What is at work ends as it began; afterwards it is said which file is wrong, and nothing is taken from it."""
     inputs = tmp_path / "files"
@@ -143,4 +145,4 @@ def test_a_mosaic_that_is_cut_off_meanwhile(
         map_run._map_crater_by_id(replace(work, fingerprint="another"), 0)
     map_project(reopened(project))
     assert asked == [0, 1, 2, 3, 4, 5]
-    assert files(project) == files(whole)
+    assert contents(project.maps) == contents(whole.maps)

@@ -22,21 +22,10 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import read_grid
 
 MakeReady = Callable[..., Project]
+Contents = Callable[[Path], dict[str, bytes]]
+Reopened = Callable[[Project], Project]
 IDS = [0, 1, 2, 3, 4, 5]
 GLOBAL = ["connections.parquet", "ejecta.gpkg", "origin.tif"]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a finished map, by name, the hidden notes included."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def reopened(project: Project) -> Project:
-    return Project.open(project.folder)
 
 
 class Counting:
@@ -93,7 +82,7 @@ def test_the_files_other_programs_rely_on(make_ready: MakeReady) -> None:
 
 
 def test_again_is_no_work_and_the_same_bytes(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, contents: Contents, reopened: Reopened
 ) -> None:
     project = make_ready("method=polar")
     map_project(project)
@@ -104,14 +93,16 @@ def test_again_is_no_work_and_the_same_bytes(
     assert mapped_craters(reopened(project)) == list(project.craters)
 
 
-def test_two_copies_are_the_same_map(make_ready: MakeReady) -> None:
+def test_two_copies_are_the_same_map(make_ready: MakeReady, contents: Contents) -> None:
     one, two = (make_ready("method=two-stage", name=name) for name in ("one", "two"))
     map_project(one)
     map_project(two)
     assert contents(one.maps) == contents(two.maps)
 
 
-def test_an_interrupted_map_goes_on(make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_map_goes_on(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, contents: Contents, reopened: Reopened
+) -> None:
     whole, project = (make_ready("method=polar", name=name) for name in ("whole", "cut"))
     map_project(whole)
     with monkeypatch.context() as patched:
@@ -138,7 +129,12 @@ def test_an_interrupted_map_goes_on(make_ready: MakeReady, monkeypatch: pytest.M
     ],
 )
 def test_a_lost_file_is_made_again(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, lost: str, asked: list[int]
+    make_ready: MakeReady,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: str,
+    asked: list[int],
+    contents: Contents,
+    reopened: Reopened,
 ) -> None:
     project = make_ready("method=polar")
     map_project(project)
@@ -150,7 +146,7 @@ def test_a_lost_file_is_made_again(
     assert contents(project.maps) == first
 
 
-def test_some_craters(make_ready: MakeReady) -> None:
+def test_some_craters(make_ready: MakeReady, contents: Contents) -> None:
     whole, project = (make_ready("method=polar", name=name) for name in ("whole", "part"))
     map_project(project, [4, 1])
     assert [c.crater_id for c in mapped_craters(project)] == [1, 4]
@@ -184,7 +180,7 @@ def test_workers_map_the_project_as_it_is_here(
     assert not project.maps.exists()
 
 
-def test_two_workers_make_the_same_map(make_ready: MakeReady) -> None:
+def test_two_workers_make_the_same_map(make_ready: MakeReady, contents: Contents) -> None:
     alone, together = (make_ready("method=two-stage", name=name) for name in ("alone", "together"))
     map_project(alone)
     map_project(together, workers=2)
@@ -193,7 +189,11 @@ def test_two_workers_make_the_same_map(make_ready: MakeReady) -> None:
 
 @pytest.mark.parametrize("full_after", [0, 5, 32])
 def test_a_full_disk_leaves_nothing_half_written(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, full_after: int
+    make_ready: MakeReady,
+    monkeypatch: pytest.MonkeyPatch,
+    full_after: int,
+    contents: Contents,
+    reopened: Reopened,
 ) -> None:
     """The disk fills up with the first file, in the second crater, and with the last global file."""
     whole, project = (make_ready("method=polar", name=name) for name in ("whole", "full"))
@@ -221,7 +221,13 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert contents(project.maps) == finished
 
 
-def test_a_truncated_mosaic(make_ready: MakeReady, planet_files: Path, tmp_path: Path) -> None:
+def test_a_truncated_mosaic(
+    make_ready: MakeReady,
+    planet_files: Path,
+    tmp_path: Path,
+    contents: Contents,
+    reopened: Reopened,
+) -> None:
     files = tmp_path / "files"
     shutil.copytree(planet_files, files)
     project = make_ready("method=polar", files=files)

@@ -15,20 +15,9 @@ from ejectamap.project import Project
 from ejectamap.training import train
 
 MakeReady = Callable[..., Project]
+Contents = Callable[[Path], dict[str, bytes]]
+Reopened = Callable[[Project], Project]
 IDS = [0, 1, 2, 3, 4, 5]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a finished map, by name, the hidden notes included."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def reopened(project: Project) -> Project:
-    return Project.open(project.folder)
 
 
 def change(project: Project, old: str, new: str) -> Project:
@@ -36,11 +25,11 @@ def change(project: Project, old: str, new: str) -> Project:
     text = (project.folder / "project.yaml").read_text()
     assert text.count(old) == 1
     (project.folder / "project.yaml").write_text(text.replace(old, new))
-    return reopened(project)
+    return Project.open(project.folder)
 
 
 def test_another_threshold_makes_new_masks_only(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, contents: Contents
 ) -> None:
     project = make_ready("method=polar")
     map_project(project)
@@ -58,7 +47,7 @@ def test_another_threshold_makes_new_masks_only(
     assert contents(project.maps) == first
 
 
-def test_another_network_makes_the_map_stale(make_ready: MakeReady) -> None:
+def test_another_network_makes_the_map_stale(make_ready: MakeReady, reopened: Reopened) -> None:
     project = make_ready("method=polar")
     map_project(project)
     bundle = project.models / "context" / "member-00" / "bundle.json"
@@ -109,6 +98,7 @@ def test_a_row_of_the_catalogue_makes_stale_what_depends_on_it(
     method: str,
     column: str,
     stale: list[int],
+    reopened: Reopened,
 ) -> None:
     """For a method that looks at rivals a crater's map depends on all places and sizes, else on its own."""
     files = tmp_path / "files"
@@ -124,7 +114,11 @@ def test_a_row_of_the_catalogue_makes_stale_what_depends_on_it(
 
 @pytest.mark.parametrize("rivals", [False, True])
 def test_a_moved_neighbour_makes_stale_what_networks_that_see_rivals_made(
-    make_project: Callable[..., Project], planet_files: Path, tmp_path: Path, rivals: bool
+    make_project: Callable[..., Project],
+    planet_files: Path,
+    tmp_path: Path,
+    rivals: bool,
+    reopened: Reopened,
 ) -> None:
     """Trained and mapped with turned chips. What counts is what the networks see, not what the settings say now."""
     files = tmp_path / "files"
@@ -150,7 +144,7 @@ def test_a_moved_neighbour_makes_stale_what_networks_that_see_rivals_made(
 
 
 def test_going_back_to_an_old_threshold_does_not_mix_two_maps(
-    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, contents: Contents
 ) -> None:
     """Interrupted right after a crater's mask was replaced, then asked for the first map again."""
     project = make_ready("method=polar")

@@ -1,0 +1,63 @@
+"""A project's round maps, and corrections of them as QGIS would make them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+from shapely.geometry import MultiPolygon
+
+from ejectamap.interop.qgis import EDITED, TILES, tile_box
+from ejectamap.mapping.methods import CraterMap, in_memory
+from ejectamap.project import Project
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import distance
+
+Edit = Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]
+IDS = (0, 1, 2, 3)
+LABELLED = (1, 2)
+
+
+def round_mask(project: Project, k: int) -> np.ndarray:
+    """All ground within 500 km of a crater."""
+    crater, grid = project.craters[k], project.mosaic.grid
+    lon, lat = grid.centres(grid.whole)
+    return distance(crater.lon, crater.lat, lon, lat, grid.radius_m) < 5e5
+
+
+def round_map(project: Project, k: int) -> CraterMap:
+    whole = project.mosaic.grid.whole
+    near = round_mask(project, k).astype(np.float32)
+    return CraterMap(project.craters[k], whole, in_memory(whole, near))
+
+
+def edit(path: Path, change: Edit, layer: str = EDITED) -> None:
+    """Change a layer through OGR."""
+    frame = change(gpd.read_file(path, layer=layer))
+    kind = "Polygon" if layer == TILES else "MultiPolygon"
+    frame.to_file(path, layer=layer, driver="GPKG", geometry_type=kind, index=False)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def add(k: int, window: Window, grid: Grid) -> Edit:
+    """Draw a rectangle of whole pixels that belongs to a crater."""
+
+    def change(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        row = frame.index[frame["crater_id"] == k][0]
+        joined = frame.geometry[row].union(tile_box(grid, window))
+        parts = getattr(joined, "geoms", [joined])
+        frame.loc[row, "geometry"] = MultiPolygon(list(parts))
+        return frame
+
+    return change
+
+
+def beside(project: Project, k: int, width: int = 7) -> Window:
+    """A window some pixels east of a crater."""
+    crater, grid = project.craters[k], project.mosaic.grid
+    col, row = (int(v) for v in grid.to_pixel(crater.lon, crater.lat))
+    return Window(min(max(row, 2), grid.height - 6), (col + 8) % grid.width, 4, width)
