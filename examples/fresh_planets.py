@@ -91,11 +91,19 @@ class Pool:
         self.loader = DataLoader(
             pictures, batch_size=None, num_workers=workers, in_order=False, **ahead
         )
-        self.start = threading.Event()
-        threading.Thread(target=self._fill, daemon=True).start()
+        self.start, self.stop = threading.Event(), threading.Event()
+        self.filling = threading.Thread(target=self._fill, daemon=True)
+        self.filling.start()
+
+    def close(self) -> None:
+        """Send the processes home."""
+        self.stop.set()
+        self.filling.join()
 
     def _fill(self) -> None:
         for sample in self.loader:
+            if self.stop.is_set():
+                return
             self.held.append({k: v.to(self.device, torch.float16) for k, v in sample.items()})
             self.made += 1
             if self.made == 4 * self.batch_size:

@@ -67,6 +67,7 @@ def trained(project: Project, options: argparse.Namespace) -> Bundle:
     result = fit(
         task, pool, validation, options.folder / "logs", project.settings.training, options.minutes
     )
+    pool.close()
     summary = {
         "samples": pool.made,
         "steps": result.epochs * options.steps,
