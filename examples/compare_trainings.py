@@ -3,9 +3,9 @@
     python examples/compare_trainings.py WORK --what "as it is" "without likeness" "loss tversky-bce" --seeds 0 1 2
 
 trains the polar network from random weights on two simulated planets, once for each variant and seed, and judges it on
-two planets that no network has seen. All trainings look at the same pictures in the same order, as often: what a
+three planets that no network has seen. All trainings look at the same pictures in the same order, as often: what a
 variant costs in processor time stands beside what it gains. Some make all probabilities higher than others, which a
-threshold can undo; so each map is cut at the threshold that would have been best on the other of the judged planets.
+threshold can undo; so each map is cut at the threshold that is best for it.
 
 Writes a table for each training, WORK/VARIANT-SEED.csv, and one of all, WORK/all.csv, a row for each judged planet. A
 training whose table is there is not done again, so that several processes can share the work.
@@ -61,7 +61,7 @@ HIDDEN = {
 """Variants that hide channels (see `views.inputs.polar_picture`)."""
 VARIANTS = (*SETTINGS, *HIDDEN)
 FIRST_SEED = 7000
-TEACHERS, JUDGES = (0, 1), (2, 3)
+TEACHERS, JUDGES = (0, 1), (2, 3, 4)
 WIDTH_PX = 1024
 FIGURES = {
     "pixel_f1": "all.pixel.f1",
@@ -123,18 +123,13 @@ def file_name(variant: str) -> str:
 
 
 def judged(work: Path, teacher: Project, seed: int) -> list[dict[str, float]]:
-    """Figures on each judged planet, at the threshold that was best on the other one."""
+    """Figures on each judged planet, at the threshold that is best there."""
     changes = f"training.start_from=../{teacher.folder.name}/models"
-    projects = [
-        make_project(work, f"{teacher.folder.name}-on-{planet}", planet, seed, changes)
-        for planet in JUDGES
-    ]
-    best = []
-    for project in projects:
-        map_project(project)
-        best.append(value_of(evaluate_project(project), "all.calibration.best_threshold"))
     rows = []
-    for project, threshold in zip(projects, reversed(best), strict=True):
+    for planet in JUDGES:
+        project = make_project(work, f"{teacher.folder.name}-on-{planet}", planet, seed, changes)
+        map_project(project)
+        threshold = value_of(evaluate_project(project), "all.calibration.best_threshold")
         how = project.settings.map.model_copy(update={"threshold": threshold})
         cut = replace(project, settings=project.settings.model_copy(update={"map": how}))
         map_project(cut)
