@@ -116,11 +116,13 @@ def test_networks_answer_on_one_thread() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        answer = Ensemble((bundle, bundle)).probabilities(torch.full((3, 1, 2, 2), 1.0))
+        both, pictures = Ensemble((bundle, bundle)), torch.full((3, 1, 2, 2), 1.0)
+        answer = both.probabilities(pictures)
+        assert torch.equal(both.mean(pictures), answer.mean(1))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert seen == [1, 1]
+    assert seen == [1, 1, 1, 1]
     assert answer.shape == (3, 2, 2, 2)
     assert (answer == 0.5).all()
 
