@@ -2,6 +2,8 @@
 
 import pytest
 
+from ejectamap.project.settings import Training
+from ejectamap.training import trainer
 from ejectamap.training.loaders import Order, SizeBatches
 
 SIZES = ["small", "large", "small", "small", "large", "small", "small"]
@@ -58,3 +60,12 @@ def test_processes_share_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(list(batches_of(shuffle=False))) == 4  # everyone validates on everything
     seen = {index for share in shares for batch in share for _, index in batch}
     assert seen == set(range(7))
+
+
+def test_a_gpu_has_pictures_made_on_every_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores = len(trainer.psutil.Process().cpu_affinity())
+    for there in (True, False):
+        monkeypatch.setattr(trainer.torch.cuda, "is_available", lambda there=there: there)
+        assert trainer.loader_workers(Training()) == (cores if there else 0)
+        assert trainer.loader_workers(Training(accelerator="cpu")) == 0
+        assert trainer.loader_workers(Training(loader_workers=3)) == 3

@@ -110,7 +110,14 @@ ELSEWHERE = {
     ),
     *(
         f"training.{key}"
-        for key in ("also_train_on", "accelerator", "devices", "nodes", "strategy")
+        for key in (
+            "also_train_on",
+            "accelerator",
+            "devices",
+            "nodes",
+            "strategy",
+            "loader_workers",
+        )
     ),
 }
 SEEN = [(kind, f"{kind}.{change}", True) for kind in OWN for change in STEP]
