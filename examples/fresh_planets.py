@@ -113,7 +113,9 @@ class Pool:
         return self.steps
 
     def __iter__(self) -> Iterator[Sample]:
-        self.start.wait()
+        while not self.start.wait(timeout=1):
+            if not self.filling.is_alive():
+                raise RuntimeError("the processes that make pictures have ended: see above")
         for _ in range(self.steps):
             yield self._draw()
 

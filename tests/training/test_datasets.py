@@ -13,7 +13,8 @@ from ejectamap.training.pairs import make_pairs
 from ejectamap.training.sources import Source, connected_only, once_per_tile
 from ejectamap.training.weights import share_weight
 from ejectamap.views.chip import largest_chip
-from ejectamap.views.inputs import BandScaling, chip_input, corridor_input, crater_metadata
+from ejectamap.views.inputs import BandScaling, crater_metadata
+from ejectamap.views.sight import chip_sight, corridor_sight
 from ejectamap.world.world import World
 
 VIEWS = Views(chip_px=48, corridor_px=(64, 16))
@@ -41,7 +42,9 @@ def test_corridors_and_their_answers(source: Source) -> None:
         assert sample["target"] == float(pair.connected)
         assert sample["weight"] == 1
         chip = largest_chip(pair.crater, pair.window, grid)
-        seen = corridor_input(source.world.mosaic, scaling_of(source), pair.crater, chip, (64, 16))
+        seen = corridor_sight(source.world.mosaic, scaling_of(source), pair.crater, (64, 16)).look(
+            chip
+        )
         assert np.allclose(sample["inputs"], seen, atol=1e-3)
     batch = torch.utils.data.default_collate([data[0, 0], data[0, 1]])
     assert batch["target"].shape == batch["weight"].shape == (2,)
@@ -57,7 +60,7 @@ def test_chips_have_their_truth(source: Source) -> None:
     for index in (0, 7, len(connected) + 3):
         sample, pair = data[0, index], connected[index % len(connected)]
         chip = largest_chip(pair.crater, pair.window, world.mosaic.grid)
-        seen = chip_input(world.mosaic, scaling_of(source), pair.crater, chip, 48)
+        seen = chip_sight(world.mosaic, scaling_of(source), pair.crater, 48).look(chip)
         places = chip.places(pair.crater, world.mosaic.grid.radius_m, 48)
         truth = world.labels.sample(pair.crater.crater_id, *places)
         assert sample["inputs"].shape == (3, 48, 48)
@@ -85,7 +88,7 @@ def test_turned_chips_show_rivals_and_keep_what_is_up(source: Source) -> None:
     for index, pair in enumerate(some[0].pairs):
         chip = largest_chip(pair.crater, pair.window, world.mosaic.grid, radial_up=True)
         scaling, rivals = scaling_of(source), world.craters
-        seen = chip_input(world.mosaic, scaling, pair.crater, chip, 48, rivals=rivals)
+        seen = chip_sight(world.mosaic, scaling, pair.crater, 48, rivals=rivals).look(chip)
         assert np.array_equal(plain[0, index]["inputs"], seen)
         places = chip.places(pair.crater, world.mosaic.grid.radius_m, 48)
         truth = world.labels.sample(pair.crater.crater_id, *places)
@@ -113,7 +116,7 @@ def test_any_crater_s_ejecta_and_no_distance(source: Source) -> None:
     for index, pair in enumerate(alone.pairs):
         sample = data[0, index]
         chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid)
-        seen = chip_input(source.world.mosaic, scaling_of(source), pair.crater, chip, 48)
+        seen = chip_sight(source.world.mosaic, scaling_of(source), pair.crater, 48).look(chip)
         assert np.array_equal(sample["inputs"], seen[:2])
         places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, 48)
         truth = labels.sample(1, *places) | labels.sample(2, *places)

@@ -15,8 +15,9 @@ from ejectamap.training.guided import GuidedDataset, GuidedSource, guide_sources
 from ejectamap.training.pairs import make_pairs
 from ejectamap.training.sources import Source
 from ejectamap.views.chip import largest_chip
-from ejectamap.views.inputs import BandScaling, chip_input
+from ejectamap.views.inputs import BandScaling
 from ejectamap.views.polar import PolarView
+from ejectamap.views.sight import chip_sight
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.world import World
@@ -69,7 +70,7 @@ def test_the_guide_is_the_last_channel(source: GuidedSource) -> None:
     for index in (0, len(data) // 2, len(data) - 1):
         pair, inputs = source.pairs[index], data[0, index]["inputs"].numpy()
         chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid)
-        seen = chip_input(source.world.mosaic, scaling, pair.crater, chip, 48)
+        seen = chip_sight(source.world.mosaic, scaling, pair.crater, 48).look(chip)
         assert inputs.shape == (4, 48, 48)
         assert np.array_equal(inputs[:-1], seen)
         x_m, _ = chip.pixel_xy(48)

@@ -7,8 +7,6 @@ from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
 from ejectamap.views.inputs import (
     BandScaling,
-    chip_input,
-    corridor_input,
     crater_metadata,
     likeness,
     local_contrast,
@@ -16,6 +14,7 @@ from ejectamap.views.inputs import (
     polar_input,
 )
 from ejectamap.views.polar import PolarView
+from ejectamap.views.sight import chip_sight, corridor_sight
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
@@ -43,7 +42,7 @@ def haversine_m(lon: np.ndarray, lat: np.ndarray, crater: Crater) -> np.ndarray:
 
 def test_poster_scaling_divides_by_255(mosaic: Mosaic) -> None:
     scaling = BandScaling.for_mosaic(mosaic, "255")
-    picture = chip_input(mosaic, scaling, CRATER, CHIP, 224)
+    picture = chip_sight(mosaic, scaling, CRATER, 224).look(CHIP)
     assert picture.shape == (4, 224, 224)
     assert picture.dtype == np.float32
     for band, value in enumerate((0.2, 0.4, 0.8)):
@@ -67,7 +66,7 @@ def test_mosaic_scaling_standardises_what_is_valid(grid: Grid, make_mosaic: Make
 
 def test_corridor_bands_and_marker(mosaic: Mosaic) -> None:
     scaling = BandScaling.for_mosaic(mosaic, "255")
-    picture = corridor_input(mosaic, scaling, CRATER, CHIP, (448, 112))
+    picture = corridor_sight(mosaic, scaling, CRATER, (448, 112)).look(CHIP)
     assert picture.shape == (4, 112, 448)
     assert picture.dtype == np.float32
     assert picture[2] == pytest.approx(0.8)
@@ -77,7 +76,7 @@ def test_corridor_bands_and_marker(mosaic: Mosaic) -> None:
 
 def test_chip_distance_is_log10_of_ground_metres(mosaic: Mosaic) -> None:
     scaling = BandScaling.for_mosaic(mosaic, "255")
-    distance = chip_input(mosaic, scaling, CRATER, CHIP, 224)[3]
+    distance = chip_sight(mosaic, scaling, CRATER, 224).look(CHIP)[3]
     places = CHIP.places(CRATER, R, 224)
     assert np.allclose(10**distance, haversine_m(places.lon, places.lat, CRATER), rtol=1e-5)
 
@@ -86,10 +85,12 @@ def test_the_distance_channel_in_radii_and_as_a_rank(mosaic: Mosaic) -> None:
     scaling = BandScaling.for_mosaic(mosaic, "255")
 
     def channel(distance: str, log_distance: bool) -> np.ndarray:
-        return chip_input(mosaic, scaling, CRATER, CHIP, 32, distance, log_distance)[3]
+        return chip_sight(mosaic, scaling, CRATER, 32, distance, log_distance).look(CHIP)[3]
 
     metres, radii, rank = (channel(unit, False) for unit in ("metres", "radii", "rank"))
-    assert np.array_equal(channel("metres", True), chip_input(mosaic, scaling, CRATER, CHIP, 32)[3])
+    assert np.array_equal(
+        channel("metres", True), chip_sight(mosaic, scaling, CRATER, 32).look(CHIP)[3]
+    )
     assert np.allclose(radii * CRATER.radius_m, metres, rtol=1e-6)
     order = np.argsort(metres, axis=None)
     assert (np.diff(rank.ravel()[order]) >= 0).all()
@@ -105,8 +106,8 @@ def test_rivals_of_a_chip_are_those_of_the_polar_picture(mosaic: Mosaic, up_deg:
     scaling = BandScaling.for_mosaic(mosaic, "255")
     others = [Crater(2, "B", 34.4, 0.6, 50e3), Crater(3, "C", -150, -40, 200e3)]
     chip = Chip(300e3, -200e3, 149e3, up_deg)
-    plain = chip_input(mosaic, scaling, CRATER, chip, 32)
-    seen = chip_input(mosaic, scaling, CRATER, chip, 32, rivals=[CRATER, *others])
+    plain = chip_sight(mosaic, scaling, CRATER, 32).look(chip)
+    seen = chip_sight(mosaic, scaling, CRATER, 32, rivals=[CRATER, *others]).look(chip)
     assert seen.shape == (5, 32, 32)
     assert np.array_equal(seen[:4], plain)
     own, *theirs = (
@@ -116,12 +117,12 @@ def test_rivals_of_a_chip_are_those_of_the_polar_picture(mosaic: Mosaic, up_deg:
     expected = np.log10(np.minimum(*theirs) / own)
     assert expected.min() < 0 < expected.max()
     assert np.allclose(seen[4], expected, atol=1e-3)
-    assert (chip_input(mosaic, scaling, CRATER, chip, 32, rivals=[CRATER])[4] == 2).all()
+    assert (chip_sight(mosaic, scaling, CRATER, 32, rivals=[CRATER]).look(chip)[4] == 2).all()
 
 
 def test_chip_over_the_crater_has_no_endless_logarithm(mosaic: Mosaic) -> None:
     chip = Chip(0.0, 0.0, 149e3)
-    distance = chip_input(mosaic, BandScaling.for_mosaic(mosaic, "255"), CRATER, chip, 225)[3]
+    distance = chip_sight(mosaic, BandScaling.for_mosaic(mosaic, "255"), CRATER, 225).look(chip)[3]
     assert distance.min() == pytest.approx(np.log10(149e3 / 225))
     assert distance.max() == pytest.approx(np.log10(149e3 / np.sqrt(2)), rel=1e-3)
 
@@ -129,11 +130,11 @@ def test_chip_over_the_crater_has_no_endless_logarithm(mosaic: Mosaic) -> None:
 def test_no_data_is_0_in_every_band(mosaic: Mosaic) -> None:
     scaling = BandScaling((50.0,) * 3, (10.0,) * 3)
     crater = Crater(1, "A", 74, 0, 50e3)
-    chip = chip_input(mosaic, scaling, crater, Chip(0.0, 0.0, 149e3), 16)
-    corridor = corridor_input(mosaic, scaling, crater, Chip(0.0, 500e3, 50e3), (64, 16))
+    chip = chip_sight(mosaic, scaling, crater, 16).look(Chip(0.0, 0.0, 149e3))
+    corridor = corridor_sight(mosaic, scaling, crater, (64, 16)).look(Chip(0.0, 500e3, 50e3))
     assert (chip[:3] == 0).all()
     assert (corridor[:3] == 0).all()
-    assert np.allclose(chip_input(mosaic, scaling, CRATER, CHIP, 16)[0], 0.1)
+    assert np.allclose(chip_sight(mosaic, scaling, CRATER, 16).look(CHIP)[0], 0.1)
 
 
 def test_metadata_are_ring_means_and_log_radius(grid: Grid, make_mosaic: MakeMosaic) -> None:

@@ -8,12 +8,11 @@ import pytest
 from ejectamap.views.chip import Chip
 from ejectamap.views.inputs import (
     BandScaling,
-    chip_input,
-    corridor_input,
     crater_metadata,
     polar_input,
 )
 from ejectamap.views.polar import PolarView
+from ejectamap.views.sight import chip_sight, corridor_sight
 
 R = 2_439_400.0
 SCALING = BandScaling((0.0, 0.0), (1.0, 1.0))
@@ -31,8 +30,8 @@ def test_chips_and_corridors(
     turned_planet: Callable, place: tuple[float, float], chip: Chip
 ) -> None:
     here, there = turned_planet(20.0, 10.0), turned_planet(*place)
-    for look, size in ((chip_input, 48), (corridor_input, (128, 32))):
-        seen, same = (look(w.mosaic, SCALING, w.crater, chip, size) for w in (here, there))
+    for look, size in ((chip_sight, 48), (corridor_sight, (128, 32))):
+        seen, same = (look(w.mosaic, SCALING, w.crater, size).look(chip) for w in (here, there))
         assert np.ptp(seen[0]) > 0.05
         assert np.abs(seen - same).max() < TOLERANCE
 

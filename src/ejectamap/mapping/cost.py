@@ -16,13 +16,12 @@ from ejectamap.project import Project
 from ejectamap.views.chip import Chip
 from ejectamap.views.inputs import (
     BandScaling,
-    chip_input,
-    corridor_input,
     crater_metadata,
     polar_input,
     polar_scaling,
 )
 from ejectamap.views.polar import PolarView, polar_size
+from ejectamap.views.sight import chip_sight, corridor_sight
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
@@ -193,7 +192,8 @@ def _corridors(project: Project, crater: Crater, tile_m: float, count: int) -> t
     mosaic, size_px = project.mosaic, project.settings.views.corridor_px
     chips = _some_chips(project, crater, tile_m, count)
     scaling = BandScaling.for_mosaic(mosaic, project.settings.connection.scaling)
-    pictures = [corridor_input(mosaic, scaling, crater, chip, size_px) for chip in chips]
+    sight = corridor_sight(mosaic, scaling, crater, size_px)
+    pictures = [sight.look(chip) for chip in chips]
     return (torch.from_numpy(np.stack(pictures)),)
 
 
@@ -203,7 +203,8 @@ def _chips(project: Project, crater: Crater, tile_m: float, count: int) -> tuple
     scaling = BandScaling.for_mosaic(mosaic, project.settings.segmentation.scaling)
     rivals = project.craters if views.rivals else None
     how = (views.chip_px, views.distance, views.log_distance, rivals)
-    pictures = [chip_input(mosaic, scaling, crater, chip, *how) for chip in chips]
+    sight = chip_sight(mosaic, scaling, crater, *how)
+    pictures = [sight.look(chip) for chip in chips]
     about = torch.from_numpy(crater_metadata(mosaic, scaling, crater, views.annulus_radii))
     return torch.from_numpy(np.stack(pictures)), about.expand(count, -1)
 

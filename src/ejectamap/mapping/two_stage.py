@@ -17,8 +17,8 @@ from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_answer import PolarAnswer
 from ejectamap.project import Project
 from ejectamap.views.chip import Chip
-from ejectamap.views.inputs import BandScaling, chip_about, crater_metadata
-from ejectamap.views.sight import Sight, corridor_sight
+from ejectamap.views.inputs import BandScaling, crater_metadata
+from ejectamap.views.sight import Sight, chip_sight, corridor_sight
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
@@ -87,15 +87,10 @@ def chip_grid(project: Project, crater: Crater, networks: Ensemble) -> ChipGrid:
 def look_at_chips(project: Project, networks: Ensemble, crater: Crater) -> Sight:
     """How networks look at a crater's chips, as their bundles remember it."""
     mosaic, views = project.mosaic, networks.views
-    size_px, radius_m = int(views["chip_px"]), mosaic.grid.radius_m
+    scaling = BandScaling.for_mosaic(mosaic, views["scaling"])
     rivals = project.craters if views.get("rivals", False) else None
-    how = (size_px, views["distance"], views["log_distance"], rivals)
-    return Sight(
-        mosaic,
-        BandScaling.for_mosaic(mosaic, views["scaling"]),
-        picture=lambda chip: chip.picture(crater, size_px),
-        about=lambda chip: chip_about(crater, radius_m, chip, *how),
-    )
+    how = int(views["chip_px"]), views["distance"], views["log_distance"], rivals
+    return chip_sight(mosaic, scaling, crater, *how)
 
 
 def ejecta_outliner(

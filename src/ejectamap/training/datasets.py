@@ -22,7 +22,8 @@ from ejectamap.training.pairs import Pair
 from ejectamap.training.sources import Source
 from ejectamap.training.weights import connection_weights, share_weight
 from ejectamap.views.chip import Chip, largest_chip
-from ejectamap.views.inputs import BandScaling, chip_input, corridor_input, crater_metadata
+from ejectamap.views.inputs import BandScaling, crater_metadata
+from ejectamap.views.sight import chip_sight, corridor_sight
 from ejectamap.world.labels import Bools, Labels
 from ejectamap.world.sphere import LonLat
 
@@ -65,9 +66,9 @@ class CorridorDataset(Dataset[Sample]):
         seed: int,
     ) -> None:
         def look(source: Source, scaling: BandScaling, pair: Pair, chip: Chip) -> Picture:
-            picture = corridor_input(
-                source.world.mosaic, scaling, pair.crater, chip, views.corridor_px
-            )
+            picture = corridor_sight(
+                source.world.mosaic, scaling, pair.crater, views.corridor_px
+            ).look(chip)
             return picture.astype(np.float16)
 
         pairs = [pair for source in sources for pair in source.pairs]
@@ -154,7 +155,7 @@ class ChipDataset(Dataset[Sample]):
     ) -> Picture:
         rivals = source.world.craters if views.rivals else None
         how = (views.chip_px, views.distance, views.log_distance, rivals)
-        return chip_input(source.world.mosaic, scaling, pair.crater, chip, *how)
+        return chip_sight(source.world.mosaic, scaling, pair.crater, *how).look(chip)
 
     @staticmethod
     def _truth(labels: Labels, pair: Pair, places: LonLat) -> Bools:

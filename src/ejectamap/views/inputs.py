@@ -15,7 +15,6 @@ from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
 
 from ejectamap.views.chip import Chip
-from ejectamap.views.corridor import Corridor
 from ejectamap.views.ejecta_axes import AROUND_RADII, AXES, BLANKET_RADII, EjectaAxes
 from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
@@ -60,45 +59,19 @@ class BandScaling:
             values *= valid
 
 
-def corridor_input(
-    mosaic: Mosaic, scaling: BandScaling, crater: Crater, chip: Chip, size_px: tuple[int, int]
-) -> Floats:
-    """Bands of the corridor from a crater to a chip and the channel that marks both; (band + 1, width, length)."""
-    corridor = Corridor.between(crater, chip)
-    bands = scaling.apply(*corridor.sample(mosaic, crater, size_px))
-    return np.concatenate([bands, corridor.marker(crater, size_px)[None]])
-
-
-def chip_input(
-    mosaic: Mosaic,
-    scaling: BandScaling,
-    crater: Crater,
-    chip: Chip,
-    size_px: int,
-    distance: str = "metres",
-    log_distance: bool = True,
-    rivals: Sequence[Crater] | None = None,
-) -> Floats:
-    """Bands of a chip and the channels of `chip_about`; (band + 1, size, size), with rivals (band + 2, size, size)."""
-    bands = scaling.apply(*chip.sample(mosaic, crater, size_px))
-    radius_m = mosaic.grid.radius_m
-    about = chip_about(crater, radius_m, chip, size_px, distance, log_distance, rivals)
-    return np.concatenate([bands, about])
-
-
 def chip_about(
     crater: Crater,
     radius_m: float,
     chip: Chip,
     size_px: int,
-    distance: str = "metres",
-    log_distance: bool = True,
-    rivals: Sequence[Crater] | None = None,
+    distance: str,
+    log_distance: bool,
+    rivals: Sequence[Crater] | None,
 ) -> Floats:
     """What a chip's network is told beside the bands: each pixel's distance to the crater's centre; (1, size, size).
 
-    `distance` and `log_distance` are the settings of that name; by default log10 of metres, as published. With a
-    catalogue as `rivals` one more channel says how much nearer (in radii, log10) the nearest other crater is.
+    `distance` and `log_distance` are the settings of that name. With a catalogue as `rivals` one more channel says how
+    much nearer (in radii, log10) the nearest other crater is.
     """
     about = [_distances(crater, chip, size_px, distance, log_distance)]
     if rivals is not None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
-from ejectamap.views.inputs import BandScaling
+from ejectamap.views.inputs import BandScaling, chip_about
 from ejectamap.world.craters import Crater
 from ejectamap.world.gpu import DeviceMosaic
 from ejectamap.world.mosaic import Mosaic
@@ -89,6 +89,25 @@ class Sight:
         return replace(
             self, about=lambda chip: np.zeros((0, *_shape(self.picture(chip))), np.float32)
         )
+
+
+def chip_sight(
+    mosaic: Mosaic,
+    scaling: BandScaling,
+    crater: Crater,
+    size_px: int,
+    distance: str = "metres",
+    log_distance: bool = True,
+    rivals: Sequence[Crater] | None = None,
+) -> Sight:
+    """How segmentation networks look at a crater's chips; see `inputs.chip_about`, by default log10 of metres."""
+    how = size_px, distance, log_distance, rivals
+    return Sight(
+        mosaic,
+        scaling,
+        picture=lambda chip: chip.picture(crater, size_px),
+        about=lambda chip: chip_about(crater, mosaic.grid.radius_m, chip, *how),
+    )
 
 
 def corridor_sight(
