@@ -40,8 +40,8 @@ def test_holds_crater_and_chip_four_to_one(crater: Crater, chip: Chip) -> None:
 @pytest.mark.parametrize("chip", CHIPS)
 def test_the_marker_shows_both(crater: Crater, chip: Chip, size_px: tuple[int, int]) -> None:
     corridor = Corridor.between(crater, chip)
-    marker = corridor.marker(crater, size_px)
-    assert marker.shape == size_px[::-1]
+    marker = np.full(size_px[::-1], np.nan, np.float32)
+    corridor.mark(crater, marker)
     assert set(np.unique(marker)) <= {0.0, 1.0}
     pixel_m = corridor.length_m / size_px[0]
     middle = size_px[1] // 2
@@ -55,7 +55,8 @@ def test_the_marker_shows_both(crater: Crater, chip: Chip, size_px: tuple[int, i
 def test_marker_areas_are_right_where_crater_and_chip_are_apart() -> None:
     crater, chip = Crater(1, "A", 0, 0, 50e3), Chip(600e3, 0.0, 149e3)
     corridor = Corridor.between(crater, chip)
-    marker = corridor.marker(crater, POSTER)
+    marker = np.full(POSTER[::-1], np.nan, np.float32)
+    corridor.mark(crater, marker)
     pixel_m = corridor.length_m / POSTER[0]
     along = corridor.pixel_along_across(POSTER)[0].ravel()
     near = along < 300e3

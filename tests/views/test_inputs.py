@@ -70,7 +70,8 @@ def test_corridor_bands_and_marker(mosaic: Mosaic) -> None:
     assert picture.shape == (4, 112, 448)
     assert picture.dtype == np.float32
     assert picture[2] == pytest.approx(0.8)
-    marker = Corridor.between(CRATER, CHIP).marker(CRATER, (448, 112))
+    marker = np.empty((112, 448), np.float32)
+    Corridor.between(CRATER, CHIP).mark(CRATER, marker)
     assert np.array_equal(picture[3], marker)
 
 

@@ -76,7 +76,7 @@ def bilinear(values: np.ndarray, col: np.ndarray, row: np.ndarray) -> np.ndarray
 @pytest.fixture(scope="module")
 def index_mosaic(make_grid: MakeGrid, make_mosaic: MakeMosaic) -> Mosaic:
     """A mosaic whose two bands are its own columns and rows: a sample tells where it was taken."""
-    grid = make_grid(512)
+    grid = make_grid(2048)
     rows, cols = np.mgrid[: grid.height, : grid.width]
     return make_mosaic(np.stack([cols, rows]).astype(np.float32) + 0.5, grid)
 
@@ -179,9 +179,10 @@ def test_pictures_beside_no_data_are_as_places_one_by_one(
     ):
         values, valid = mosaic.sample(*places, spacing_m)
         assert 0 < valid.mean() < 1
-        assert (picture[1] == valid).mean() > 0.999  # at half of the weight a last bit decides
+        # At half of the weight a hundredth of a pixel decides, and from pixel to pixel is all of the range.
+        assert (picture[1] == valid).mean() > 0.997
         both = valid & picture[1]
-        assert np.abs(picture[0] - values)[:, both].max() < 0.2
+        assert np.abs(picture[0] - values)[:, both].max() < 1
         assert (picture[0][:, ~picture[1]] == 0).all()
 
 

@@ -84,7 +84,7 @@ def hide_no_data(probability: Look, project: Project) -> Look:
 
     def hidden(strip: Window) -> Floats:
         found = probability(strip)
-        found[~project.mosaic.read_valid(strip)] = np.nan
+        np.copyto(found, np.nan, where=~project.mosaic.read_valid(strip))
         return found
 
     return hidden

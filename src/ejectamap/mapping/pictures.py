@@ -18,6 +18,7 @@ from ejectamap.world.picture import Picture
 
 Floats = npt.NDArray[np.float32]
 _GPU_BATCH = 128  # fewer leave a large GPU waiting
+_THREADS = os.cpu_count() or 1
 
 
 def batch_size(networks: Ensemble) -> int:
@@ -32,7 +33,7 @@ def batches(sight: Sight, chips: Sequence[Chip], size: int, device: str) -> Iter
     """
     if not chips:
         return
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         try:
             make = _on_threads if device == "cpu" else _on_gpu
             yield from make(sight, chips, size, device, pool)
@@ -43,21 +44,26 @@ def batches(sight: Sight, chips: Sequence[Chip], size: int, device: str) -> Iter
 def _on_threads(
     sight: Sight, chips: Sequence[Chip], size: int, _: str, pool: ThreadPoolExecutor
 ) -> Iterator[Tensor]:
-    shape = sight.look(chips[0]).shape
+    shape = sight.mosaic.bands + sight.channels, *sight.picture(chips[0]).shape
     places = [np.empty((min(size, len(chips)), *shape), np.float32) for _ in range(2)]
+
+    def look(batch: Floats, some: Sequence[Chip]) -> None:
+        for place, chip in zip(batch, some, strict=True):
+            sight.look_into(place, chip)
 
     def start(first: int) -> tuple[Floats, list[Future[None]]]:
         some = chips[first : first + size]
         batch = places[first // size % 2][: len(some)]
+        # A share for each thread, not a task for each chip: handing a task over takes a tenth of a chip's time.
         return batch, [
-            pool.submit(sight.look_into, *pair) for pair in zip(batch, some, strict=True)
+            pool.submit(look, batch[k::_THREADS], some[k::_THREADS]) for k in range(_THREADS)
         ]
 
     ahead = start(0)
     for following in range(size, len(chips) + size, size):
-        batch, pictures = ahead
-        for picture in pictures:
-            picture.result()
+        batch, shares = ahead
+        for share in shares:
+            share.result()
         if following < len(chips):
             ahead = start(following)
         yield torch.from_numpy(batch)

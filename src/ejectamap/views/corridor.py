@@ -86,15 +86,15 @@ class Corridor:
         """
         return mosaic.sample_picture(self.picture(crater, size_px))
 
-    def marker(self, crater: Crater, size_px: tuple[int, int]) -> Floats:
-        """Channel that shows the crater (its disc) and the chip (a square): 1 there, 0 elsewhere; (width, length)."""
-        along, across = self.pixel_along_across(size_px)
+    def mark(self, crater: Crater, marker: Floats) -> None:
+        """Write the channel that shows crater (its disc) and chip (a square), 1 there, else 0, into memory (width, length)."""
+        width_px, length_px = marker.shape
+        along, across = self.pixel_along_across((length_px, width_px))
         # Never smaller than two pixels, so that both can be seen however far apart they are.
-        pixel_m = self.length_m / size_px[0]
+        pixel_m = self.length_m / length_px
         radius_m, half = max(crater.radius_m, pixel_m), max(self.side_m / 2, pixel_m)
-        marker = np.zeros((across.size, along.size), np.float32)
         near = int((along <= radius_m).sum())
-        marker[:, :near] = np.hypot(along[:, :near], across) <= radius_m
+        marker[:, near:] = 0
+        marker[:, :near] = along[:, :near] ** 2 + across**2 <= radius_m**2
         rows, cols = np.abs(across) <= half, np.abs(along - self.distance_m) <= half
         marker[np.ix_(rows.ravel(), cols.ravel())] = 1
-        return marker

@@ -59,39 +59,41 @@ class BandScaling:
             values *= valid
 
 
-def chip_about(
+def tell_of_chip(
+    told: Floats,
     crater: Crater,
     radius_m: float,
     chip: Chip,
-    size_px: int,
     distance: str,
     log_distance: bool,
     rivals: Sequence[Crater] | None,
-) -> Floats:
-    """What a chip's network is told beside the bands: each pixel's distance to the crater's centre; (1, size, size).
+) -> None:
+    """Write what a chip's network is told beside the bands into memory (1, size, size): distances to the crater.
 
     `distance` and `log_distance` are the settings of that name. With a catalogue as `rivals` one more channel says how
     much nearer (in radii, log10) the nearest other crater is.
     """
-    about = [_distances(crater, chip, size_px, distance, log_distance)]
+    _tell_distances(told[0], crater, chip, distance, log_distance)
     if rivals is not None:
-        about.append(_rivalry(crater, chip.places(crater, radius_m, size_px), rivals))
-    return np.stack(about).astype(np.float32)
+        told[1] = _rivalry(crater, chip.places(crater, radius_m, told.shape[2]), rivals)
 
 
-def _distances(
-    crater: Crater, chip: Chip, size_px: int, distance: str, log_distance: bool
-) -> Floats:
+def _tell_distances(
+    told: Floats, crater: Crater, chip: Chip, distance: str, log_distance: bool
+) -> None:
     """Distance of each pixel of a chip to the crater's centre: in metres, in crater radii, or as a rank in (0, 1]."""
+    size_px = len(told)
     x_m, y_m = chip.pixel_xy(size_px)
-    square_m2 = (x_m**2).astype(np.float32) + (y_m**2).astype(np.float32)
+    np.add((x_m**2).astype(np.float32), (y_m**2).astype(np.float32), out=told)
     # Closer than a chip pixel the logarithm says nothing and would dive to minus infinity.
-    values = np.sqrt(np.maximum(square_m2, (chip.side_m / size_px) ** 2))
+    np.maximum(told, np.float32((chip.side_m / size_px) ** 2), out=told)
+    np.sqrt(told, out=told)
     if distance == "radii":
-        values = values / crater.radius_m
+        told /= np.float32(crater.radius_m)
     elif distance == "rank":
-        values = rankdata(values).reshape(values.shape) / values.size
-    return np.asarray(np.log10(values) if log_distance else values, np.float32)
+        told[:] = rankdata(told).reshape(told.shape) / told.size
+    if log_distance:
+        np.log10(told, out=told)
 
 
 def crater_metadata(

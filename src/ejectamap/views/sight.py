@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
-from ejectamap.views.inputs import BandScaling, chip_about
+from ejectamap.views.inputs import BandScaling, tell_of_chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.gpu import DeviceMosaic
 from ejectamap.world.mosaic import Mosaic
@@ -29,31 +29,36 @@ class Sight:
     scaling : BandScaling
     picture : callable
         From a chip to the picture of the mosaic that is taken: of the chip itself, or of the corridor to it.
-    about : callable
-        From a chip to the channels that come after the bands, float32 (k, n, m); k may be 0.
+    channels : int
+        How many come after the bands; may be 0.
+    tell : callable
+        From a chip to those channels, which it writes into memory of float32 (channel, n, m).
     """
 
     mosaic: Mosaic
     scaling: BandScaling
     picture: Callable[[Chip], Picture]
-    about: Callable[[Chip], Floats]
+    channels: int
+    tell: Callable[[Chip, Floats], None]
 
     def look(self, chip: Chip) -> Floats:
-        """Bands and the other channels of one chip, (band + k, n, m)."""
-        picture, about = self.picture(chip), self.about(chip)
-        seen = np.empty((self.mosaic.bands + len(about), *about.shape[1:]), np.float32)
-        self._fill(seen, picture, about)
+        """Bands and the other channels of one chip, (band + channel, n, m)."""
+        seen = np.empty((self.mosaic.bands + self.channels, *self.picture(chip).shape), np.float32)
+        self.look_into(seen, chip)
         return seen
 
     def look_into(self, seen: Floats, chip: Chip) -> None:
-        """The same into memory that is there, (band + k, n, m)."""
-        self._fill(seen, self.picture(chip), self.about(chip))
-
-    def _fill(self, seen: Floats, picture: Picture, about: Floats) -> None:
+        """The same into memory that is there, (band + channel, n, m)."""
         bands = seen[: self.mosaic.bands]
-        _, valid = self.mosaic.sample_picture(picture, bands)
+        _, valid = self.mosaic.sample_picture(self.picture(chip), bands)
         self.scaling.apply_in_place(bands, valid)
-        seen[self.mosaic.bands :] = about
+        self.tell(chip, seen[self.mosaic.bands :])
+
+    def about(self, chip: Chip) -> Floats:
+        """The channels that come after the bands alone, (channel, n, m)."""
+        told = np.empty((self.channels, *self.picture(chip).shape), np.float32)
+        self.tell(chip, told)
+        return told
 
     def look_on(
         self, mosaic: DeviceMosaic, pictures: Sequence[Picture], about: Sequence[Floats]
@@ -80,15 +85,16 @@ class Sight:
 
     def telling(self, more: Callable[[Chip], Floats]) -> "Sight":
         """The same with one more channel (n, m), the last."""
-        return replace(
-            self, about=lambda chip: np.concatenate([self.about(chip), more(chip)[None]])
-        )
+
+        def tell(chip: Chip, told: Floats) -> None:
+            self.tell(chip, told[:-1])
+            told[-1] = more(chip)
+
+        return replace(self, channels=self.channels + 1, tell=tell)
 
     def telling_nothing(self) -> "Sight":
         """The bands alone."""
-        return replace(
-            self, about=lambda chip: np.zeros((0, *_shape(self.picture(chip))), np.float32)
-        )
+        return replace(self, channels=0, tell=lambda _chip, _told: None)
 
 
 def chip_sight(
@@ -100,13 +106,14 @@ def chip_sight(
     log_distance: bool = True,
     rivals: Sequence[Crater] | None = None,
 ) -> Sight:
-    """How segmentation networks look at a crater's chips; see `inputs.chip_about`, by default log10 of metres."""
-    how = size_px, distance, log_distance, rivals
+    """How segmentation networks look at a crater's chips; see `inputs.tell_of_chip`, by default log10 of metres."""
+    how = distance, log_distance, rivals
     return Sight(
         mosaic,
         scaling,
         picture=lambda chip: chip.picture(crater, size_px),
-        about=lambda chip: chip_about(crater, mosaic.grid.radius_m, chip, *how),
+        channels=1 if rivals is None else 2,
+        tell=lambda chip, told: tell_of_chip(told, crater, mosaic.grid.radius_m, chip, *how),
     )
 
 
@@ -118,9 +125,6 @@ def corridor_sight(
         mosaic,
         scaling,
         picture=lambda chip: Corridor.between(crater, chip).picture(crater, size_px),
-        about=lambda chip: Corridor.between(crater, chip).marker(crater, size_px)[None],
+        channels=1,
+        tell=lambda chip, told: Corridor.between(crater, chip).mark(crater, told[0]),
     )
-
-
-def _shape(picture: Picture) -> tuple[int, int]:
-    return len(picture.y_m), len(picture.x_m)

@@ -117,10 +117,13 @@ class Mosaic:
     def read_valid(self, window: Window) -> Bools:
         """Where a window has data; shape (height, width)."""
         rows = self.masks[0][window.row : window.row + window.height]
-        valid = unpack_bits(rows, self.grid.width)
-        if window.col + window.width <= self.grid.width:
-            return valid[:, window.col : window.col + window.width]
-        return valid[:, self.grid.columns(window)]
+        right = window.col + window.width
+        if right > self.grid.width:
+            return unpack_bits(rows, self.grid.width)[:, self.grid.columns(window)]
+        first = window.col // 8
+        return unpack_bits(rows[:, first : -(-right // 8)], right - 8 * first)[
+            :, window.col - 8 * first :
+        ]
 
     def reduced(self, widest_px: int) -> "Mosaic":
         """The same mosaic at a coarser level of its pyramid, no wider than asked where whole pixels allow it."""
@@ -177,9 +180,8 @@ class Mosaic:
         values : float32 array (band, n, m), in the raster's units, 0 where there is no data
         valid : bool array (n, m), where at least half of the bilinear weight fell on data
         """
-        shape = len(picture.y_m), len(picture.x_m)
-        values = np.empty((self.bands, *shape), np.float32) if out is None else out
-        valid = np.empty(shape, bool)
+        values = np.empty((self.bands, *picture.shape), np.float32) if out is None else out
+        valid = np.empty(picture.shape, bool)
         west, radius_m = np.radians(self.grid.lon_west), self.grid.radius_m
         place = picture.curved, picture.axes, picture.x_m / radius_m, picture.y_m / radius_m
         level = self._level_data(self.level(picture.spacing_m))

@@ -31,6 +31,11 @@ class Picture:
     y_m: Array
     spacing_m: float
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.y_m), len(self.x_m)
+
     @classmethod
     def azimuthal(
         cls, lon: float, lat: float, x_m: Array, y_m: Array, spacing_m: float, turn_deg: float = 0.0

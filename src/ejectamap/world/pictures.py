@@ -4,8 +4,8 @@ A picture is made row by row: pixel coordinates of a row's places, then their va
 larger is ever stored.
 
 Coordinates are exact at every 32nd pixel of every 32nd row and interpolated between these by cubic polynomials, with an
-error below 0.01 mosaic pixels. Where that takes more, it is every 16th or 8th; where it takes more than that, at the
-poles and in pictures of much of a planet, each pixel's are computed.
+error below 0.01 mosaic pixels. Where that takes more, it is every 16th or 8th; where it takes more than that, about the
+poles, each pixel's are computed.
 """
 
 import math
@@ -46,18 +46,21 @@ def sample_picture(level, lon_west, curved, frame, x, y, values, valid):  # type
     work, vectors = workspace(x.size), np.empty((3, x.size))
     for step in _STEPS:
         nodes = _nodes(x, step), _nodes(y, step)
-        lattice, smooth = _fill_lattice(image.shape, lon_west, curved, frame, nodes)
-        if smooth:
+        lattice, rough = _fill_lattice(image.shape, lon_west, curved, frame, nodes)
+        if not rough.any():
             break
-    full = _full_part(mask, image.shape, lattice) if smooth else NOWHERE
-    line = np.empty((2, lattice.shape[2]))
+    full = NOWHERE if rough.any() else _full_part(mask, image.shape, lattice)
+    cubics, line = np.empty((2, lattice.shape[2], 4)), np.empty((2, lattice.shape[2]))
     flat_values, flat_valid = values.reshape((values.shape[0], -1)), valid.reshape(-1)
     for i in range(y.size):
-        if smooth:
-            _interpolate(lattice, step, i, line, work[0])
-        else:
-            _to_vectors(curved, frame, x, y[i], vectors)
-            _to_pixels(vectors, lon_west, image.shape, work[0])
+        k = i // step
+        if i % step == 0:
+            _fit_cubics(lattice[k : k + 4], image.shape[1], cubics)
+            first, last = _rough_part(rough[k : k + 4], step, x.size)
+        _interpolate(cubics, step, i, line, work[0])
+        if first < last:
+            _to_vectors(curved, frame, x[first:last], y[i], vectors)
+            _to_pixels(vectors, lon_west, image.shape, work[0], first, last)
         sample_run(level, full, work, flat_values, flat_valid, i * x.size)
 
 
@@ -70,25 +73,38 @@ def _nodes(x, step):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _fill_lattice(shape, lon_west, curved, frame, nodes):  # type: ignore[no-untyped-def]
-    """Column and row of nodes, (n, 2, m), columns running on over the dateline; whether they can be interpolated.
+    """Column and row of nodes, (n, 2, m), columns running on over the dateline; which are too near a pole, (n, m).
 
     Cubic interpolation between nodes at a distance s errs by 3/128 s^4 times the fourth derivative. Longitude turns
     about a pole like the angle of a complex number z, whose fourth derivative is 6 / z^4; latitude varies no faster.
     """
     (x, y), (_, width, _) = nodes, shape
     lattice, vectors = np.empty((y.size, 2, x.size)), np.empty((3, x.size))
-    nearest = 1.0
+    rough = np.empty((y.size, x.size), np.bool_)
+    step = max(abs(x[1] - x[0]), abs(y[1] - y[0]))
+    least = step * (2 * 6 * 3 / 128 * width / (2 * math.pi) / _TOLERANCE_PX) ** 0.25
     for i in range(y.size):
         _to_vectors(curved, frame, x, y[i], vectors)
-        _to_pixels(vectors, lon_west, shape, lattice[i])
+        _to_pixels(vectors, lon_west, shape, lattice[i], 0, x.size)
         for j in range(x.size):
-            nearest = min(nearest, math.sqrt(vectors[0, j] ** 2 + vectors[1, j] ** 2))
+            rough[i, j] = vectors[0, j] ** 2 + vectors[1, j] ** 2 <= least**2
             before = lattice[i, 0, j - 1] if j else lattice[max(i - 1, 0), 0, 0]
             lattice[i, 0, j] -= width * np.rint((lattice[i, 0, j] - before) / width)
     lattice[:, 0] -= width * math.floor(lattice[:, 0].min() / width)
-    step = max(abs(x[1] - x[0]), abs(y[1] - y[0]))
-    error = 2 * 6 * 3 / 128 * (step / max(nearest, 1e-9)) ** 4
-    return lattice, error * width / (2 * math.pi) < _TOLERANCE_PX
+    return lattice, rough
+
+
+@numba.njit(cache=True, nogil=True)
+def _rough_part(rough, step, size):  # type: ignore[no-untyped-def]
+    """First column, and the one behind the last, of a run of rows that must not be interpolated; (0, 0) if all can be.
+
+    `rough` (4, m) tells of the nodes around these rows, each of which counts for three blocks of columns.
+    """
+    first, last = size, 0
+    for j in range(rough.shape[1]):
+        if rough[:, j].any():
+            first, last = min(first, max(j - 3, 0) * step), max(last, min((j + 1) * step, size))
+    return (first, last) if first < last else (0, 0)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -106,13 +122,31 @@ def _full_part(mask, shape, lattice):  # type: ignore[no-untyped-def]
     return (first_col, last_col, first_row, last_row) if bits == 255 else NOWHERE
 
 
+@numba.njit(cache=True, nogil=True)
+def _fit_cubics(nodes, width, cubics):  # type: ignore[no-untyped-def]
+    """Polynomials (2, m, 4) down through four rows of nodes (4, 2, m), between the second and the third.
+
+    Around a pole, columns that run on from node to node come back another time round: here they run on again.
+    """
+    for axis in range(2):
+        for j in range(cubics.shape[1]):
+            four = nodes[:, axis, j].copy()
+            if axis == 0:
+                before = cubics[0, j - 1, 0] if j else four[1]
+                four -= width * np.rint((four - four[1]) / width)
+                four -= width * np.rint((four[1] - before) / width)
+            for power, factor in enumerate(_cubic(four)):
+                cubics[axis, j, power] = factor
+    cubics[0, :, 0] -= width * math.floor(cubics[0, :, 0].min() / width)
+
+
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _interpolate(lattice, step, i, line, places):  # type: ignore[no-untyped-def]
-    """Column and row (2, m) of the places of a picture's row, from the nodes around it."""
-    k, down = i // step, (i % step) / step
+def _interpolate(cubics, step, i, line, places):  # type: ignore[no-untyped-def]
+    """Column and row (2, m) of the places of a picture's row, from the polynomials of the nodes around it."""
+    down = (i % step) / step
     for axis in range(2):
         for j in range(line.shape[1]):
-            a, b, c, d = _cubic(lattice[k : k + 4, axis, j])
+            a, b, c, d = cubics[axis, j]
             line[axis, j] = a + down * (b + down * (c + down * d))
         for block in range(line.shape[1] - 3):
             a, b, c, d = _cubic(line[axis, block : block + 4])
@@ -157,10 +191,11 @@ def _to_vectors(curved, frame, x, y, vectors):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _to_pixels(vectors, lon_west, shape, places):  # type: ignore[no-untyped-def]
-    """Column and row (2, n) of unit vectors (3, n) in an image of a shape."""
-    for j in range(vectors.shape[1]):
-        x, y, z = vectors[0, j], vectors[1, j], vectors[2, j]
+def _to_pixels(vectors, lon_west, shape, places, first, last):  # type: ignore[no-untyped-def]
+    """Column and row, in part of some places (2, m), of the first unit vectors (3, n) in an image of a shape."""
+    for j in range(first, last):
+        k = j - first
+        x, y, z = vectors[0, k], vectors[1, k], vectors[2, k]
         east = arctan2(y, x) - lon_west
         east += 2 * math.pi if east < 0.0 else 0.0
         south = math.pi / 2 - arctan2(z, math.sqrt(x * x + y * y))

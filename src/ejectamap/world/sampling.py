@@ -76,7 +76,7 @@ def sample_pixels(level, col, row, values, valid):  # type: ignore[no-untyped-de
 
 @numba.njit(cache=True, nogil=True)
 def workspace(n):  # type: ignore[no-untyped-def]
-    """Room for n places: column and row; pixel up left of each; weights right and down; two words."""
+    """Room for n places: column and row; the pixel up left of each; weights right and down; two words."""
     return (
         np.empty((2, n)),
         np.empty((2, n), np.int64),
@@ -87,12 +87,12 @@ def workspace(n):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def sample_run(level, full, work, values, valid, start):  # type: ignore[no-untyped-def]
-    """Sample a few places, all at once if each has four neighbours with data.
+    """Sample a few places, those together that have four neighbours with data.
 
     Parameters
     ----------
     level, values, valid
-        As in `sample_pixels`.
+        As in `sample_pixels`; columns may run on over the image's edges.
     full : tuple of int
         First and last column, first and last row of a part of the image known to have data everywhere, or `NOWHERE`.
     work : tuple of arrays
@@ -108,16 +108,57 @@ def sample_run(level, full, work, values, valid, start):  # type: ignore[no-unty
     known = (
         first_col >= full[0] and last_col < full[1] and first_row >= full[2] and last_row < full[3]
     )
-    if inside and (known or _have_data(mask, corners)):
+    n = places.shape[1]
+    if inside and (known or _have_data(mask, corners, n)):
         if words.size == 0:
-            _blend(image, corners, weights, values, start)
+            _blend(image, corners, weights, values, start, n)
         else:
-            _blend_words(words, image.shape, corners, weights, pairs, values, start)
-        valid[start : start + places.shape[1]] = True
-        return
+            _blend_words(words, image.shape, corners, weights, pairs, values, start, n)
+        valid[start : start + n] = True
+    else:
+        _sample_pieces(level, work, values, valid, start)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sample_pieces(level, work, values, valid, start):  # type: ignore[no-untyped-def]
+    """The same for places of which some are over the dateline, over a pole or beside no-data."""
+    (image, words, mask), (places, corners, weights, pairs) = level, work
+    _once_round(places, image.shape[1])
+    _find_corners(places, corners, weights)
+    n, begin = places.shape[1], 0
+    while begin < n:
+        end = _side_by_side(image.shape, corners, begin)
+        size, first = end - begin, start + begin
+        _bring_forward(corners, weights, begin, size)
+        if not _have_data(mask, corners, size):
+            _blend_carefully(image, mask, corners, weights, values, valid, first, 0, size)
+        else:
+            if words.size == 0:
+                _blend(image, corners, weights, values, first, size)
+            else:
+                _blend_words(words, image.shape, corners, weights, pairs, values, first, size)
+            valid[first : first + size] = True
+        if end < n:
+            _blend_carefully(image, mask, corners, weights, values, valid, start, end, end + 1)
+        begin = end + 1
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _once_round(places, width):  # type: ignore[no-untyped-def]
+    """Bring columns that run on over the dateline back into the image."""
     for j in range(places.shape[1]):
-        here = values[:, start + j]
-        valid[start + j] = _blend_with_care(image, mask, corners[:, j], weights[:, j], here)
+        places[0, j] -= width * math.floor(places[0, j] * (1.0 / width))
+
+
+@numba.njit(cache=True, nogil=True)
+def _side_by_side(shape, corners, begin):  # type: ignore[no-untyped-def]
+    """The next place, from one on, whose four pixels do not lie side by side in the image."""
+    height, width, _ = shape
+    for j in range(begin, corners.shape[1]):
+        c, r = corners[0, j], corners[1, j]
+        if c < 0 or c >= width - 1 or r < 0 or r >= height - 2:
+            return j
+    return corners.shape[1]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -135,10 +176,19 @@ def _find_corners(places, corners, weights):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _have_data(mask, corners):  # type: ignore[no-untyped-def]
-    """Whether all four pixels around each place have data."""
+def _bring_forward(corners, weights, begin, size):  # type: ignore[no-untyped-def]
+    """Move some places to the front: only loops from 0 on are known to run forwards, and do several places at once."""
+    for axis in range(2):
+        for j in range(size):
+            corners[axis, j] = corners[axis, begin + j]
+            weights[axis, j] = weights[axis, begin + j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _have_data(mask, corners, size):  # type: ignore[no-untyped-def]
+    """Whether all four pixels around each of the first places have data."""
     bits = np.uint8(1)
-    for j in range(corners.shape[1]):
+    for j in range(size):
         c, r = corners[0, j], corners[1, j]
         here, beside = c >> 3, (c + 1) >> 3
         bits &= (mask[r, here] & mask[r + 1, here]) >> (c & 7)
@@ -147,13 +197,13 @@ def _have_data(mask, corners):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _blend(image, corners, weights, values, start):  # type: ignore[no-untyped-def]
-    """Bilinear values (bands, n) where all four pixels lie inside and have data."""
+def _blend(image, corners, weights, values, start, size):  # type: ignore[no-untyped-def]
+    """Bilinear values (bands, n) of the first places, whose four pixels lie side by side and have data."""
     _, width, bands = image.shape
     flat = image.reshape(-1)
     below = np.uint64(width * bands)
     for b in range(bands):
-        out = values[b, start : start + corners.shape[1]]
+        out = values[b, start : start + size]
         for j in range(out.size):
             # Unsigned indices spare a test for negative ones.
             west = np.uint64((corners[1, j] * width + corners[0, j]) * bands + b)
@@ -167,16 +217,16 @@ def _blend(image, corners, weights, values, start):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _blend_words(words, shape, corners, weights, pairs, values, start):  # type: ignore[no-untyped-def]
+def _blend_words(words, shape, corners, weights, pairs, values, start, size):  # type: ignore[no-untyped-def]
     """The same as `_blend`, with two loads a place instead of four a band."""
     _, width, bands = shape
     below = np.uint64(width * bands)
-    for j in range(corners.shape[1]):
+    for j in range(size):
         first = np.uint64((corners[1, j] * width + corners[0, j]) * bands)
         pairs[0, j], pairs[1, j] = words[first], words[first + below]
     for b in range(bands):
         west, east = np.uint64(8 * b), np.uint64(8 * (b + bands))
-        out = values[b, start : start + corners.shape[1]]
+        out = values[b, start : start + size]
         for j in range(out.size):
             here, there = _byte(pairs[0, j], west), _byte(pairs[0, j], east)
             upper = here + weights[0, j] * (there - here)
@@ -192,8 +242,16 @@ def _byte(word, shift):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _blend_with_care(image, mask, corner, weights, values):  # type: ignore[no-untyped-def]
-    """Bilinear values (bands,) over the dateline, over a pole and beside no-data; whether there are any."""
+def _blend_carefully(image, mask, corners, weights, values, valid, start, begin, end):  # type: ignore[no-untyped-def]
+    """The same over the dateline, over a pole and beside no-data, and whether there are any values."""
+    for j in range(begin, end):
+        here = values[:, start + j]
+        valid[start + j] = _blend_one(image, mask, corners[:, j], weights[:, j], here)
+
+
+@numba.njit(cache=True, nogil=True)
+def _blend_one(image, mask, corner, weights, values):  # type: ignore[no-untyped-def]
+    """Bilinear values (bands,) of one place; whether there are any."""
     height, width, bands = image.shape
     (col, row), (right, down) = corner, weights
     values[:] = 0.0
