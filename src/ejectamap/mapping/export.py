@@ -134,7 +134,7 @@ def write_mask(
         stored_window(probability, grid),
         description=f"1 = ejecta (probability > {threshold:g})",
         nodata=None,
-        resampling="mode",
+        resampling="average",  # rounded: of four pixels two ones make a one
         colours=None if colour is None else {1: (*colour, 255)},
     )
 
@@ -193,6 +193,12 @@ def read_stored(path: Path, grid: Grid) -> tuple[Window, Bytes]:
         return _window(source, grid), source.read(1)
 
 
+def read_part(path: Path, grid: Grid, part: Window) -> Bytes:
+    """Read a part of a raster of the map as it is stored; errors as in `read_stored`."""
+    with _opened(path) as source:
+        return _read_part(source, _window(source, grid), part)
+
+
 def read_overview(path: Path, grid: Grid, step: int) -> tuple[Window, Bytes]:
     """Read a raster of the map as it is stored, thinned out by `step`; the window counts in pixels of that size.
 
@@ -218,9 +224,7 @@ def stored_strips(path: Path, grid: Grid) -> Iterator[tuple[Window, Bytes]]:
     with _opened(path) as source:
         window = _window(source, grid)
         for strip in grid.strips(window, _STRIP_PIXELS):
-            top = strip.row - window.row
-            here = rasterio.windows.Window(0, top, strip.width, strip.height)
-            yield strip, source.read(1, window=here)
+            yield strip, _read_part(source, window, strip)
 
 
 @contextmanager
@@ -233,6 +237,13 @@ def _opened(path: Path) -> Iterator["rasterio.DatasetReader"]:
         raise OutputError(
             f"{path}: cannot be read ({error}): remove it and map the crater again"
         ) from error
+
+
+def _read_part(source: "rasterio.DatasetReader", window: Window, part: Window) -> Bytes:
+    """Read a part of a raster that covers a window."""
+    offset = part.col - window.col, part.row - window.row
+    stored: Bytes = source.read(1, window=rasterio.windows.Window(*offset, part.width, part.height))
+    return stored
 
 
 def _window(source: "rasterio.DatasetReader", grid: Grid) -> Window:

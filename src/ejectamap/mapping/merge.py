@@ -58,7 +58,7 @@ def merge_chips(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
 def _average(probabilities, slots, towards, half, stride, side, x, y):  # type: ignore[no-untyped-def]
     """Weighted mean over the chips that cover each place, nan where that is nan; see `merge_chips`.
 
@@ -102,7 +102,7 @@ def _average(probabilities, slots, towards, half, stride, side, x, y):  # type: 
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
 def _bilinear(pictures, k, u, v):  # type: ignore[no-untyped-def]
     """Value of the k-th square picture at fractions (u, v) of its side from the upper left corner."""
     n = pictures.shape[1]

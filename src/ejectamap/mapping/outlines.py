@@ -4,20 +4,18 @@ A crater's outline is taken from its files when these are written, so that many 
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import rasterio
 from rasterio.features import shapes
 from shapely import MultiPolygon, Polygon, from_wkb, to_wkb
 
-from ejectamap.mapping.export import exceeds, probabilities, stored_strips
+from ejectamap.mapping.export import STEPS, exceeds, read_part, stored_strips
 from ejectamap.mapping.files import replace_file
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -54,8 +52,11 @@ def write_outline(
     OutputError
         If a file cannot be read or written.
     """
-    area_m2, mean_probability = _area(grid, probability, threshold)
-    row = [(area_m2 / 1e6, mean_probability, to_wkb(_polygons(mask)))] if area_m2 > 0 else []
+    area_m2, mean_probability, part = _measure(grid, probability, threshold)
+    row = []
+    if part is not None:
+        ones = read_part(mask, grid, part).view(bool)
+        row = [(area_m2 / 1e6, mean_probability, to_wkb(outline_of(ones, grid, part)))]
     table = pd.DataFrame(row, columns=["area_km2", "mean_probability", "geometry"])
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
@@ -102,31 +103,28 @@ def write_polygons(path: Path, grid: Grid, outlines: Mapping[Crater, Path]) -> N
 
 def outline_of(mask: Bools, grid: Grid, window: Window) -> MultiPolygon:
     """Outline of a mask (window height, window width) along its pixels' edges, in the mosaic's CRS."""
-    return _joined(shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window)))
+    found = shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window))
+    parts = (part["coordinates"] for part, _ in found)
+    return MultiPolygon([Polygon(shell, holes) for shell, *holes in parts])
 
 
-def _area(grid: Grid, probability: Path, threshold: float) -> tuple[float, float]:
-    """Ground area of ejecta in square metres, and their mean probability (0 if there are none)."""
+def _measure(grid: Grid, probability: Path, threshold: float) -> tuple[float, float, Window | None]:
+    """Ground area of ejecta in square metres, their mean probability, and the smallest window that holds them."""
     areas, sums = np.zeros(grid.height), np.zeros(grid.height)
+    columns = np.zeros(grid.width, bool)
     for strip, stored in stored_strips(probability, grid):
         mask, here = exceeds(stored, threshold), slice(strip.row, strip.row + strip.height)
         areas[here] = mask.sum(axis=1)
-        sums[here] = np.sum(probabilities(stored), axis=1, where=mask, dtype=np.float64)
+        sums[here] = np.sum(stored, axis=1, where=mask, dtype=np.int64) / STEPS
+        columns[strip.col : strip.col + strip.width] |= mask.any(axis=0)
+    if not columns.any():
+        return 0.0, 0.0, None
+    (rows,), (cols,) = np.nonzero(areas), np.nonzero(columns)
+    part = Window(
+        int(rows[0]), int(cols[0]), int(rows[-1] - rows[0] + 1), int(cols[-1] - cols[0] + 1)
+    )
     area_m2 = float(areas @ grid.row_area_m2)
-    return area_m2, float(sums @ grid.row_area_m2) / area_m2 if area_m2 > 0 else 0.0
-
-
-def _polygons(mask: Path) -> MultiPolygon:
-    """Outline of the ones of a mask, read row by row."""
-    with rasterio.open(mask) as source:
-        ones = rasterio.band(source, 1)
-        return _joined(shapes(ones, mask=ones))
-
-
-def _joined(found: Iterable[tuple[Any, float]]) -> MultiPolygon:
-    """One shape of the parts that rasterio found."""
-    parts = (part["coordinates"] for part, _ in found)
-    return MultiPolygon([Polygon(shell, holes) for shell, *holes in parts])
+    return area_m2, float(sums @ grid.row_area_m2) / area_m2, part
 
 
 @contextmanager

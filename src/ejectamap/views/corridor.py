@@ -87,7 +87,7 @@ class Corridor:
         return mosaic.sample_picture(self.picture(crater, size_px))
 
     def mark(self, crater: Crater, marker: Floats) -> None:
-        """Write the channel that shows crater (its disc) and chip (a square), 1 there, else 0, into memory (width, length)."""
+        """Write the channel that shows crater (its disc) and chip (a square): 1 there, 0 elsewhere; (width, length)."""
         width_px, length_px = marker.shape
         along, across = self.pixel_along_across((length_px, width_px))
         # Never smaller than two pixels, so that both can be seen however far apart they are.

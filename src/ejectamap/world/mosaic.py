@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio.windows
+from rasterio.enums import MaskFlags
 
 from ejectamap.errors import MosaicError
 from ejectamap.world.georeference import cylinder, open_raster, raster_crs, with_authority
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.picture import Picture
 from ejectamap.world.pictures import sample_picture
-from ejectamap.world.pyramid import Bits, build_pyramid, pack_bits, unpack_bits
+from ejectamap.world.pyramid import Bits, build_pyramid, interleave, pack_bits, unpack_bits
 from ejectamap.world.sampling import as_words, sample_pixels
 from ejectamap.world.sphere import Array
 
@@ -105,7 +106,8 @@ class Mosaic:
         band_names: tuple[str, ...],
     ) -> "Mosaic":
         """Make a mosaic of values (band, row, col) and a mask (row, col) of where they are data."""
-        interleaved = np.ascontiguousarray(np.moveaxis(values, 0, -1))
+        interleaved = np.empty((*values.shape[1:], len(values)), values.dtype)
+        interleave(values, valid, interleaved)
         return cls(grid, band_names, *build_pyramid(interleaved, pack_bits(valid)))
 
     def read(self, window: Window) -> tuple[npt.NDArray[np.generic], Bools]:
@@ -235,16 +237,29 @@ def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.
     dtype = np.result_type(*source.dtypes)
     values = np.empty((source.height, source.width, source.count), dtype)
     mask = np.empty((source.height, -(-source.width // 8)), np.uint8)
-    # 0 is also a fair value of a stretched band: there is no data only where all bands have it.
-    together = np.any if source.nodata == 0 else np.all
     rows = max(1, _STRIP_BYTES // (source.width * source.count * dtype.itemsize))
     for top in range(0, source.height, rows):
         window = rasterio.windows.Window(0, top, source.width, min(rows, source.height - top))
         strip = source.read(window=window)
         rows_here = slice(top, top + strip.shape[1])
-        good = together(source.read_masks(window=window) > 0, axis=0)
-        if np.issubdtype(dtype, np.floating):
-            good &= np.isfinite(strip).all(axis=0)
-        values[rows_here] = np.moveaxis(np.where(good, strip, 0), 0, -1)
+        good = _where_data(source, window, strip)
+        interleave(strip, good, values[rows_here])
         mask[rows_here] = pack_bits(good)
     return values, mask
+
+
+def _where_data(
+    source: "rasterio.DatasetReader",
+    window: rasterio.windows.Window,
+    strip: npt.NDArray[np.generic],
+) -> Bools:
+    """Where a strip (band, row, col), read from a window, has data; (row, col)."""
+    if all(flags == [MaskFlags.all_valid] for flags in source.mask_flag_enums):
+        good = np.ones(strip.shape[1:], bool)
+    else:
+        # 0 is also a fair value of a stretched band: there is no data only where all bands have it.
+        together = np.any if source.nodata == 0 else np.all
+        good = together(source.read_masks(window=window) > 0, axis=0)
+    if np.issubdtype(strip.dtype, np.floating):
+        good &= np.isfinite(strip).all(axis=0)
+    return good

@@ -1,4 +1,4 @@
-"""The compiled loops under `Mosaic`: bilinear sampling of an image, and the next pyramid level.
+"""The compiled loops under `Mosaic`: bilinear sampling of an image.
 
 Places are taken in short runs, whose coordinates and weights stay in the cache, and none of it holds the interpreter's
 lock. No library function is called for a pixel, so that the processor does several at once: `arctan2` is a
@@ -131,7 +131,10 @@ def _sample_pieces(level, work, values, valid, start):  # type: ignore[no-untype
         size, first = end - begin, start + begin
         _bring_forward(corners, weights, begin, size)
         if not _have_data(mask, corners, size):
-            _blend_carefully(image, mask, corners, weights, values, valid, first, 0, size)
+            for j in range(size):
+                valid[first + j] = _blend_with_care(
+                    level, corners[:, j], weights[:, j], values[:, first + j]
+                )
         else:
             if words.size == 0:
                 _blend(image, corners, weights, values, first, size)
@@ -139,7 +142,8 @@ def _sample_pieces(level, work, values, valid, start):  # type: ignore[no-untype
                 _blend_words(words, image.shape, corners, weights, pairs, values, first, size)
             valid[first : first + size] = True
         if end < n:
-            _blend_carefully(image, mask, corners, weights, values, valid, start, end, end + 1)
+            here = values[:, start + end]
+            valid[start + end] = _blend_with_care(level, corners[:, end], weights[:, end], here)
         begin = end + 1
 
 
@@ -242,16 +246,9 @@ def _byte(word, shift):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _blend_carefully(image, mask, corners, weights, values, valid, start, begin, end):  # type: ignore[no-untyped-def]
-    """The same over the dateline, over a pole and beside no-data, and whether there are any values."""
-    for j in range(begin, end):
-        here = values[:, start + j]
-        valid[start + j] = _blend_one(image, mask, corners[:, j], weights[:, j], here)
-
-
-@numba.njit(cache=True, nogil=True)
-def _blend_one(image, mask, corner, weights, values):  # type: ignore[no-untyped-def]
-    """Bilinear values (bands,) of one place; whether there are any."""
+def _blend_with_care(level, corner, weights, values):  # type: ignore[no-untyped-def]
+    """Bilinear values (bands,) over the dateline, over a pole and beside no-data; whether there are any."""
+    image, _, mask = level
     height, width, bands = image.shape
     (col, row), (right, down) = corner, weights
     values[:] = 0.0
@@ -277,38 +274,3 @@ def _blend_one(image, mask, corner, weights, values):  # type: ignore[no-untyped
     for b in range(bands):
         values[b] /= total
     return True
-
-
-@numba.njit(cache=True, nogil=True)
-def halve(image, valid, integral):  # type: ignore[no-untyped-def]
-    """Next pyramid level: mean of the valid pixels in each 2 x 2 block; valid where half of them are.
-
-    Parameters
-    ----------
-    image : array (rows, cols, bands)
-    valid : bool array (rows, cols)
-    integral : bool
-        Whether the values are whole numbers, to be rounded.
-
-    Returns
-    -------
-    array (rows // 2, cols // 2, bands), bool array (rows // 2, cols // 2)
-    """
-    rows, cols, bands = image.shape[0] // 2, image.shape[1] // 2, image.shape[2]
-    coarse = np.zeros((rows, cols, bands), image.dtype)
-    good = np.zeros((rows, cols), np.bool_)
-    for r in range(rows):
-        for c in range(cols):
-            block = valid[2 * r : 2 * r + 2, 2 * c : 2 * c + 2]
-            count = np.float32(block.sum())
-            good[r, c] = count >= 2
-            if count == 0:
-                continue
-            for b in range(bands):
-                total = np.float32(0.0)
-                for k in range(4):
-                    if block[k // 2, k % 2]:
-                        total += np.float32(image[2 * r + k // 2, 2 * c + k % 2, b])
-                mean = total / count
-                coarse[r, c, b] = np.rint(mean) if integral else mean
-    return coarse, good
