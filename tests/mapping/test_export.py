@@ -162,6 +162,19 @@ def test_strips_make_the_same_file(
     assert np.array_equal(np.concatenate([part for _, part in read]), quantise(probability))
 
 
+def test_a_coloured_mask_shows_thin_rays_in_its_overviews(tmp_path: Path) -> None:
+    """Of four pixels two make ejecta, one does not; colours are as in the mask itself."""
+    ray = np.zeros(WINDOW.shape, np.float32)
+    ray[:, 8], ray[100, 600] = 1, 1
+    store(tmp_path / "p.tif", ray)
+    write_mask(tmp_path / "m.tif", GRID, tmp_path / "p.tif", colour=(30, 130, 200))
+    with rasterio.open(tmp_path / "m.tif", overview_level=0) as source:
+        half = source.read(1)
+        assert source.colormap(1)[1] == (30, 130, 200, 255)
+    assert np.argwhere(half.any(axis=0)).ravel().tolist() == [4]
+    assert half[:, 4].all()
+
+
 def test_mask_agrees_with_stored_probability(tmp_path: Path, probability: np.ndarray) -> None:
     store(tmp_path / "p.tif", probability)
     write_mask(tmp_path / "m.tif", GRID, tmp_path / "p.tif")

@@ -128,6 +128,28 @@ def test_a_zero_is_no_data_only_where_all_bands_are_zero(
     assert np.argwhere(~mosaic.read_valid(grid.whole)).tolist() == [[5, 6]]
 
 
+def test_what_is_not_valid_is_not_seen(grid: Grid) -> None:
+    """Neither in a value nor in the mean of a coarser level, whatever was there."""
+    values = np.full((2, *grid.shape), 5, np.float32)
+    valid = np.ones(grid.shape, bool)
+    valid[::2, ::2] = False
+    values[:, ~valid] = np.nan
+    mosaic = Mosaic.from_array(values, valid, grid, ("a", "b"))
+    assert (mosaic.read(grid.whole)[0][:, ~valid] == 0).all()
+    assert (mosaic.levels[1] == 5).all()
+
+
+@pytest.mark.parametrize("col", [0, 3, 8, 61, 120])
+@pytest.mark.parametrize("width", [1, 8, 30])
+def test_validity_of_a_window_is_a_part_of_the_whole(grid: Grid, col: int, width: int) -> None:
+    """On bytes' edges, between them and around the globe."""
+    valid = np.random.default_rng(5).random(grid.shape) > 0.5
+    mosaic = Mosaic.from_array(np.ones((1, *grid.shape), np.uint8), valid, grid, ("a",))
+    window = Window(7, col, 20, width)
+    columns = grid.columns(window)
+    assert np.array_equal(mosaic.read_valid(window), valid[7:27][:, columns])
+
+
 # --- sampling
 
 

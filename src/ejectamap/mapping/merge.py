@@ -1,5 +1,7 @@
 """From overlapping chips straight onto the mosaic's own grid, in one pass and without a reprojected raster between."""
 
+import math
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,8 @@ from ejectamap.world.grid import Grid, Window
 
 Floats = npt.NDArray[np.float32]
 _BLOCK_PX = 256
+_RUN = 256  # places taken together: what is known of them stays in the first-level cache
+_FAST = {"contract", "nsz"}
 
 
 def merge_chips(
@@ -45,7 +49,7 @@ def merge_chips(
     cells = chips.cells[chosen] + chips.half
     slots[cells[:, 0], cells[:, 1]] = np.arange(len(chosen))
     up = np.radians(chips.up_deg[chosen])
-    towards = np.stack([np.sin(up), np.cos(up)], axis=1)
+    towards = np.stack([np.sin(up), np.cos(up)], axis=1).astype(np.float32)
     out = np.empty(window.shape, np.float32)
     reach_m = crater.reach_m(grid.radius_m)
     # Whole rows of a planet would go through all chips before they come back to the first.
@@ -58,60 +62,118 @@ def merge_chips(
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
-def _average(probabilities, slots, towards, half, stride, side, x, y):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True)
+def _average(pictures, slots, towards, half, stride, side, x, y):  # type: ignore[no-untyped-def]
     """Weighted mean over the chips that cover each place, nan where that is nan; see `merge_chips`.
+
+    Places are taken in short runs, and a run goes through the chips about each place layer by layer: the nearest to the
+    south-west of all places, then the next ones. What is computed and what is looked up are loops of their own, so that
+    the processor computes several places at once.
 
     `towards` are the unit vectors up (east, north) of chips that are turned, (k, 2), or None.
     """
-    out = np.zeros(x.size, np.float32)
-    per_stride, per_side = 1 / stride, 1 / side
-    far = (
-        side / 2 if towards is None else side / np.sqrt(2.0)
-    )  # along either axis, from a chip's centre
-    for p in range(x.size):
-        if np.isnan(x[p]):
-            out[p] = np.nan
-            continue
-        total = 0.0
-        weights = 0.0
-        i_first = max(int(np.ceil((x[p] - far) * per_stride)), -half)
-        i_last = min(int(np.floor((x[p] + far) * per_stride)), half)
-        j_first = max(int(np.ceil((y[p] - far) * per_stride)), -half)
-        j_last = min(int(np.floor((y[p] + far) * per_stride)), half)
-        for i in range(i_first, i_last + 1):
-            east = (x[p] - i * stride) * per_side
-            for j in range(j_first, j_last + 1):
-                slot = slots[i + half, j + half]
-                if slot < 0:
-                    continue
-                north = (y[p] - j * stride) * per_side
-                right, up = east, north
-                if towards is not None:
-                    sin, cos = towards[slot, 0], towards[slot, 1]
-                    right, up = east * cos - north * sin, east * sin + north * cos
-                u, v = right + 0.5, 0.5 - up
-                if towards is not None and min(u, 1 - u, v, 1 - v) < 0:
-                    continue
-                # Never quite 0, so that a place covered by one chip's very edge still has an average.
-                weight = (min(u, 1 - u) + 1e-6) * (min(v, 1 - v) + 1e-6)
-                weights += weight
-                total += weight * _bilinear(probabilities, slot, u, v)
-        if weights > 0:
-            out[p] = total / weights
+    out = np.empty(x.size, np.float32)
+    far = side / 2 if towards is None else side / math.sqrt(2.0)  # along either axis, from a centre
+    layers = math.ceil(2 * far / stride - 1e-9)
+    flat, size = pictures.reshape(-1), pictures.shape[1]
+    cells, slot = np.empty((2, _RUN), np.int32), np.empty(_RUN, np.int64)
+    parts, corners = np.empty((3, _RUN), np.float32), np.empty(_RUN, np.int64)
+    texels, sums = np.empty((4, _RUN), np.float32), np.empty((2, _RUN), np.float32)
+    for start in range(0, x.size, _RUN):
+        run = x[start : start + _RUN], y[start : start + _RUN]
+        sums[:] = 0.0
+        _first_cells(run, far, stride, cells)
+        for layer in range(layers**2):
+            _find_slots(slots, half, cells, run[0].size, slot)
+            _weigh(run, cells, slot, towards, (stride, side, size), parts, corners)
+            _look_up(flat, size, slot, corners, run[0].size, texels)
+            _add(parts, texels, run[0].size, sums)
+            _next_cells(cells, layers, layer)
+        _divide(run[0], sums, out[start : start + _RUN])
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
-def _bilinear(pictures, k, u, v):  # type: ignore[no-untyped-def]
-    """Value of the k-th square picture at fractions (u, v) of its side from the upper left corner."""
-    n = pictures.shape[1]
-    c = min(max(u * n - 0.5, 0.0), n - 1.0)
-    r = min(max(v * n - 0.5, 0.0), n - 1.0)
-    c0 = min(int(c), n - 2)
-    r0 = min(int(r), n - 2)
-    fc = c - c0
-    fr = r - r0
-    above = pictures[k, r0, c0] * (1 - fc) + pictures[k, r0, c0 + 1] * fc
-    below = pictures[k, r0 + 1, c0] * (1 - fc) + pictures[k, r0 + 1, c0 + 1] * fc
-    return above * (1 - fr) + below * fr
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _first_cells(run, far, stride, cells):  # type: ignore[no-untyped-def]
+    """The south-western of the chips that may cover each place."""
+    per_stride = 1 / stride
+    for axis in range(2):
+        for p in range(run[axis].size):
+            cells[axis, p] = np.int32(np.ceil((run[axis][p] - far) * per_stride))
+
+
+@numba.njit(cache=True, nogil=True)
+def _next_cells(cells, layers, layer):  # type: ignore[no-untyped-def]
+    """The chip north of each, or at the end of a column the southernmost of the next one."""
+    if layer % layers < layers - 1:
+        cells[1] += 1
+    else:
+        cells[0] += 1
+        cells[1] -= layers - 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_slots(slots, half, cells, count, slot):  # type: ignore[no-untyped-def]
+    """Which picture each place's chip has; -1 where there is none."""
+    for p in range(count):
+        i, j = cells[0, p] + half, cells[1, p] + half
+        # As unsigned numbers negative ones are large.
+        if np.uint64(i) <= np.uint64(2 * half) and np.uint64(j) <= np.uint64(2 * half):
+            slot[p] = slots[np.uint64(i), np.uint64(j)]
+        else:
+            slot[p] = -1
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _weigh(run, cells, slot, towards, sizes, parts, corners):  # type: ignore[no-untyped-def]
+    """Weight of each place's chip there; how far right and down the place lies of a pixel of it, and which one."""
+    (x, y), (stride, side, n) = run, sizes
+    per_side, one = 1 / side, np.float32(1)
+    for p in range(x.size):
+        right = np.float32((x[p] - cells[0, p] * stride) * per_side)
+        up = np.float32((y[p] - cells[1, p] * stride) * per_side)
+        if towards is not None:
+            k = np.uint64(max(slot[p], 0))
+            sin, cos = towards[k, 0], towards[k, 1]
+            right, up = right * cos - up * sin, right * sin + up * cos
+        u, v = right + np.float32(0.5), np.float32(0.5) - up
+        across, along = min(u, one - u), min(v, one - v)
+        # Never quite 0, so that a place covered by one chip's very edge still has an average.
+        least = np.float32(1e-6)
+        weight = (max(across, np.float32(0)) + least) * (max(along, np.float32(0)) + least)
+        covers = slot[p] >= 0 and across > -least and along > -least
+        parts[0, p] = weight if covers else np.float32(0)
+        col, row = u * np.float32(n) - np.float32(0.5), v * np.float32(n) - np.float32(0.5)
+        c = min(max(np.int32(col), np.int32(0)), np.int32(n - 2))
+        r = min(max(np.int32(row), np.int32(0)), np.int32(n - 2))
+        parts[1, p] = min(max(col - np.float32(c), np.float32(0)), one)
+        parts[2, p] = min(max(row - np.float32(r), np.float32(0)), one)
+        corners[p] = r * n + c
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_up(flat, n, slot, corners, count, texels):  # type: ignore[no-untyped-def]
+    """The four pixels (4, count) about each place in its chip's picture; of any picture where it has none."""
+    for p in range(count):
+        above = np.uint64(max(slot[p], 0) * n * n + corners[p])
+        below, right = above + np.uint64(n), np.uint64(1)
+        texels[0, p], texels[1, p] = flat[above], flat[above + right]
+        texels[2, p], texels[3, p] = flat[below], flat[below + right]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _add(parts, texels, count, sums):  # type: ignore[no-untyped-def]
+    """Add a layer of chips: weight times bilinear value, and weight."""
+    for p in range(count):
+        upper = texels[0, p] + parts[1, p] * (texels[1, p] - texels[0, p])
+        lower = texels[2, p] + parts[1, p] * (texels[3, p] - texels[2, p])
+        sums[0, p] += parts[0, p] * (upper + parts[2, p] * (lower - upper))
+        sums[1, p] += parts[0, p]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _divide(x, sums, out):  # type: ignore[no-untyped-def]
+    """The mean: 0 where no chip is, nan where x is."""
+    for p in range(x.size):
+        mean = sums[0, p] / max(sums[1, p], np.float32(1e-30))
+        out[p] = mean if x[p] == x[p] else np.float32(np.nan)
