@@ -81,6 +81,9 @@ def _average(pictures, slots, towards, half, stride, side, x, y):  # type: ignor
     texels, sums = np.empty((4, _RUN), np.float32), np.empty((2, _RUN), np.float32)
     for start in range(0, x.size, _RUN):
         run = x[start : start + _RUN], y[start : start + _RUN]
+        if np.isnan(run[0]).all():
+            out[start : start + _RUN] = np.nan
+            continue
         sums[:] = 0.0
         _first_cells(run, far, stride, cells)
         for layer in range(layers**2):
