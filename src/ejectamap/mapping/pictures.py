@@ -1,6 +1,5 @@
 """Pictures of chips in batches, made ready while the networks look at the batch before: on threads, or on a GPU."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -18,7 +17,8 @@ from ejectamap.world.picture import Picture
 
 Floats = npt.NDArray[np.float32]
 _GPU_BATCH = 128  # fewer leave a large GPU waiting
-_THREADS = os.cpu_count() or 1
+_THREADS = torch.get_num_threads()
+"""One a core, or what OMP_NUM_THREADS says: a Dask worker has 1, for there are as many workers as there is room for."""
 
 
 def batch_size(networks: Ensemble) -> int:
