@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -44,10 +45,17 @@ def quantise(probability: Floats) -> Bytes:
     interrupted and continued from its files is the same map.
     """
     stored = np.empty(probability.shape, np.uint8)
-    steps = np.rint(STEPS * probability)
-    np.copyto(steps, NO_DATA, where=np.isnan(steps))
-    np.copyto(stored, steps, casting="unsafe")
+    _quantise(probability, stored)
     return stored
+
+
+@numba.njit(cache=True, nogil=True)
+def _quantise(probability, stored):  # type: ignore[no-untyped-def]
+    """See `quantise`: one pass over what may be as large as the mosaic."""
+    for r in range(stored.shape[0]):
+        for c in range(stored.shape[1]):
+            p = probability[r, c]
+            stored[r, c] = NO_DATA if np.isnan(p) else np.uint8(np.rint(np.float32(STEPS) * p))
 
 
 def write_probability(path: Path, grid: Grid, window: Window, probability: Look) -> None:

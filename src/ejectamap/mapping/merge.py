@@ -156,9 +156,12 @@ def _weigh(run, cells, slot, towards, sizes, parts, corners):  # type: ignore[no
 
 @numba.njit(cache=True, nogil=True)
 def _look_up(flat, n, slot, corners, count, texels):  # type: ignore[no-untyped-def]
-    """The four pixels (4, count) about each place in its chip's picture; of any picture where it has none."""
+    """The four pixels (4, count) about each place in its chip's picture; 0 where there is none."""
     for p in range(count):
-        above = np.uint64(max(slot[p], 0) * n * n + corners[p])
+        if slot[p] < 0:
+            texels[:, p] = 0.0
+            continue
+        above = np.uint64(slot[p] * n * n + corners[p])
         below, right = above + np.uint64(n), np.uint64(1)
         texels[0, p], texels[1, p] = flat[above], flat[above + right]
         texels[2, p], texels[3, p] = flat[below], flat[below + right]

@@ -84,7 +84,9 @@ def hide_no_data(probability: Look, project: Project) -> Look:
 
     def hidden(strip: Window) -> Floats:
         found = probability(strip)
-        np.copyto(found, np.nan, where=~project.mosaic.read_valid(strip))
+        valid = project.mosaic.read_valid(strip)
+        if not valid.all():
+            found[~valid] = np.nan
         return found
 
     return hidden

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.export import Bytes, exceeds
+from ejectamap.mapping.export import NO_DATA, STEPS, Bytes
 from ejectamap.mapping.files import write_cog
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -61,11 +62,7 @@ class OriginMap:
         here = np.s_[
             window.row : window.row + window.height, window.col : window.col + window.width
         ]
-        best, value = self._best[here], self._value[here]
-        ties = (stored == best) & (crater_id + 1 < value)
-        wins = exceeds(stored, self.threshold) & ((stored > best) | ties)
-        np.copyto(best, stored, where=wins)
-        np.copyto(value, np.uint16(crater_id + 1), where=wins)
+        _fold(self._best[here], self._value[here], stored, crater_id + 1, self.threshold * STEPS)
 
     @property
     def value(self) -> npt.NDArray[np.uint16]:
@@ -100,3 +97,15 @@ class OriginMap:
             resampling="nearest",
             colours={c.crater_id + 1: (*crater_colour(c.crater_id), 255) for c in craters},
         )
+
+
+@numba.njit(cache=True, nogil=True)
+def _fold(best, value, stored, number, level):  # type: ignore[no-untyped-def]
+    """Give a crater the pixels where it is above a level and likelier than the best, or as likely with a smaller id."""
+    for r in range(stored.shape[0]):
+        for c in range(stored.shape[1]):
+            p = stored[r, c]
+            if level < p < NO_DATA and (
+                p > best[r, c] or (p == best[r, c] and number < value[r, c])
+            ):
+                best[r, c], value[r, c] = p, number
