@@ -15,8 +15,6 @@ from ejectamap.networks.bundle import BUILDERS, Normalisation
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project import Project
 from ejectamap.simulate.planet import make_grid
-from ejectamap.training.recipes import RECIPES
-from ejectamap.training.sources import Sources, tile_side_px
 from ejectamap.world.body import BODIES
 
 VOTERS = 10
@@ -63,6 +61,10 @@ def noise_planet(
 
 def untrained_networks(project: Project) -> None:
     """One network of each kind that the method needs, of random weights."""
+    # Slow to import, and a worker that maps, for which this module is a preload, does not train.
+    from ejectamap.training.recipes import RECIPES  # noqa: PLC0415
+    from ejectamap.training.sources import Sources, tile_side_px  # noqa: PLC0415
+
     sources = Sources((), {}, tile_side_px(project) * project.grid.pixel_m)
     for kind in project.settings.fittings:
         recipe = RECIPES[kind](project, sources)

@@ -52,11 +52,15 @@ def write_outline(
     OutputError
         If a file cannot be read or written.
     """
-    area_m2, mean_probability, part = _measure(grid, probability, threshold)
+    area_m2, mean_probability, parts = _measure(grid, probability, threshold)
     row = []
-    if part is not None:
-        ones = read_part(mask, grid, part).view(bool)
-        row = [(area_m2 / 1e6, mean_probability, to_wkb(outline_of(ones, grid, part)))]
+    if parts:
+        polygons = [
+            polygon
+            for part in parts
+            for polygon in outline_of(read_part(mask, grid, part).view(bool), grid, part).geoms
+        ]
+        row = [(area_m2 / 1e6, mean_probability, to_wkb(MultiPolygon(polygons)))]
     table = pd.DataFrame(row, columns=["area_km2", "mean_probability", "geometry"])
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
@@ -108,8 +112,8 @@ def outline_of(mask: Bools, grid: Grid, window: Window) -> MultiPolygon:
     return MultiPolygon([Polygon(shell, holes) for shell, *holes in parts])
 
 
-def _measure(grid: Grid, probability: Path, threshold: float) -> tuple[float, float, Window | None]:
-    """Ground area of ejecta in square metres, their mean probability, and the smallest window that holds them."""
+def _measure(grid: Grid, probability: Path, threshold: float) -> tuple[float, float, list[Window]]:
+    """Ground area of ejecta in square metres, their mean probability, and small windows that hold them."""
     areas, sums = np.zeros(grid.height), np.zeros(grid.height)
     columns = np.zeros(grid.width, bool)
     for strip, stored in stored_strips(probability, grid):
@@ -118,13 +122,20 @@ def _measure(grid: Grid, probability: Path, threshold: float) -> tuple[float, fl
         sums[here] = np.sum(stored, axis=1, where=mask, dtype=np.int64) / STEPS
         columns[strip.col : strip.col + strip.width] |= mask.any(axis=0)
     if not columns.any():
-        return 0.0, 0.0, None
-    (rows,), (cols,) = np.nonzero(areas), np.nonzero(columns)
-    part = Window(
-        int(rows[0]), int(cols[0]), int(rows[-1] - rows[0] + 1), int(cols[-1] - cols[0] + 1)
-    )
+        return 0.0, 0.0, []
     area_m2 = float(areas @ grid.row_area_m2)
-    return area_m2, float(sums @ grid.row_area_m2) / area_m2, part
+    return area_m2, float(sums @ grid.row_area_m2) / area_m2, _windows(areas > 0, columns)
+
+
+def _windows(rows: Bools, columns: Bools) -> list[Window]:
+    """The window of the rows and columns that are marked; two where a wide gap lies between, as over the dateline."""
+    (marked,), (cols,) = np.nonzero(rows), np.nonzero(columns)
+    runs = [cols]
+    gaps = np.diff(cols)
+    if 2 * gaps.max(initial=0) > len(cols):
+        runs = np.split(cols, [int(gaps.argmax()) + 1])
+    row, height = int(marked[0]), int(marked[-1] - marked[0] + 1)
+    return [Window(row, int(run[0]), height, int(run[-1] - run[0] + 1)) for run in runs]
 
 
 @contextmanager
