@@ -31,12 +31,15 @@ def run_on_dask(
     ProjectError
         If one task's workers die again and again.
     """
-    import distributed  # noqa: PLC0415 - slow to import, seldom needed
+    import dask  # noqa: PLC0415 - slow to import, seldom needed
+    import distributed  # noqa: PLC0415
 
     # It sets itself to tell of each connection, which would tear up the progress bar.
     logging.getLogger("distributed").setLevel(logging.WARNING)
     local: AbstractContextManager[Any] = nullcontext(scheduler)
     if scheduler is None:
+        # Dask has workers give memory back at once: half of the time would go into pages that come and go.
+        dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None})
         local = closing(
             distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
