@@ -39,12 +39,12 @@ def run_on_dask(
     local: AbstractContextManager[Any] = nullcontext(scheduler)
     if scheduler is None:
         # Dask has workers give memory back at once: half of the time would go into pages that come and go.
-        dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None})
-        local = closing(
-            distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        with dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}):
+            local = closing(
+                distributed.LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                )
             )
-        )
     with local as cluster, distributed.Client(cluster) as client:
         number_of = dict(zip(client.map(work, numbers, pure=False), numbers, strict=True))
         for task in distributed.as_completed(list(number_of)):
