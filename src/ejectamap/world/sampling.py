@@ -100,7 +100,7 @@ def sample_run(level, full, work, values, valid, start):  # type: ignore[no-unty
     start : int
         Where in the output these places begin.
     """
-    (image, words, mask), (places, corners, weights, pairs) = level, work
+    (image, _, mask), (places, corners, weights, _) = level, work
     first_col, last_col, first_row, last_row = _find_corners(places, corners, weights)
     height, width, _ = image.shape
     # Not in the last row: a word begun at its last pixel but one would end behind the image.
@@ -110,11 +110,7 @@ def sample_run(level, full, work, values, valid, start):  # type: ignore[no-unty
     )
     n = places.shape[1]
     if inside and (known or _have_data(mask, corners, n)):
-        if words.size == 0:
-            _blend(image, corners, weights, values, start, n)
-        else:
-            _blend_words(words, image.shape, corners, weights, pairs, values, start, n)
-        valid[start : start + n] = True
+        _blend(level, work, values, valid, start, n)
     else:
         _sample_pieces(level, work, values, valid, start)
 
@@ -122,7 +118,7 @@ def sample_run(level, full, work, values, valid, start):  # type: ignore[no-unty
 @numba.njit(cache=True, nogil=True)
 def _sample_pieces(level, work, values, valid, start):  # type: ignore[no-untyped-def]
     """The same for places of which some are over the dateline, over a pole or beside no-data."""
-    (image, words, mask), (places, corners, weights, pairs) = level, work
+    (image, _, mask), (places, corners, weights, _) = level, work
     _once_round(places, image.shape[1])
     _find_corners(places, corners, weights)
     n, begin = places.shape[1], 0
@@ -136,11 +132,7 @@ def _sample_pieces(level, work, values, valid, start):  # type: ignore[no-untype
                     level, corners[:, j], weights[:, j], values[:, first + j]
                 )
         else:
-            if words.size == 0:
-                _blend(image, corners, weights, values, first, size)
-            else:
-                _blend_words(words, image.shape, corners, weights, pairs, values, first, size)
-            valid[first : first + size] = True
+            _blend(level, work, values, valid, first, size)
         if end < n:
             here = values[:, start + end]
             valid[start + end] = _blend_with_care(level, corners[:, end], weights[:, end], here)
@@ -200,9 +192,20 @@ def _have_data(mask, corners, size):  # type: ignore[no-untyped-def]
     return bits == 1
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _blend(image, corners, weights, values, start, size):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True)
+def _blend(level, work, values, valid, start, size):  # type: ignore[no-untyped-def]
     """Bilinear values (bands, n) of the first places, whose four pixels lie side by side and have data."""
+    (image, words, _), (_, corners, weights, pairs) = level, work
+    if words.size == 0:
+        _blend_values(image, corners, weights, values, start, size)
+    else:
+        _blend_words(words, image.shape, corners, weights, pairs, values, start, size)
+    valid[start : start + size] = True
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def _blend_values(image, corners, weights, values, start, size):  # type: ignore[no-untyped-def]
+    """See `_blend`; of any data type."""
     _, width, bands = image.shape
     flat = image.reshape(-1)
     below = np.uint64(width * bands)
@@ -222,7 +225,7 @@ def _blend(image, corners, weights, values, start, size):  # type: ignore[no-unt
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
 def _blend_words(words, shape, corners, weights, pairs, values, start, size):  # type: ignore[no-untyped-def]
-    """The same as `_blend`, with two loads a place instead of four a band."""
+    """The same as `_blend_values`, with two loads a place instead of four a band."""
     _, width, bands = shape
     below = np.uint64(width * bands)
     for j in range(size):
