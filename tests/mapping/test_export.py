@@ -13,7 +13,6 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from rasterio.features import rasterize
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.export import (
@@ -161,20 +160,6 @@ def test_strips_make_the_same_file(
     read = list(stored_strips(tmp_path / "p.tif", GRID))
     assert [strip for strip, _ in read] == asked
     assert np.array_equal(np.concatenate([part for _, part in read]), quantise(probability))
-
-
-@pytest.mark.parametrize("cols", [(0, 40, 1200, 1300), (3, 60, 61, 70), (500, 501, 501, 502)])
-def test_an_outline_at_both_ends_is_the_mask(tmp_path: Path, cols: tuple[int, ...]) -> None:
-    """What lies far apart is traced apart, and nothing is lost or drawn twice."""
-    probability = np.zeros(WINDOW.shape, np.float32)
-    probability[20:90, cols[0] : cols[1]], probability[60:110, cols[2] : cols[3]] = 1, 1
-    outline = pd.read_parquet(files_of(tmp_path / "files", probability))
-    traced = rasterize(
-        [shapely.from_wkb(outline["geometry"][0])],
-        WINDOW.shape,
-        transform=GRID.window_transform(WINDOW),
-    )
-    assert np.array_equal(traced, probability)
 
 
 def test_a_coloured_mask_shows_thin_rays_in_its_overviews(tmp_path: Path) -> None:
