@@ -18,9 +18,9 @@ import numpy as np
 import rasterio
 from memory import peak_mib
 
-from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.structure import evaluate_structure
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.simulate.planet import make_grid
 from ejectamap.world.body import BODIES
 from ejectamap.world.craters import Crater

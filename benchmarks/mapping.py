@@ -29,7 +29,6 @@ from ejectamap.networks.vote import votes_needed
 from ejectamap.project import Project
 from ejectamap.simulate import simulate_planet, write_planet
 from ejectamap.training import train
-from ejectamap.training.sources import tile_side_px
 
 Row = tuple[str, str, str]
 PICTURES = 128
@@ -94,7 +93,7 @@ def inside_networks(name: str, project: Project) -> Row:
 def early_vote(project: Project) -> Row:
     """The same corridors, of all over a crater's reach, asked until decided and to the end."""
     ensemble = Ensemble.load(project.networks("connection"), project.mosaic.bands)
-    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    tile_m = project.tile_side_m
     (corridors,) = sample_inputs(project, "connection", tile_m, PICTURES)
     threshold = project.settings.connection.vote_threshold
     started = time.process_time()

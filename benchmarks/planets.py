@@ -63,9 +63,9 @@ def untrained_networks(project: Project) -> None:
     """One network of each kind that the method needs, of random weights."""
     # Slow to import, and a worker that maps, for which this module is a preload, does not train.
     from ejectamap.training.recipes import RECIPES  # noqa: PLC0415
-    from ejectamap.training.sources import Sources, tile_side_px  # noqa: PLC0415
+    from ejectamap.training.sources import Sources  # noqa: PLC0415
 
-    sources = Sources((), {}, tile_side_px(project) * project.grid.pixel_m)
+    sources = Sources((), {}, project.tile_side_m)
     for kind in project.settings.fittings:
         recipe = RECIPES[kind](project, sources)
         channels = recipe.arguments["in_channels"]

@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from ejectamap.evaluation import print_tables
-from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.mapping import map_project
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.project import Project
 from ejectamap.training import train
 from ejectamap.world.grid import Window

@@ -16,7 +16,7 @@ from ejectamap.networks.bundle import SETTINGS_NAME
 from ejectamap.project import Project
 from ejectamap.training.pairs import Pair
 from ejectamap.training.rehearsal import rehearse
-from ejectamap.training.sources import Sources, gather_sources, leakage_of, tile_side_px
+from ejectamap.training.sources import Sources, gather_sources, leakage_of
 from ejectamap.world.body import BODIES
 
 Row = tuple[str, str]
@@ -34,7 +34,7 @@ def check_project(project: Project, console: Console) -> None:
     """
     _show(console, _inputs(project))
     sources = gather_sources(project) if _can_train(project) else None
-    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    tile_m = project.tile_side_m
     networks = rehearse(project, sources or Sources((), {}, tile_m))
     speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
     if sources is not None:

@@ -15,10 +15,10 @@ from sklearn.metrics import confusion_matrix, f1_score, jaccard_score, precision
 
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Counts, compare
-from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.tables import print_tables
 from ejectamap.mapping.export import quantise, write_mask, write_probability
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.mapping.methods import in_memory
 from ejectamap.mapping.origin import OriginMap
 from ejectamap.world.body import cylindrical_crs
@@ -208,7 +208,7 @@ def write_map(folder: Path, crater_id: int, window: Window, values: np.ndarray) 
 def test_overlaps_are_where_another_has_ejecta_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr("ejectamap.evaluation.mapfiles._OVERVIEW_PX", GRID.width // step)
+    monkeypatch.setattr("ejectamap.mapping.mapfiles._OVERVIEW_PX", GRID.width // step)
     owners = OriginMap(GRID)
     windows = {0: Window(40, 80, 10, 30), 4: Window(44, 150, 20, 30), 9: Window(46, 100, 10, 60)}
     for crater_id, window in windows.items():
@@ -240,11 +240,10 @@ def test_map_files_read_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         files.origin(Window(44, 170, 2, 100)), MAP[0][44:46, np.r_[170:180, 0:90]]
     )
-    sample = files.sampler(0)
     lon, lat = GRID.centres(window)
-    np.testing.assert_allclose(sample(lon, lat), probability, atol=1e-6)
-    assert np.isnan(sample(0.0, 60.0))
-    halfway = sample(*GRID.to_lonlat(88.0, 45.5))
+    np.testing.assert_allclose(files.sample(0, lon, lat), probability, atol=1e-6)
+    assert np.isnan(files.sample(0, 0.0, 60.0))
+    halfway = files.sample(0, *GRID.to_lonlat(88.0, 45.5))
     assert halfway == pytest.approx(0.45, abs=1e-6)
     with pytest.raises(OutputError, match="map the crater again"):
         files.mask(4, window)

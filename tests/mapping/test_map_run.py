@@ -18,6 +18,8 @@ from ejectamap.mapping import map_project, mapped_craters
 from ejectamap.mapping import run as map_run
 from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap
 from ejectamap.project import Project
+from ejectamap.show import draw_card
+from ejectamap.show.run import card_path
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import read_grid
 
@@ -180,11 +182,14 @@ def test_workers_map_the_project_as_it_is_here(
     assert not project.maps.exists()
 
 
-def test_two_workers_make_the_same_map(make_ready: MakeReady, contents: Contents) -> None:
+def test_two_workers_make_the_same_map_and_pictures(
+    make_ready: MakeReady, contents: Contents
+) -> None:
     alone, together = (make_ready("method=two-stage", name=name) for name in ("alone", "together"))
-    map_project(alone)
-    map_project(together, workers=2)
+    map_project(alone, then=draw_card)
+    map_project(together, workers=2, then=draw_card)
     assert contents(together.maps) == contents(alone.maps)
+    assert all(card_path(together, crater).exists() for crater in together.craters)
 
 
 @pytest.mark.parametrize("full_after", [0, 5, 32])

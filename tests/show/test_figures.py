@@ -61,7 +61,7 @@ def make_mosaic(bands: int = 3) -> Mosaic:
 def blob(crater: Crater, size_m: float = 400_000.0):
     """A round patch of ejecta that fades out."""
 
-    def sample(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    def sample(lon: np.ndarray, lat: np.ndarray, spacing_m: float = 0.0) -> np.ndarray:
         distance_m = distance(crater.lon, crater.lat, lon, lat, RADIUS_M)
         faded = np.clip(1.5 - distance_m / size_m, 0, 1).astype(np.float32)
         return np.where(distance_m < 3 * size_m, faded, np.float32(np.nan))
@@ -127,7 +127,7 @@ def test_card_survives_any_name_and_place(tmp_path: Path, crater: Crater) -> Non
 
 
 def test_card_with_one_band_and_nothing_mapped(tmp_path: Path) -> None:
-    def nowhere(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    def nowhere(lon: np.ndarray, lat: np.ndarray, spacing_m: float) -> np.ndarray:
         return np.zeros(np.broadcast_shapes(np.shape(lon), np.shape(lat)), np.float32)
 
     crater_card(tmp_path / "a.png", make_mosaic(1), CRATERS[0], nowhere)

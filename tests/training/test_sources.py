@@ -12,7 +12,6 @@ from ejectamap.training.sources import (
     gather_sources,
     hold_out_craters,
     split_validation,
-    tile_side_px,
 )
 from ejectamap.world.world import World
 
@@ -53,7 +52,7 @@ def test_other_projects_give_all_their_pairs(make_project: MakeProject) -> None:
     other = make_project(name="other")
     project = make_project("training.also_train_on=[../other]")
     own, others = gather_sources(project).sources
-    assert len(others.pairs) == len(make_pairs(other.world, tile_side_px(other)))
+    assert len(others.pairs) == len(make_pairs(other.world, other.tile_side_px))
     assert len(own.pairs) < len(others.pairs)
     assert len(gather_sources(project).split) == len(others.pairs)
 
@@ -113,8 +112,8 @@ def test_another_project_with_other_bands(
 def test_tiles_are_as_set_as_labelled_or_as_chips(
     make_project: MakeProject, planet_files: Path, tmp_path: Path
 ) -> None:
-    assert tile_side_px(make_project()) == 10
-    assert tile_side_px(make_project("views.tile_km=null", name="chips")) == 32
+    assert make_project().tile_side_px == 10
+    assert make_project("views.tile_km=null", name="chips").tile_side_px == 32
     files = tmp_path / "tiled"
     shutil.copytree(planet_files, files)
     (files / "tiles.csv").write_text("tile_id,row,col,height,width\n0,9,9,14,14\n1,50,9,14,14\n")
@@ -125,7 +124,7 @@ def test_tiles_are_as_set_as_labelled_or_as_chips(
         files / "labels",
         files / "tiles.csv",
     )
-    assert tile_side_px(project) == 14
+    assert project.tile_side_px == 14
 
 
 # --- validation

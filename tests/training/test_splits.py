@@ -17,7 +17,6 @@ from ejectamap.training.sources import (
     leakage_of,
     read_split,
     split_validation,
-    tile_side_px,
     write_split,
 )
 from ejectamap.training.splits import (
@@ -156,7 +155,7 @@ def test_a_test_fraction_of_one_leaves_the_teaching_to_others(make_project: Make
     project = make_project("training.test_fraction=1", "training.also_train_on=[../other]")
     gathered = gather_sources(project)
     (source,) = gathered.sources
-    assert len(source.pairs) == len(make_pairs(other.world, tile_side_px(other)))
+    assert len(source.pairs) == len(make_pairs(other.world, other.tile_side_px))
     assert set(gathered.split.values()) == {"test"}
     assert leakage_of(project, gathered.split).seen_px == 0
     with pytest.raises(LabelError, match="nothing to learn from"):
@@ -165,7 +164,7 @@ def test_a_test_fraction_of_one_leaves_the_teaching_to_others(make_project: Make
 
 def test_a_given_split_is_kept_to(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project("inputs.split=../split.csv")
-    keys = list(map(pair_key, make_pairs(project.world, tile_side_px(project))))
+    keys = list(map(pair_key, make_pairs(project.world, project.tile_side_px)))
     marks = {key: (0, 1, -1)[k % 3] for k, key in enumerate(keys[:-2])}
     rows = [(*key, mark) for key, mark in marks.items()]
     table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "test"])

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ejectamap.analysis.extent import BLOCK_M
 from ejectamap.analysis.surroundings import Surroundings
-from ejectamap.evaluation.counts import Bools
+from ejectamap.world.mosaic import Bools
 from ejectamap.world.sphere import Array
 
 Ints = npt.NDArray[np.intp]

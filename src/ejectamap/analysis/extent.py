@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.analysis.pattern import Pattern
-from ejectamap.evaluation.counts import Bools
 from ejectamap.evaluation.rings import SECTORS
 from ejectamap.mapping.export import NO_DATA, Bytes
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Bools
 from ejectamap.world.sphere import Array, azimuthal_forward, bearing, distance, unit_vectors
 
 QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.95, 0.99)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.mixture import GaussianMixture
 
-from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.mapping import require_mapped
 from ejectamap.mapping.files import replace_file
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.project import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.craters import Crater

@@ -21,14 +21,14 @@ from ejectamap.analysis.pattern import Claims, Pattern, without_small_clusters
 from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import OutputError
-from ejectamap.evaluation.counts import Bools
-from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.rings import SECTORS
 from ejectamap.mapping import require_mapped
 from ejectamap.mapping.files import replace_file
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Bools
 
 Row = dict[str, object]
 

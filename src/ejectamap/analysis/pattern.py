@@ -8,9 +8,9 @@ from scipy.ndimage import label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ejectamap.evaluation.counts import Bools
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Bools
 from ejectamap.world.sphere import Array, azimuthal_forward
 
 CLUSTER_KM2 = 100 * 0.66524315**2

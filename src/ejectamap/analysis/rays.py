@@ -7,8 +7,8 @@ import numpy as np
 from ejectamap.analysis.direction import Direction
 from ejectamap.analysis.pattern import label_clusters
 from ejectamap.analysis.surroundings import Surroundings
-from ejectamap.evaluation.counts import Bools
 from ejectamap.evaluation.lines import BRIDGED_KM
+from ejectamap.world.mosaic import Bools
 from ejectamap.world.sphere import Array
 
 _RING_M = 4 * 665.24315  # the published ring

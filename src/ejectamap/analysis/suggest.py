@@ -9,16 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 from rich.progress import track
 
-from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.rings import DISTANCES
 from ejectamap.mapping import require_mapped
 from ejectamap.mapping.export import NO_DATA, STEPS, quantise
 from ejectamap.mapping.files import replace_file
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.mapping.methods import Method
 from ejectamap.mapping.registry import committee, load_method
 from ejectamap.mapping.state import is_imported
 from ejectamap.project import Project
-from ejectamap.training.sources import tile_side_px
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -94,7 +93,7 @@ def suggest_tiles(project: Project, most: int) -> pd.DataFrame:
     taken = () if labels is None else labels.tiles or ()
     tiles = tuple(
         tile
-        for tile in planet_tiles(grid, tile_side_px(project))
+        for tile in planet_tiles(grid, project.tile_side_px)
         if not any(_overlap(tile.window, other.window, grid.width) for other in taken)
     )
     # Without tiles the labels of a crater are complete within its reach.

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.analysis.pattern import Claims
-from ejectamap.evaluation.counts import Bools
 from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Bools, Mosaic
 from ejectamap.world.sphere import Array, distance
 
 _NEAREST_RADII = 8.0  # looked at even where all ejecta are nearer: there is the background

@@ -45,14 +45,14 @@ def map_(
     """Map every crater's ejecta; an interrupted map goes on with the craters that are missing."""
     from ejectamap.mapping import map_project
     from ejectamap.project import Project
-    from ejectamap.show import draw_maps
+    from ejectamap.show import draw_card, draw_maps
 
     project = Project.open(folder)
     ids = read_ids(craters)
     if family is not None:
         members = [crater.crater_id for crater in project.family_craters(family.split(","))]
         ids = members if ids is None else [k for k in ids if k in members]
-    map_project(project, ids, workers, scheduler)
+    map_project(project, ids, workers, scheduler, draw_card)
     draw_maps(project)
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from ejectamap.errors import LabelError, ProjectError
 from ejectamap.evaluation.ceiling import find_ceiling
-from ejectamap.evaluation.mapfiles import MapFiles
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.scores import Evaluation
 from ejectamap.evaluation.structure import evaluate_structure
 from ejectamap.mapping import require_mapped
 from ejectamap.mapping.files import replace_file
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.mapping.provenance import is_put_together
 from ejectamap.project import Project
-from ejectamap.training.sources import leakage_of, read_split, tile_side_px
+from ejectamap.training.sources import leakage_of, read_split
 from ejectamap.world.craters import Crater
 from ejectamap.world.label_files import load_labels
 
@@ -55,7 +55,7 @@ def evaluate_project(
         mapped,
         files.mask,
         split,
-        tile_px=tile_side_px(project),
+        tile_px=project.tile_side_px,
         stored=files.stored,
         origin=files.origin,
     )
@@ -63,7 +63,7 @@ def evaluate_project(
         evaluation = replace(evaluation, leakage=leakage_of(project, split))
     if second_labels is not None:
         second = load_labels(second_labels, project.grid, project.craters)
-        ceiling = find_ceiling(evaluation, project.labels, second, mapped, tile_side_px(project))
+        ceiling = find_ceiling(evaluation, project.labels, second, mapped, project.tile_side_px)
         evaluation = replace(evaluation, ceiling=ceiling)
     if structure:
         shape = evaluate_structure(project.labels, mapped, files.labels)

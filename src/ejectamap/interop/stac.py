@@ -18,7 +18,7 @@ from shapely.geometry import MultiPolygon, box, mapping
 
 from ejectamap.interop.papers import title_of, write_papers
 from ejectamap.mapping import require_mapped
-from ejectamap.mapping.export import NO_DATA, STEPS, read_overview
+from ejectamap.mapping.export import NO_DATA, STEPS, stored_window
 from ejectamap.mapping.files import replace_file
 from ejectamap.mapping.state import mask_path, probability_path
 from ejectamap.project import Project
@@ -109,7 +109,7 @@ def _items(project: Project, mapped: Sequence[Crater]) -> Iterator[pystac.Item]:
     measured = {row["crater_id"]: row for row in table.to_dict("records")}
     for crater in mapped:
         path = probability_path(project, crater)
-        window, _ = read_overview(path, grid, 1)
+        window = stored_window(path, grid)
         bounds, shape = _footprint(grid, window)
         made = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
         row = measured.get(crater.crater_id, {})

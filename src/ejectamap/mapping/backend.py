@@ -20,7 +20,6 @@ from ejectamap.networks.backends import choose_backend, usable_backends
 from ejectamap.networks.bundle import WEIGHTS_NAME, library_versions
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project import Project
-from ejectamap.training.sources import tile_side_px
 
 _PICTURES = 64
 
@@ -64,7 +63,7 @@ def settle_backends(project: Project) -> None:
 
 def _answers(project: Project, kind: str) -> Callable[[str], Callable[[], Tensor]]:
     """From a backend's name to a function that asks the project's networks about the same few pictures."""
-    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    tile_m = project.tile_side_m
     inputs = sample_inputs(project, kind, tile_m, _PICTURES)
 
     def load(backend: str) -> Callable[[], Tensor]:

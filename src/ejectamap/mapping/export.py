@@ -208,7 +208,7 @@ def read_part(path: Path, grid: Grid, part: Window) -> Bytes:
 
 
 def read_overview(path: Path, grid: Grid, step: int) -> tuple[Window, Bytes]:
-    """Read a raster of the map as it is stored, thinned out by `step`; the window counts in pixels of that size.
+    """Read a raster of the map as it is stored, thinned out by a power of two, and which window of the grid it covers.
 
     Raises
     ------
@@ -217,8 +217,7 @@ def read_overview(path: Path, grid: Grid, step: int) -> tuple[Window, Bytes]:
     """
     with _opened(path) as source:
         window = _window(source, grid)
-        thinned = source.read(1, out_shape=(-(-window.height // step), -(-window.width // step)))
-    return Window(round(window.row / step), round(window.col / step), *thinned.shape), thinned
+        return window, source.read(1, out_shape=tuple(-(-side // step) for side in window.shape))
 
 
 def stored_window(path: Path, grid: Grid) -> Window:

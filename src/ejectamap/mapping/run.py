@@ -4,7 +4,7 @@ An interrupted run goes on with what is missing (see `mapping.state`), and a cha
 depends on it: another threshold the masks, another network the probabilities, another name the polygons.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -44,12 +44,15 @@ from ejectamap.mapping.state import (
 from ejectamap.project import Project, Settings
 from ejectamap.world.craters import Crater
 
+Then = Callable[[Project, Crater], None]
+
 
 def map_project(
     project: Project,
     crater_ids: Iterable[int] | None = None,
     workers: int = 1,
     scheduler: str | None = None,
+    then: Then | None = None,
 ) -> None:
     """Map craters and write the contract's files into the project's `map` folder.
 
@@ -64,6 +67,8 @@ def map_project(
     scheduler : str, optional
         Address of a running Dask scheduler that does the work instead; its workers must see the project folder under
         the same path.
+    then : callable, optional
+        Called with the project and each crater once that is mapped, by the worker that mapped it; picklable.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def map_project(
     prepare(project)
     left = [c for c in craters if not is_predicted(project, c, marks.craters[c.crater_id])]
     if left:
-        mapped = _map_craters(project, left, marks, workers, scheduler)
+        mapped = _map_craters(project, left, marks, workers, scheduler, then)
         for _ in track(mapped, "mapping craters", total=len(left)):
             pass
     unmasked = [c for c in craters if not is_done(project, c, marks.craters[c.crater_id])]
@@ -140,17 +145,27 @@ def _map_craters(
     marks: Fingerprints,
     workers: int,
     scheduler: str | None,
+    then: Then | None,
 ) -> Iterator[int]:
     """Map craters here or on a cluster; yields the id of each when it is done."""
     numbers = [crater.crater_id for crater in craters]
     if workers > 1 or scheduler is not None:
-        work = partial(_map_crater_by_id, _Work.on(project, marks))
+        work = partial(_map_crater_by_id, _Work.on(project, marks), then)
         yield from run_on_dask(work, numbers, workers, scheduler)
         return
     method = load_method(project)
     for crater in craters:
-        _write_crater(project, method.predict(crater), marks.craters[crater.crater_id])
+        _map_crater(project, marks, method, crater, then)
         yield crater.crater_id
+
+
+def _map_crater(
+    project: Project, marks: Fingerprints, method: Method, crater: Crater, then: Then | None
+) -> None:
+    """Map one crater, whole."""
+    _write_crater(project, method.predict(crater), marks.craters[crater.crater_id])
+    if then is not None:
+        then(project, crater)
 
 
 def _write_crater(project: Project, result: CraterMap, mark: str) -> None:
@@ -207,10 +222,10 @@ def _opened(work: _Work) -> tuple[Project, Fingerprints, Method]:
     return project, marks, method
 
 
-def _map_crater_by_id(work: _Work, crater_id: int) -> None:
+def _map_crater_by_id(work: _Work, then: Then | None, crater_id: int) -> None:
     project, marks, method = _opened(work)
     (crater,) = project.chosen_craters([crater_id])
-    _write_crater(project, method.predict(crater), marks.craters[crater_id])
+    _map_crater(project, marks, method, crater, then)
 
 
 def _write_global(project: Project, marks: Fingerprints) -> None:

@@ -8,6 +8,8 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
+
 from ejectamap.errors import CraterError, MosaicError, ProjectError
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import (
@@ -208,6 +210,21 @@ class Project:
             return None
         tiles = None if inputs.tiles is None else self.input_path(inputs.tiles)
         return load_labels(self.input_path(inputs.labels), self.grid, self.craters, tiles)
+
+    @property
+    def tile_side_px(self) -> int:
+        """Side of the tiles in mosaic pixels: as set, as labelled, or one chip pixel per mosaic pixel."""
+        views, labels = self.settings.views, self.labels
+        if views.tile_km is not None:
+            return max(2, round(views.tile_km * 1000 / self.grid.pixel_m))
+        if labels is not None and labels.tiles:
+            return round(float(np.median([tile.window.height for tile in labels.tiles])))
+        return views.chip_px
+
+    @property
+    def tile_side_m(self) -> float:
+        """The same in metres, where pixels are square."""
+        return self.tile_side_px * self.grid.pixel_m
 
     @property
     def world(self) -> World:

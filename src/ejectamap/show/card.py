@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
@@ -25,7 +24,7 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Floats, Mosaic
 
 Bools = npt.NDArray[np.bool_]
-ReadProbability = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]
+ReadProbability = Callable[[npt.ArrayLike, npt.ArrayLike, float], Floats]
 ReadTruth = Callable[[npt.ArrayLike, npt.ArrayLike], Bools]
 
 _DPI = 140
@@ -60,7 +59,7 @@ def crater_card(
     mosaic : Mosaic
     crater : Crater
     probability : callable
-        Places (lon, lat, degrees) to probabilities, nan where unknown.
+        Places (lon, lat, degrees) and how far apart they are (metres) to probabilities, nan where unknown.
     truth : callable, optional
         Places to whether they were labelled as this crater's ejecta; outlined with dashes.
     blanket_m : float, optional
@@ -73,17 +72,16 @@ def crater_card(
     """
     radius_m = mosaic.grid.radius_m
 
-    def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
-        likely = np.nan_to_num(probability(lon, lat)) > 0.5
+    def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Bools:
+        likely = np.nan_to_num(probability(lon, lat, spacing_m)) > 0.5
         return likely if truth is None else likely | truth(lon, lat)
 
     half_m = half_side_m(crater, ejecta, radius_m)
     places = square_about(crater, radius_m, half_m, _PANEL_PX)
     spacing_m = 2 * half_m / _PANEL_PX
     figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
     left = _panel(figure, 0.1, colour_ground(mosaic, *places, spacing_m), half_m)
-    chance = probability(*places)
+    chance = probability(*places, spacing_m)
     ground = grey_ground(mosaic, *places, spacing_m)
     right = _panel(figure, _PANEL_IN + 0.2, _tinted(ground, chance), half_m)
     _outline(right, np.nan_to_num(chance), half_m, colors="white")

@@ -148,5 +148,8 @@ def add_axes(figure: Figure, left: float, bottom: float, width: float, height: f
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG that is whole or absent."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    # Hardly larger than at the usual level, and written in a third of the time.
+    figure.savefig(
+        buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 4}
+    )
     replace_file(path, buffer.getbuffer())

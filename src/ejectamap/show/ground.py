@@ -26,7 +26,7 @@ _SHADES = 51  # of each primary colour: fewer make a smaller file
 
 
 def half_side_m(
-    crater: Crater, ejecta: Callable[[npt.ArrayLike, npt.ArrayLike], Bools], radius_m: float
+    crater: Crater, ejecta: Callable[[npt.ArrayLike, npt.ArrayLike, float], Bools], radius_m: float
 ) -> float:
     """Half the side of the ground to show about a crater: out to its farthest ejecta, never beyond the reach.
 
@@ -34,13 +34,14 @@ def half_side_m(
     ----------
     crater : Crater
     ejecta : callable
-        Places (lon, lat, degrees) to whether there are ejecta.
+        Places (lon, lat, degrees) and how far apart they are (metres) to whether there are ejecta.
     radius_m : float
         Of the body.
     """
     reach_m = crater.reach_m(radius_m)
-    found = ejecta(*square_about(crater, radius_m, reach_m, _SCOUT_PX))
-    offset = (np.abs(np.arange(_SCOUT_PX) + 0.5 - _SCOUT_PX / 2) + 0.5) * 2 * reach_m / _SCOUT_PX
+    spacing_m = 2 * reach_m / _SCOUT_PX
+    found = ejecta(*square_about(crater, radius_m, reach_m, _SCOUT_PX), spacing_m)
+    offset = (np.abs(np.arange(_SCOUT_PX) + 0.5 - _SCOUT_PX / 2) + 0.5) * spacing_m
     farthest = max(
         float(np.max(offset, where=found.any(axis=axis), initial=0.0)) for axis in (0, 1)
     )

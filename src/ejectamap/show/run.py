@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.progress import track
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
-from ejectamap.evaluation.mapfiles import MapFiles
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.mapping.state import is_current, probability_path
 from ejectamap.project import Project
 from ejectamap.show.card import ReadTruth, crater_card
@@ -32,11 +32,15 @@ def draw_maps(project: Project) -> None:
     blankets_m = _blankets_m(project)
     stale = [crater for crater in mapped if _is_stale(project, crater, bool(blankets_m))]
     for crater in track(stale, "drawing cards", disable=not stale):
-        path = card_path(project, crater)
-        probability = files.sampler(crater.crater_id)
-        truth = _truth(project.labels, crater)
-        blanket_m = blankets_m.get(crater.crater_id)
-        crater_card(path, project.mosaic, crater, probability, truth, blanket_m)
+        draw_card(project, crater, blankets_m.get(crater.crater_id))
+
+
+def draw_card(project: Project, crater: Crater, blanket_m: float | None = None) -> None:
+    """Draw map/crater_{id}.png of a crater that is mapped; see `crater_card`."""
+    probability = partial(MapFiles(project.maps, project.grid).sample, crater.crater_id)
+    truth = _truth(project.labels, crater)
+    path = card_path(project, crater)
+    crater_card(path, project.mosaic, crater, probability, truth, blanket_m)
 
 
 def _truth(labels: Labels | None, crater: Crater) -> ReadTruth | None:

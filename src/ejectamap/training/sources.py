@@ -50,16 +50,6 @@ class Sources:
     tile_m: float
 
 
-def tile_side_px(project: Project) -> int:
-    """Side of the project's tiles in mosaic pixels: as set, as labelled, or one chip pixel per mosaic pixel."""
-    views, labels = project.settings.views, project.labels
-    if views.tile_km is not None:
-        return max(2, round(views.tile_km * 1000 / project.grid.pixel_m))
-    if labels is not None and labels.tiles:
-        return round(float(np.median([tile.window.height for tile in labels.tiles])))
-    return views.chip_px
-
-
 def gather_sources(project: Project) -> Sources:
     """Pairs of the project itself, split, of the projects it also trains on, and of planted craters.
 
@@ -71,7 +61,7 @@ def gather_sources(project: Project) -> Sources:
         If another project is not there, or its mosaic has another number of bands.
     """
     training = project.settings.training
-    pairs = make_pairs(project.world, tile_side_px(project))
+    pairs = make_pairs(project.world, project.tile_side_px)
     split = split_parts(project, pairs)
     if training.families:
         chosen = project.family_craters(training.families)
@@ -79,7 +69,7 @@ def gather_sources(project: Project) -> Sources:
         split = {pair_key(pair): split[pair_key(pair)] for pair in pairs}
     train = [pair for pair in pairs if split[pair_key(pair)] == "train"]
     sources = [Source(project.world, train)]
-    tile_m = tile_side_px(project) * project.mosaic.grid.pixel_m
+    tile_m = project.tile_side_m
     for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
         if other.mosaic.bands != project.mosaic.bands:
             raise ProjectError(
@@ -144,7 +134,7 @@ def read_split(project: Project) -> Parts | None:
 
 def leakage_of(project: Project, split: Parts) -> Leakage:
     """How much of a project's test ground its training tiles have seen."""
-    tiles = labelled_tiles(project.labels, project.grid, tile_side_px(project))
+    tiles = labelled_tiles(project.labels, project.grid, project.tile_side_px)
     windows = {tile.tile_id: tile.window for tile in tiles}
     return count_leakage(split, windows, project.grid.width)
 

@@ -10,7 +10,7 @@ from ejectamap.evaluation.scores import CraterScore, Evaluation, Scores, value_o
 from ejectamap.evaluation.structure import Structure, structure_of
 from ejectamap.project import Project, Settings
 from ejectamap.training.rehearsal import rehearse
-from ejectamap.training.sources import Sources, tile_side_px
+from ejectamap.training.sources import Sources
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.space import extremes, label
 from ejectamap.world.craters import Crater
@@ -98,7 +98,7 @@ def blank_evaluation(craters: tuple[Crater, ...]) -> Evaluation:
 
 def _check_settings(project: Project, search: Search, path: Path) -> None:
     """Build what the method needs with every choice and every bound."""
-    nothing = Sources((), {}, tile_side_px(project) * project.mosaic.grid.pixel_m)
+    nothing = Sources((), {}, project.tile_side_m)
     base = project.settings
     _rehearse(project, base, nothing, path)
     for name, dimension in search.search.items():

@@ -21,7 +21,7 @@ from ejectamap.project.folder import relative_path
 from ejectamap.training import train
 from ejectamap.training.pairs import make_pairs
 from ejectamap.training.run import Member, members
-from ejectamap.training.sources import split_parts, tile_side_px
+from ejectamap.training.sources import split_parts
 from ejectamap.training.splits import divide, pair_key
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import MANY_EPOCHS
@@ -102,7 +102,7 @@ class Bench:
             If there are none to judge by.
         """
         project = self.project
-        pairs = make_pairs(project.world, tile_side_px(project))
+        pairs = make_pairs(project.world, project.tile_side_px)
         split = split_parts(project, pairs)
         teaching = [pair for pair in pairs if split[pair_key(pair)] == "train"]
         settings = project.settings

@@ -13,7 +13,6 @@ from ejectamap.evaluation.ranking import (
 from ejectamap.pages.ranking.study import Study, map_reader
 from ejectamap.project import Project
 from ejectamap.show.ranking import plot_ranking
-from ejectamap.training.sources import tile_side_px
 
 
 def report_study(project: Project, study: Study, console: Console) -> None:
@@ -31,7 +30,7 @@ def report_study(project: Project, study: Study, console: Console) -> None:
         grid = project.mosaic.grid
         readers = {name: map_reader(folder, grid) for name, folder in study.maps.items()}
         judged = project.chosen_craters(set(outcomes["crater_id"]))
-        figures = figures_of(project.labels, judged, readers, tile_side_px(project))
+        figures = figures_of(project.labels, judged, readers, project.tile_side_px)
     ranking = rank(outcomes, maps, figures, study.seed)
     write_ranking(ranking, study.folder)
     plot_ranking(study.folder / "ranking.png", ranking)

@@ -47,7 +47,7 @@ def draw_crater(
     """
     grid = mosaic.grid
 
-    def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
+    def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike, _: float) -> Bools:
         found = [
             read(crater.crater_id).sample(crater.crater_id, lon, lat) for read in maps.values()
         ]

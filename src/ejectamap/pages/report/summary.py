@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ejectamap.evaluation.mapfiles import MapFiles
+from ejectamap.mapping.mapfiles import MapFiles
 from ejectamap.networks.bundle import SETTINGS_NAME
 from ejectamap.project import Project
 from ejectamap.project.yaml import make_settings, merge, preset_names, read_preset

@@ -22,7 +22,6 @@ from ejectamap.mapping.files import replace_file, write_cog
 from ejectamap.pages.viewer.place import window_outline
 from ejectamap.pages.viewer.tiles import raster_window
 from ejectamap.project import Project
-from ejectamap.training.sources import tile_side_px
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import open_raster
@@ -69,7 +68,7 @@ class Corrections:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.folder = project.folder / FOLDER
-        self.tiles = planet_tiles(project.grid, tile_side_px(project))
+        self.tiles = planet_tiles(project.grid, project.tile_side_px)
         self._masks: dict[int, dict[int, Bools]] = {}  # by tile, by crater
         self._before: list[tuple[int, dict[int, Bools] | None]] = []
         self._lock = Lock()

@@ -1,7 +1,8 @@
 """A finished map, read back from its folder."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,19 @@ from rasterio.errors import RasterioError
 from scipy.ndimage import map_coordinates
 
 from ejectamap.errors import OutputError
-from ejectamap.evaluation.counts import Bools
 from ejectamap.mapping.export import (
     NO_DATA,
+    STEPS,
     Bytes,
     read_mask,
     read_overview,
-    read_probability,
     read_stored,
 )
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels, cut
-from ejectamap.world.mosaic import Floats
+from ejectamap.world.mosaic import Bools, Floats
 
 Owners = npt.NDArray[np.unsignedinteger[Any]]
-Sampler = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]
 
 _OVERVIEW_PX = 6000
 
@@ -72,35 +71,37 @@ class MapFiles:
         step = self.grid.width // first.shape[1]
         for crater_id in crater_ids:
             window, mask = read_overview(self._path(crater_id, "mask"), self.grid, step)
-            rows = slice(window.row, window.row + window.height)
-            cols = slice(window.col, window.col + window.width)
-            owner, other = first[rows, cols], second[rows, cols]
+            top, left = round(window.row / step), round(window.col / step)
+            here = np.s_[top : top + mask.shape[0], left : left + mask.shape[1]]
+            owner, other = first[here], second[here]
             further = mask[: owner.shape[0], : owner.shape[1]] == 1
             further &= (owner > 0) & (owner != crater_id + 1) & (other == 0)
             other[further] = crater_id + 1
         return second
 
-    def sampler(self, crater_id: int) -> Sampler:
-        """Make a function from places (degrees) to one crater's probability, nan where unknown.
+    def sample(
+        self, crater_id: int, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float = 0.0
+    ) -> Floats:
+        """One crater's probability at places (degrees), nan where unknown.
 
-        Values are interpolated between pixels, so that a close view shows no steps.
+        Values are interpolated between pixels, so that a close view shows no steps. Of places that are far apart an
+        overview tells, whose pixels are no larger than their spacing.
         """
-        window, probability = read_probability(self._path(crater_id, "probability"), self.grid)
-        known = ~np.isnan(probability)
-        filled = np.where(known, probability, 0)
-
-        def sample(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Floats:
-            col, row = np.broadcast_arrays(*self.grid.to_pixel(lon, lat))
-            r, c = row - window.row, (col - window.col) % self.grid.width
-            inside = (r >= 0) & (r < window.height) & (c < window.width)
-            value = np.full(col.shape, np.nan, np.float32)
-            r, c = r[inside], c[inside]
-            near = known[r.astype(int), c.astype(int)]
-            smooth = map_coordinates(filled, [r - 0.5, c - 0.5], order=1, mode="nearest")
-            value[inside] = np.where(near, smooth, np.float32(np.nan))
-            return value
-
-        return sample
+        step = 2 ** int(log2(max(1.0, spacing_m / self.grid.pixel_m)))
+        path = self._path(crater_id, "probability")
+        window, thinned = read_overview(path, self.grid, step)
+        known = thinned != NO_DATA
+        col, row = np.broadcast_arrays(*self.grid.to_pixel(lon, lat))
+        r, c = row - window.row, (col - window.col) % self.grid.width
+        inside = (r >= 0) & (r < window.height) & (c < window.width)
+        down, across = np.divide(thinned.shape, window.shape)
+        r, c = r[inside] * down, c[inside] * across
+        near = known[r.astype(int), c.astype(int)]
+        filled, at = np.where(known, thinned, np.uint8(0)), (r - 0.5, c - 0.5)
+        smooth = map_coordinates(filled, at, output=np.float32, order=1, mode="nearest")
+        value = np.full(col.shape, np.nan, np.float32)
+        value[inside] = np.where(near, smooth / np.float32(STEPS), np.float32(np.nan))
+        return value
 
     def _load_mask(self, crater_id: int) -> Labels:
         """One crater's map, as labels."""
