@@ -109,6 +109,9 @@ class PackedMasks(Mapping[int, tuple[Window, Bools]]):
         window, bits = self._bits[crater_id]
         return window, np.unpackbits(bits, axis=1, count=window.width).view(bool)
 
+    def __contains__(self, crater_id: object) -> bool:
+        return crater_id in self._bits  # Mapping's own would unpack the mask
+
     def __iter__(self) -> Iterator[int]:
         return iter(self._bits)
 
