@@ -252,6 +252,17 @@ def test_map_files_read_back(tmp_path: Path) -> None:
         MapFiles(tmp_path, GRID).origin(window)
 
 
+def test_of_places_far_apart_an_overview_tells(tmp_path: Path) -> None:
+    """On a slope of 0.01 a pixel an overview of four pixels is right within two of them."""
+    window = Window(20, 60, 40, 80)
+    rows, cols = np.mgrid[0:40, 0:80]
+    write_map(tmp_path, 0, window, (0.01 * cols + 0 * rows).astype(np.float32))
+    files, places = MapFiles(tmp_path, GRID), GRID.centres(Window(24, 64, 32, 72))
+    near = files.sample(0, *places)
+    far = files.sample(0, *places, 4.5 * GRID.pixel_m)
+    assert 0.005 < np.abs(far - near).max() < 0.021
+
+
 def test_unused_pairs_are_not_judged() -> None:
     split = {(0, 0): "train", (0, 1): "unused", (4, 0): "test"}
     found = evaluate(LABELS, CRATERS, predicted, split, tile_px=10)

@@ -163,6 +163,10 @@ def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_maps(project)
     assert (project.maps / "crater_7.png").exists()
     assert (project.maps / "crater_0.png").stat().st_mtime_ns == first["crater_0.png"]
+    probability_0, mask_0 = (project.maps / f"crater_0_{k}.tif" for k in ("probability", "mask"))
+    write_mask(mask_0, GRID, probability_0, 0.9)  # the card shows the threshold
+    draw_maps(project)
+    assert (project.maps / "crater_0.png").stat().st_mtime_ns > first["crater_0.png"]
 
 
 def make_project(folder: Path) -> Project:

@@ -24,6 +24,7 @@ from ejectamap.mapping.export import (
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels, cut
 from ejectamap.world.mosaic import Bools, Floats
+from ejectamap.world.sphere import Array
 
 Owners = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -88,19 +89,14 @@ class MapFiles:
         overview tells, whose pixels are no larger than their spacing.
         """
         step = 2 ** int(log2(max(1.0, spacing_m / self.grid.pixel_m)))
-        path = self._path(crater_id, "probability")
-        window, thinned = read_overview(path, self.grid, step)
-        known = thinned != NO_DATA
+        window, thinned = read_overview(self._path(crater_id, "probability"), self.grid, step)
         col, row = np.broadcast_arrays(*self.grid.to_pixel(lon, lat))
         r, c = row - window.row, (col - window.col) % self.grid.width
         inside = (r >= 0) & (r < window.height) & (c < window.width)
-        down, across = np.divide(thinned.shape, window.shape)
-        r, c = r[inside] * down, c[inside] * across
-        near = known[r.astype(int), c.astype(int)]
-        filled, at = np.where(known, thinned, np.uint8(0)), (r - 0.5, c - 0.5)
-        smooth = map_coordinates(filled, at, output=np.float32, order=1, mode="nearest")
         value = np.full(col.shape, np.nan, np.float32)
-        value[inside] = np.where(near, smooth / np.float32(STEPS), np.float32(np.nan))
+        if inside.any():
+            down, across = np.divide(thinned.shape, window.shape)
+            value[inside] = _interpolate(thinned, r[inside] * down, c[inside] * across)
         return value
 
     def _load_mask(self, crater_id: int) -> Labels:
@@ -122,3 +118,16 @@ class MapFiles:
 
     def _path(self, crater_id: int, kind: str) -> Path:
         return self.folder / f"crater_{crater_id}_{kind}.tif"
+
+
+def _interpolate(stored: Bytes, row: Array, col: Array) -> Floats:
+    """Probabilities at places within a raster of stored ones, nan where that is unknown; see `MapFiles.sample`."""
+    rows, cols = (slice(max(0, int(x.min()) - 1), int(x.max()) + 2) for x in (row, col))
+    part, row, col = stored[rows, cols], row - rows.start, col - cols.start
+    known = part != NO_DATA
+    places = row - 0.5, col - 0.5
+    smooth = map_coordinates(np.where(known, part, np.uint8(0)), places, np.float32, 1, "nearest")
+    found: Floats = np.where(
+        known[row.astype(int), col.astype(int)], smooth / STEPS, np.float32(np.nan)
+    )
+    return found

@@ -47,10 +47,11 @@ def crater_card(
     probability: ReadProbability,
     truth: ReadTruth | None = None,
     blanket_m: float | None = None,
+    threshold: float = 0.5,
 ) -> None:
     """Draw a crater's surroundings in its azimuthal frame, out to its farthest ejecta.
 
-    Left the mosaic; right the probability of ejecta over it, outlined where it exceeds 0.5.
+    Left the mosaic; right the probability of ejecta over it, outlined where it exceeds the map's threshold.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ def crater_card(
         Places to whether they were labelled as this crater's ejecta; outlined with dashes.
     blanket_m : float, optional
         Measured radius of the blanket, in metres; drawn as a circle.
+    threshold : float
+        Probability above which the map's mask is ejecta.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def crater_card(
     radius_m = mosaic.grid.radius_m
 
     def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Bools:
-        likely = np.nan_to_num(probability(lon, lat, spacing_m)) > 0.5
+        likely = np.nan_to_num(probability(lon, lat, spacing_m)) > threshold
         return likely if truth is None else likely | truth(lon, lat)
 
     half_m = half_side_m(crater, ejecta, radius_m)
@@ -84,10 +87,10 @@ def crater_card(
     chance = probability(*places, spacing_m)
     ground = grey_ground(mosaic, *places, spacing_m)
     right = _panel(figure, _PANEL_IN + 0.2, _tinted(ground, chance), half_m)
-    _outline(right, np.nan_to_num(chance), half_m, colors="white")
+    _outline(right, np.nan_to_num(chance), threshold, half_m, colors="white")
     if truth is not None:
         mask = truth(*places).astype(np.float32)
-        _outline(right, mask, half_m, colors=_TRUTH, linestyles="dashed")
+        _outline(right, mask, 0.5, half_m, colors=_TRUTH, linestyles="dashed")
     for axes in (left, right):
         _rings(axes, crater, crater.reach_m(radius_m), half_m)
         if blanket_m:
@@ -95,7 +98,7 @@ def crater_card(
         scale_bar(axes, 1.0)
         north_arrow(axes)
     _words(figure, crater)
-    _key(figure, truth is not None)
+    _key(figure, threshold, truth is not None)
     save(figure, path)
 
 
@@ -131,11 +134,11 @@ def _tinted(ground: Image, chance: Floats) -> Image:
     return tinted
 
 
-def _outline(axes: Axes, values: Floats, half_m: float, **style: Any) -> None:
-    """Draw the line where values (row, col), row 0 north, pass 0.5; nothing if they do not."""
-    if values.min() < 0.5 < values.max():
+def _outline(axes: Axes, values: Floats, level: float, half_m: float, **style: Any) -> None:
+    """Draw the line where values (row, col), row 0 north, pass a level; nothing if they do not."""
+    if values.min() < level < values.max():
         extent = (-half_m, half_m, half_m, -half_m)
-        axes.contour(values, levels=[0.5], extent=extent, linewidths=_LINE, **style)
+        axes.contour(values, levels=[level], extent=extent, linewidths=_LINE, **style)
 
 
 def _rings(axes: Axes, crater: Crater, reach_m: float, half_m: float) -> None:
@@ -179,7 +182,7 @@ def _words(figure: Figure, crater: Crater) -> None:
     figure.text(right, y, facts, fontsize=8.5, ha="right", color="0.3")
 
 
-def _key(figure: Figure, with_truth: bool) -> None:
+def _key(figure: Figure, threshold: float, with_truth: bool) -> None:
     """Below the right panel: what its colours and lines mean."""
     left = _PANEL_IN + 0.2
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None, :]
@@ -190,7 +193,7 @@ def _key(figure: Figure, with_truth: bool) -> None:
     bar.set_xticks([0, 0.25, 0.5, 0.75, 1])
     bar.tick_params(labelsize=7.5, length=2.5)
     bar.set_title("probability of ejecta", fontsize=8, loc="left", pad=3)
-    lines = [("white", "solid", "probability 0.5")]
+    lines = [("white", "solid", f"probability {threshold:g}: the map")]
     lines += [(_TRUTH, "dashed", "labelled by hand")] * with_truth
     key = add_axes(figure, left + 0.55 * _PANEL_IN, 0.1, 0.45 * _PANEL_IN, 0.55)
     key.set_axis_off()

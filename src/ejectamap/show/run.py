@@ -7,7 +7,7 @@ from rich.progress import track
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.mapping.mapfiles import MapFiles
-from ejectamap.mapping.state import is_current, probability_path
+from ejectamap.mapping.state import is_current, mask_path, probability_path
 from ejectamap.project import Project
 from ejectamap.show.card import ReadTruth, crater_card
 from ejectamap.show.globe import global_map
@@ -40,7 +40,8 @@ def draw_card(project: Project, crater: Crater, blanket_m: float | None = None) 
     probability = partial(MapFiles(project.maps, project.grid).sample, crater.crater_id)
     truth = _truth(project.labels, crater)
     path = card_path(project, crater)
-    crater_card(path, project.mosaic, crater, probability, truth, blanket_m)
+    threshold = project.settings.map.threshold
+    crater_card(path, project.mosaic, crater, probability, truth, blanket_m, threshold)
 
 
 def _truth(labels: Labels | None, crater: Crater) -> ReadTruth | None:
@@ -66,7 +67,7 @@ def _blankets_m(project: Project) -> dict[int, float]:
 
 def _is_stale(project: Project, crater: Crater, measured: bool) -> bool:
     """Whether a card is older than the map, or than the measurements if they are on it."""
-    card, behind = card_path(project, crater), [probability_path(project, crater)]
+    card, behind = card_path(project, crater), [mask_path(project, crater)]
     if measured:
         behind.append(project.outputs / ANALYSIS_NAME)
     return not card.exists() or any(card.stat().st_mtime < b.stat().st_mtime for b in behind)
