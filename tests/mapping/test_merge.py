@@ -171,5 +171,5 @@ def test_blocks_make_no_difference(
     case = Case(make_grid, PLACES[1], 0.5, radial_up)
     pictures = np.random.default_rng(3).random((len(case.chips), 16, 16))
     whole = case.merge(pictures)
-    monkeypatch.setattr("ejectamap.mapping.merge._BLOCK_PX", 7)
+    monkeypatch.setattr("ejectamap.views.frame._BLOCK_PX", 7)
     assert np.array_equal(case.merge(pictures), whole, equal_nan=True)

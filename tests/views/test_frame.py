@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ejectamap.views.frame import frame_on_grid
+from ejectamap.views.frame import frame_on_grid, look_on_grid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import azimuthal_forward
@@ -38,3 +38,23 @@ def test_the_centre_and_its_antipode(make_grid: Callable[..., Grid]) -> None:
     assert np.isfinite(x_m).all()
     assert (x_m[70, 100], y_m[70, 100]) == pytest.approx((0, 0), abs=0.1)
     assert np.hypot(x_m, y_m)[109, 280] == pytest.approx(np.pi * grid.radius_m)
+
+
+@pytest.mark.parametrize("place", [(20, 10), (-179.9, -35), (77, 60), (0, 90), (12, -90)])
+def test_blocks_beyond_the_reach_are_passed_over(
+    make_grid: Callable[..., Grid], monkeypatch: pytest.MonkeyPatch, place: tuple[float, float]
+) -> None:
+    monkeypatch.setattr("ejectamap.views.frame._BLOCK_PX", 16)
+    grid = make_grid(360)
+    crater = Crater(1, "A", *place, 30e3, reach=0.2)
+    window, reach_m = grid.whole, crater.reach_m(grid.radius_m)
+    seen = []
+
+    def look(x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+        seen.append(x_m)
+        return np.hypot(x_m, y_m).astype(np.float32)
+
+    found = look_on_grid(crater, grid, window, reach_m, look)
+    x_m, y_m = frame_on_grid(crater, grid, window, reach_m)
+    np.testing.assert_array_equal(found, np.hypot(x_m, y_m).astype(np.float32))
+    assert len(seen) < 0.7 * len(list(grid.blocks(window, 16)))

@@ -49,6 +49,8 @@ def write_cog(
     # The COG driver must see a whole raster, so there is a plain one first, quickly compressed.
     plain: dict[str, Any] = {"driver": "GTiff", "compress": "zstd", "zstd_level": 1, "tiled": True}
     plain |= {"blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "bigtiff": "if_safer"}
+    # Blocks without anything are left out: a window that wraps around is mostly empty.
+    plain |= {"sparse_ok": True}
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), MemoryFile() as first, MemoryFile() as cog:
             with first.open(
@@ -71,7 +73,8 @@ def write_cog(
                 if colours is not None:
                     target.write_colormap(1, {0: (0, 0, 0, 0), **colours})
             with first.open() as source:
-                rasterio.shutil.copy(source, cog.name, driver="COG", compress="deflate")
+                about: dict[str, Any] = {"driver": "COG", "compress": "deflate", "sparse_ok": True}
+                rasterio.shutil.copy(source, cog.name, **about)
             replace_file(path, cog.getbuffer())
     except RasterioError as error:
         raise OutputError(

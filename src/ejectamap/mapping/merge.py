@@ -6,13 +6,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.views.frame import frame_on_grid
+from ejectamap.views.frame import look_on_grid
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.sphere import Array
 
 Floats = npt.NDArray[np.float32]
-_BLOCK_PX = 256
 _RUN = 256  # places taken together: what is known of them stays in the first-level cache
 _FAST = {"contract", "nsz"}
 
@@ -50,16 +50,13 @@ def merge_chips(
     slots[cells[:, 0], cells[:, 1]] = np.arange(len(chosen))
     up = np.radians(chips.up_deg[chosen])
     towards = np.stack([np.sin(up), np.cos(up)], axis=1).astype(np.float32)
-    out = np.empty(window.shape, np.float32)
-    reach_m = crater.reach_m(grid.radius_m)
-    # Whole rows of a planet would go through all chips before they come back to the first.
-    for block in grid.blocks(window, _BLOCK_PX):
-        x_m, y_m = frame_on_grid(crater, grid, block, reach_m)
-        top, left = block.row - window.row, (block.col - window.col) % grid.width
-        how = towards if chips.radial_up else None, chips.half, chips.stride_m, chips.side_m
-        found = _average(probabilities, slots, *how, x_m.ravel(), y_m.ravel())
-        out[top : top + block.height, left : left + block.width] = found.reshape(block.shape)
-    return out
+    how = towards if chips.radial_up else None, chips.half, chips.stride_m, chips.side_m
+
+    def average(x_m: Array, y_m: Array) -> Floats:
+        found: Floats = _average(probabilities, slots, *how, x_m.ravel(), y_m.ravel())
+        return found.reshape(x_m.shape)
+
+    return look_on_grid(crater, grid, window, crater.reach_m(grid.radius_m), average)
 
 
 @numba.njit(cache=True, nogil=True)

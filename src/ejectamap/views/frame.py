@@ -1,16 +1,64 @@
 """The way back from a crater's own frame: where every pixel of the mosaic's grid lies in it, in one compiled pass."""
 
 import math
+from collections.abc import Callable
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sampling import arctan2
-from ejectamap.world.sphere import XY
+from ejectamap.world.sphere import XY, Array, distance
 
+Floats = npt.NDArray[np.float32]
+_BLOCK_PX = 256
 _FAST = {"contract", "nsz"}
+
+
+def look_on_grid(
+    crater: Crater,
+    grid: Grid,
+    window: Window,
+    reach_m: float,
+    look: Callable[[Array, Array], Floats],
+) -> Floats:
+    """What there is in a crater's frame, brought back onto the mosaic's grid.
+
+    Parameters
+    ----------
+    crater : Crater
+    grid : Grid
+    window : Window
+    reach_m : float
+        Ground distance from the crater in metres beyond which nothing is looked at.
+    look : callable
+        From places, float64 arrays (height, width) of metres east and north of the crater, nan beyond the reach, to
+        float32 values of them.
+
+    Returns
+    -------
+    float32 array (height, width); nan in blocks beyond the reach.
+    """
+    out = np.empty(window.shape, np.float32)
+    # In blocks: whole rows of a planet would go through all chips of a crater before they come back to the first.
+    for block in grid.blocks(window, _BLOCK_PX):
+        top, left = block.row - window.row, (block.col - window.col) % grid.width
+        here = np.s_[top : top + block.height, left : left + block.width]
+        if _is_beyond(crater, grid, block, reach_m):
+            out[here] = np.nan
+        else:
+            out[here] = look(*frame_on_grid(crater, grid, block, reach_m))
+    return out
+
+
+def _is_beyond(crater: Crater, grid: Grid, block: Window, reach_m: float) -> bool:
+    """Whether all of a block is surely beyond a crater's reach."""
+    half_height, half_width = block.height / 2, block.width / 2
+    middle = grid.to_lonlat(block.col + half_width, block.row + half_height)
+    away_m = float(distance(crater.lon, crater.lat, *middle, grid.radius_m))
+    return away_m - (half_height + half_width) * grid.pixel_m > reach_m
 
 
 def frame_on_grid(crater: Crater, grid: Grid, window: Window, reach_m: float) -> XY:

@@ -6,13 +6,13 @@ every pixel is in one column with all the ground between it and the crater.
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.views.frame import frame_on_grid
+from ejectamap.views.frame import look_on_grid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sampling import arctan2
@@ -20,7 +20,6 @@ from ejectamap.world.sphere import Array, LonLat, destination
 
 Floats = npt.NDArray[np.float32]
 _FIRST_ROW_RADII = 0.5
-_STRIP_PIXELS = 2**18
 _RUN = 256  # places taken together: their cells stay in the first-level cache
 
 
@@ -116,12 +115,7 @@ class PolarView:
         float32 array (height, width); nan beyond the view's range. Inside the first row's middle its values go on to
         the centre.
         """
-        out = np.empty(window.shape, np.float32)
-        for strip in grid.strips(window, _STRIP_PIXELS):
-            top = strip.row - window.row
-            places = frame_on_grid(self.crater, grid, strip, self.range_m)
-            out[top : top + strip.height] = self.look_up(values, *places)
-        return out
+        return look_on_grid(self.crater, grid, window, self.range_m, partial(self.look_up, values))
 
     def look_up(self, values: Floats, x_m: Array, y_m: Array) -> Floats:
         """Polar values at places of the crater's azimuthal frame, bilinearly.
