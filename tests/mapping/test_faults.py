@@ -139,10 +139,10 @@ def test_a_mosaic_that_is_cut_off_meanwhile(
     with pytest.raises(MosaicError, match=r"mosaic\.tif: cannot be read"):
         map_project(reopened(project))
     with pytest.raises(MosaicError, match=r"mosaic\.tif: cannot be read"):
-        map_run._map_crater_by_id(work, 0)
+        map_run._map_crater_by_id(work, None, 0)
     mosaic.write_bytes(content)
     with pytest.raises(ProjectError, match="changed during mapping"):
-        map_run._map_crater_by_id(replace(work, fingerprint="another"), 0)
+        map_run._map_crater_by_id(replace(work, fingerprint="another"), None, 0)
     map_project(reopened(project))
     assert asked == [0, 1, 2, 3, 4, 5]
     assert contents(project.maps) == contents(whole.maps)
