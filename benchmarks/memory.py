@@ -68,7 +68,7 @@ def in_a_process(folder: Path, craters: int, workers: int = 1) -> dict[str, floa
 
 
 def rows() -> list[tuple[str, str, str]]:
-    return [*growth(WIDTHS_PX, "laptop"), *growth(WIDTHS_PX[:1], "poster")]
+    return growth(WIDTHS_PX, "laptop")
 
 
 def growth(widths_px: Sequence[int], preset: str) -> list[tuple[str, str, str]]:
