@@ -93,8 +93,7 @@ def inside_networks(name: str, project: Project) -> Row:
 def early_vote(project: Project) -> Row:
     """The same corridors, of all over a crater's reach, asked until decided and to the end."""
     ensemble = Ensemble.load(project.networks("connection"), project.mosaic.bands)
-    tile_m = project.tile_side_m
-    (corridors,) = sample_inputs(project, "connection", tile_m, PICTURES)
+    (corridors,) = sample_inputs(project, "connection", project.tile_side_m, PICTURES)
     threshold = project.settings.connection.vote_threshold
     started = time.process_time()
     full = torch.cat([ensemble.probabilities(batch) for batch in corridors.split(BATCH)]) > 0.5

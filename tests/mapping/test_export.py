@@ -16,8 +16,9 @@ from affine import Affine
 
 from ejectamap.errors import OutputError
 from ejectamap.mapping.export import (
+    probabilities,
     quantise,
-    read_probability,
+    read_stored,
     stored_strips,
     write_connections,
     write_mask,
@@ -132,14 +133,15 @@ def read_grid_radius(source: rasterio.DatasetReader) -> float:
 
 def test_probability_reads_back(tmp_path: Path, probability: np.ndarray) -> None:
     store(tmp_path / "p.tif", probability)
-    window, values = read_probability(tmp_path / "p.tif", GRID)
+    window, stored = read_stored(tmp_path / "p.tif", GRID)
+    values = probabilities(stored)
     assert window == WINDOW
     assert values.dtype == np.float32
     np.testing.assert_allclose(values, probability, atol=0.5 / 250 + 1e-6)
     assert np.array_equal(quantise(values), quantise(probability))
     (tmp_path / "p.tif").write_bytes(b"II*\0 cut off")
     with pytest.raises(OutputError, match="map the crater again"):
-        read_probability(tmp_path / "p.tif", GRID)
+        read_stored(tmp_path / "p.tif", GRID)
 
 
 def test_strips_make_the_same_file(
@@ -179,7 +181,7 @@ def test_mask_agrees_with_stored_probability(tmp_path: Path, probability: np.nda
     store(tmp_path / "p.tif", probability)
     write_mask(tmp_path / "m.tif", GRID, tmp_path / "p.tif")
     write_mask(tmp_path / "high.tif", GRID, tmp_path / "p.tif", threshold=0.9)
-    _, values = read_probability(tmp_path / "p.tif", GRID)
+    values = probabilities(read_stored(tmp_path / "p.tif", GRID)[1])
     with rasterio.open(tmp_path / "m.tif") as source, rasterio.open(tmp_path / "high.tif") as high:
         assert source.dtypes == ("uint8",)
         assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ejectamap.mapping import map_project
-from ejectamap.mapping.export import read_probability
+from ejectamap.mapping.export import probabilities, read_stored
 from ejectamap.networks.bundle import load_bundle
 from ejectamap.networks.polar_answer import FAINT
 from ejectamap.project import Project
@@ -42,6 +42,6 @@ def test_two_runs_give_the_same_bytes(
     assert np.array_equal(table["connected"], table["score"] > level)
     for crater in one.craters:
         path = one.maps / f"crater_{crater.crater_id}_probability.tif"
-        _, probability = read_probability(path, one.mosaic.grid)
+        probability = probabilities(read_stored(path, one.mosaic.grid)[1])
         connected = table["connected"][table["crater_id"] == crater.crater_id].any()
         assert (np.nanmax(probability) > 0) == connected

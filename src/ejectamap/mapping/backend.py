@@ -63,8 +63,7 @@ def settle_backends(project: Project) -> None:
 
 def _answers(project: Project, kind: str) -> Callable[[str], Callable[[], Tensor]]:
     """From a backend's name to a function that asks the project's networks about the same few pictures."""
-    tile_m = project.tile_side_m
-    inputs = sample_inputs(project, kind, tile_m, _PICTURES)
+    inputs = sample_inputs(project, kind, project.tile_side_m, _PICTURES)
 
     def load(backend: str) -> Callable[[], Tensor]:
         ensemble = Ensemble.load(project.networks(kind), project.mosaic.bands, backend)

@@ -88,18 +88,6 @@ def write_probability(path: Path, grid: Grid, window: Window, probability: Look)
     )
 
 
-def read_probability(path: Path, grid: Grid) -> tuple[Window, Floats]:
-    """Read what `write_probability` wrote: its window, and probabilities with nan where unknown.
-
-    Raises
-    ------
-    OutputError
-        If the file is missing or damaged.
-    """
-    window, stored = read_stored(path, grid)
-    return window, probabilities(stored)
-
-
 def probabilities(stored: Bytes) -> Floats:
     """Probabilities as they were before `quantise`, within 1/500; nan where unknown."""
     probability = stored.astype(np.float32) / np.float32(STEPS)

@@ -15,8 +15,8 @@ from scipy.ndimage import map_coordinates
 from ejectamap.errors import OutputError
 from ejectamap.mapping.export import (
     NO_DATA,
-    STEPS,
     Bytes,
+    probabilities,
     read_mask,
     read_overview,
     read_stored,
@@ -123,11 +123,9 @@ class MapFiles:
 def _interpolate(stored: Bytes, row: Array, col: Array) -> Floats:
     """Probabilities at places within a raster of stored ones, nan where that is unknown; see `MapFiles.sample`."""
     rows, cols = (slice(max(0, int(x.min()) - 1), int(x.max()) + 2) for x in (row, col))
-    part, row, col = stored[rows, cols], row - rows.start, col - cols.start
-    known = part != NO_DATA
+    part, row, col = probabilities(stored[rows, cols]), row - rows.start, col - cols.start
+    unknown = np.isnan(part[row.astype(int), col.astype(int)])
     places = row - 0.5, col - 0.5
-    smooth = map_coordinates(np.where(known, part, np.uint8(0)), places, np.float32, 1, "nearest")
-    found: Floats = np.where(
-        known[row.astype(int), col.astype(int)], smooth / STEPS, np.float32(np.nan)
-    )
+    smooth = map_coordinates(np.nan_to_num(part), places, order=1, mode="nearest")
+    found: Floats = np.where(unknown, np.float32(np.nan), smooth)
     return found

@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sampling import arctan2
 from ejectamap.world.sphere import XY, Array, distance
 
-Floats = npt.NDArray[np.float32]
 _BLOCK_PX = 256
 _FAST = {"contract", "nsz"}
 
