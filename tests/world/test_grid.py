@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ejectamap.world.grid import Grid, Window
+from ejectamap.world.grid import Grid, Window, overlap_matrix, windows_overlap
 from ejectamap.world.sphere import destination, distance
 
 R = 2_439_400.0
@@ -65,6 +65,78 @@ def test_a_window_wraps_over_the_right_edge(grid: Grid) -> None:
 def test_window_transform_moves_the_corner(grid: Grid) -> None:
     transform = grid.window_transform(Window(3, 5, 2, 2))
     assert transform @ (0.0, 0.0) == pytest.approx(grid.transform @ (5.0, 3.0))
+
+
+@pytest.mark.parametrize("west", WESTS)
+def test_window_of_inverts_window_transform(make_grid: Callable[..., Grid], west: float) -> None:
+    grid = make_grid(lon_west=west)
+    for window in (grid.whole, Window(3, 5, 2, 7), Window(60, 127, 4, 1)):
+        assert grid.window_of(grid.window_transform(window), window.shape) == window
+
+
+@pytest.mark.parametrize(
+    ("window", "west", "centre"),
+    [
+        (Window(0, 0, 64, 128), -180.0, (0.0, 0.0)),
+        (Window(0, 0, 64, 128), 0.0, (-180.0, 0.0)),
+        (Window(16, 126, 32, 4), -180.0, (-180.0, 0.0)),  # over the dateline
+        (Window(16, 126, 32, 4), 0.0, (0.0, 0.0)),
+        (Window(0, 127, 1, 1), -180.0, (180 - 180 / 128, 90 - 180 / 128)),
+        (Window(0, 127, 1, 2), -180.0, (-180.0, 90 - 180 / 128)),
+    ],
+)
+def test_window_centre(
+    make_grid: Callable[..., Grid], window: Window, west: float, centre: tuple[float, float]
+) -> None:
+    grid = make_grid(lon_west=west)
+    assert grid.window_centre(window) == pytest.approx(centre, abs=1e-12)
+    lon, lat = grid.window_centres([window, window])
+    assert lon.tolist() == [grid.window_centre(window).lon] * 2
+    assert lat.tolist() == [grid.window_centre(window).lat] * 2
+
+
+def test_no_windows_have_no_centres(grid: Grid) -> None:
+    lon, lat = grid.window_centres([])
+    assert lon.shape == lat.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        (Window(0, 0, 2, 2), Window(1, 1, 2, 2), True),
+        (Window(0, 0, 2, 2), Window(2, 0, 2, 2), False),  # side by side: no common row
+        (Window(0, 0, 2, 2), Window(0, 2, 2, 2), False),  # no common column
+        (Window(0, 126, 2, 4), Window(0, 1, 2, 2), True),  # the first wraps around
+        (Window(0, 126, 2, 4), Window(0, 2, 2, 2), False),
+        (Window(0, 126, 2, 4), Window(0, 127, 2, 4), True),  # both wrap around
+        (Window(0, 0, 2, 128), Window(1, 127, 1, 1), True),  # the first holds whole rows
+        (Window(0, 64, 2, 128), Window(1, 63, 1, 1), True),
+        (Window(0, 0, 0, 0), Window(0, 0, 2, 2), False),  # empty
+        (Window(1, 1, 1, 0), Window(0, 0, 4, 4), False),
+    ],
+)
+def test_windows_overlap(first: Window, second: Window, overlap: bool) -> None:
+    assert windows_overlap(first, second, 128) is overlap
+    assert windows_overlap(second, first, 128) is overlap
+
+
+WINDOWS = st.builds(
+    Window, st.integers(0, 11), st.integers(0, 11), st.integers(0, 6), st.integers(0, 12)
+)
+
+
+@given(st.lists(WINDOWS, max_size=5), st.lists(WINDOWS, max_size=5))
+def test_overlap_matrix_agrees_with_sets_of_pixels(
+    first: list[Window], second: list[Window]
+) -> None:
+    def pixels(window: Window) -> set[tuple[int, int]]:
+        rows = range(window.row, window.row + window.height)
+        cols = range(window.col, window.col + window.width)
+        return {(row, col % 12) for row in rows for col in cols}
+
+    matrix = overlap_matrix(first, second, 12)
+    assert matrix.shape == (len(first), len(second))
+    assert matrix.tolist() == [[bool(pixels(a) & pixels(b)) for b in second] for a in first]
 
 
 def marks(grid: Grid, window: Window) -> np.ndarray:

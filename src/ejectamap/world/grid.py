@@ -1,6 +1,6 @@
 """The geometry of a global raster: where its pixels are on the sphere, and windows of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,6 +9,8 @@ import numpy.typing as npt
 from affine import Affine
 
 from ejectamap.world.sphere import Array, LonLat, wrap_longitude
+
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,40 @@ class Window:
     def shape(self) -> tuple[int, int]:
         """Shape (height, width) of an array over this window."""
         return self.height, self.width
+
+
+def windows_overlap(first: Window, second: Window, grid_width: int) -> bool:
+    """Whether two windows of a grid have a pixel in common; either may wrap around its right edge."""
+    return bool(overlap_matrix([first], [second], grid_width)[0, 0])
+
+
+def overlap_matrix(first: Sequence[Window], second: Sequence[Window], grid_width: int) -> Bools:
+    """Which windows of one sequence have a pixel in common with which of another.
+
+    Parameters
+    ----------
+    first, second : sequence of Window
+        Any of them may wrap around the grid's right edge, or be empty: an empty window overlaps none.
+    grid_width : int
+        Columns of the grid, in pixels.
+
+    Returns
+    -------
+    bool array (len(first), len(second))
+    """
+    row1, col1, height1, width1 = _window_columns(first)[:, :, None]
+    row2, col2, height2, width2 = _window_columns(second)
+    rows = np.maximum(row1, row2) < np.minimum(row1 + height1, row2 + height2)
+    # Columns between the windows' left edges, counted eastwards around the globe.
+    col2_from_col1, col1_from_col2 = (col2 - col1) % grid_width, (col1 - col2) % grid_width
+    columns = (col2_from_col1 < width1) | (col1_from_col2 < width2)
+    return np.asarray(rows & columns & (width1 > 0) & (width2 > 0))
+
+
+def _window_columns(windows: Sequence[Window]) -> npt.NDArray[np.int64]:
+    """Row, col, height and width of windows, as an array of shape (4, n)."""
+    table = [(window.row, window.col, window.height, window.width) for window in windows]
+    return np.array(table, np.int64).reshape(-1, 4).T
 
 
 @dataclass(frozen=True)
@@ -102,15 +138,11 @@ class Grid:
         row = (90.0 - np.asarray(lat, np.float64)) * (self.height / 180.0)
         return np.where(col >= self.width, 0.0, col), row
 
-    def inside(
-        self, window: Window, lon: npt.ArrayLike, lat: npt.ArrayLike
-    ) -> npt.NDArray[np.bool_]:
+    def inside(self, window: Window, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
         """Whether places (degrees) lie in a window; any shape."""
         col, row = self.to_pixel(lon, lat)
         across = np.remainder(col - window.col, self.width) < window.width
-        inside: npt.NDArray[np.bool_] = (
-            across & (row >= window.row) & (row < window.row + window.height)
-        )
+        inside: Bools = across & (row >= window.row) & (row < window.row + window.height)
         return inside
 
     def columns(self, window: Window) -> npt.NDArray[np.intp]:
@@ -122,6 +154,29 @@ class Grid:
         lon, _ = self.to_lonlat(np.arange(window.col, window.col + window.width) + 0.5, 0.0)
         _, lat = self.to_lonlat(0.0, np.arange(window.row, window.row + window.height) + 0.5)
         return LonLat(lon[None, :], lat[:, None])
+
+    def window_centre(self, window: Window) -> LonLat:
+        """Centre of a window, in degrees; arrays of shape ()."""
+        return self.to_lonlat(window.col + window.width / 2, window.row + window.height / 2)
+
+    def window_centres(self, windows: Sequence[Window]) -> LonLat:
+        """Centres of windows, in degrees; arrays of shape (len(windows),)."""
+        row, col, height, width = _window_columns(windows)
+        return self.to_lonlat(col + width / 2, row + height / 2)
+
+    def window_of(self, transform: Affine, shape: tuple[int, int]) -> Window:
+        """Window that a raster on this grid covers: the inverse of `window_transform`.
+
+        Parameters
+        ----------
+        transform : Affine
+            From the raster's (col, row) to coordinates of this grid's CRS. It is taken for granted that the raster's
+            pixels are pixels of the grid; the offset is rounded to whole pixels.
+        shape : tuple of int
+            Height and width of the raster, in pixels.
+        """
+        col, row = ~self.transform @ (transform.c, transform.f)
+        return Window(round(row), round(col), *shape)
 
     def window_transform(self, window: Window) -> Affine:
         """Affine transform of a window's own (col, row) to the CRS's coordinates."""
