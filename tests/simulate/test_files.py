@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 import rasterio
 
-from ejectamap.simulate import choose_tiles, simulate_planet, write_planet
+from ejectamap.simulate.files import write_planet
+from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulate.tiles import choose_tiles
 from ejectamap.world.craters import Crater
 from ejectamap.world.label_files import load_labels
 from ejectamap.world.mosaic import Mosaic

@@ -1,4 +1,4 @@
-"""Laying an impact's ejecta on the ground, and telling where an eye can see them."""
+"""Painting the ejecta of one impact on a planet under construction, and computing where they are visible."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ejectamap.simulate.ejecta import cover_at
+from ejectamap.simulate.ejecta import compute_cover
+from ejectamap.simulate.ground import STRIP_PIXELS
 from ejectamap.simulate.impacts import Impact, Pattern
-from ejectamap.simulate.look import Look
-from ejectamap.simulate.noise import Floats
+from ejectamap.simulate.planet_style import PlanetStyle
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import Bools
-from ejectamap.world.sphere import azimuthal_forward
+from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.mosaic import Floats
+from ejectamap.world.sphere import Array, azimuthal_forward
 
-STRIP_PIXELS = 4_000_000
-_SPREAD_WINDOW_M = 60e3
+_STD_WINDOW_M = 60e3
 Ints = npt.NDArray[np.intp]
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,83 +26,87 @@ class Scene:
     Attributes
     ----------
     grid : Grid
-    look : Look
+    style : PlanetStyle
     latent : float32 array (3, height, width)
         Latent properties of the surface so far.
     buried : float32 array (height, width)
-        How much of the ground the ejecta laid down so far hide, 0 to 1.
-    spread : float32 array (3, coarse rows, coarse columns)
-        Standard deviation of the bands without ejecta, in counts.
+        Fraction of each pixel that the ejecta painted so far cover, 0 to 1.
+    local_std : float32 array (3, coarse rows, coarse columns)
+        Standard deviation of the bands before any ejecta were painted, in counts.
     valid : bool array (height, width)
         Where the mosaic will have data.
     """
 
     grid: Grid
-    look: Look
+    style: PlanetStyle
     latent: Floats
     buried: Floats
-    spread: Floats
+    local_std: Floats
     valid: Bools
 
 
-def local_spread(latent: Floats, grid: Grid, look: Look) -> Floats:
+def measure_local_std(latent: Floats, grid: Grid, style: PlanetStyle) -> Floats:
     """Measure the standard deviation of the bands in windows of about 60 km, in counts.
 
-    What ejecta must stand out from to be seen; shape (3, height / step, width / step).
+    The contrast of ejecta is measured in units of it. Shape (3, height / step, width / step), with `step` the side of
+    a window in pixels.
     """
-    step = min(max(4, round(_SPREAD_WINDOW_M / grid.pixel_m)), grid.height // 4)
+    step = min(max(4, round(_STD_WINDOW_M / grid.pixel_m)), grid.height // 4)
     rows, cols = grid.height // step, grid.width // step
-    variance = np.empty((len(look.mix), rows, cols), np.float32)
-    for row in range(rows):  # one row of windows at a time: never a second copy of the planet
+    variance = np.empty((len(style.mix), rows, cols), np.float32)
+    for row in range(rows):  # one row of windows at a time, so that there is no copy of the planet
         strip = latent[:, row * step : (row + 1) * step, : cols * step]
-        bands = np.tensordot(look.mix.astype(np.float32), strip, 1)
+        bands = np.tensordot(style.mix.astype(np.float32), strip, 1)
         variance[:, row] = bands.reshape(-1, step, cols, step).var(axis=(1, 3))
-    spread = np.sqrt(variance + look.noise**2)
-    smooth = ndimage.gaussian_filter(spread, (0, 1, 1), mode=("nearest", "nearest", "wrap"))
+    std = np.sqrt(variance + style.noise**2)
+    smooth = ndimage.gaussian_filter(std, (0, 1, 1), mode=("nearest", "nearest", "wrap"))
     return np.asarray(smooth, np.float32)
 
 
-def lay_down(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[Window, Bools]:
-    """Paint one impact's ejecta under those already there and return where they can be seen.
+def deposit_ejecta(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[Window, Bools]:
+    """Paint one impact's ejecta below those painted before, and return where they are visible.
 
     Returns
     -------
     Window, bool array (height, width)
-        The smallest window that holds what can be seen, the crater's interior included.
+        The window that holds all visible ejecta, and the mask of the visible ejecta in it. The crater's interior counts
+        as visible.
     """
     grid, crater = scene.grid, impact.crater
     extent_m = max(impact.longest_ray_m, 3.0 * impact.blanket_m)
     extent_m = min(extent_m, crater.reach_m(grid.radius_m))
     cap = _cap_window(grid, crater, extent_m)
-    seen = np.zeros(cap.shape, bool)
+    visible = np.zeros(cap.shape, bool)
     for strip in grid.strips(cap, STRIP_PIXELS):
         lon, lat = grid.centres(strip)
         x_m, y_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
         i, j = np.nonzero(np.hypot(x_m, y_m) <= extent_m)
         top = strip.row - cap.row
         rows, cols = i + strip.row, grid.columns(strip)[j]
-        seen[i + top, j] = _paint_pixels(scene, impact, pattern, rows, cols, x_m[i, j], y_m[i, j])
-    seen &= scene.valid[cap.row : cap.row + cap.height][:, grid.columns(cap)]
-    return _crop(cap, seen, grid.width)
+        visible[i + top, j] = _paint_pixels(
+            scene, impact, pattern, rows, cols, x_m[i, j], y_m[i, j]
+        )
+    visible &= scene.valid[cap.row : cap.row + cap.height][:, grid.columns(cap)]
+    return _crop_to_ones(cap, visible, grid.width)
 
 
 def _paint_pixels(
     scene: Scene, impact: Impact, pattern: Pattern, rows: Ints, cols: Ints, x_m: Array, y_m: Array
 ) -> Bools:
-    """Paint the pixels (rows, cols) at places of the azimuthal frame; return where ejecta show."""
+    """Paint pixels (rows, cols) given with their azimuthal coordinates; return where ejecta are visible, shape (n,)."""
     range_m = np.hypot(x_m, y_m)
     azimuth = np.arctan2(x_m, y_m) % (2 * np.pi)
     r = range_m / impact.crater.radius_m
-    cover = cover_at(impact, pattern, scene.look, range_m, azimuth, scene.grid.radius_m)
-    seen = can_be_seen(scene, impact, pattern, rows, cols, range_m, cover.smooth)
+    cover = compute_cover(impact, pattern, scene.style, range_m, azimuth, scene.grid.radius_m)
+    visible = compute_visibility(scene, impact, pattern, rows, cols, range_m, cover.smooth)
     ground = scene.latent[:, rows, cols]
-    change = _change(cover.fine * _unburied(scene, rows, cols), ground, r, pattern)
-    scene.latent[:, rows, cols] = ground + _with_interior(change, ground, r, pattern)
+    change = _latent_change(cover.fine * _unburied_fraction(scene, rows, cols), ground, r, pattern)
+    scene.latent[:, rows, cols] = ground + _add_interior(change, ground, r, pattern)
     scene.buried[rows, cols] = np.maximum(scene.buried[rows, cols], cover.smooth)
-    return seen
+    return visible
 
 
-def can_be_seen(
+def compute_visibility(
     scene: Scene,
     impact: Impact,
     pattern: Pattern,
@@ -113,30 +115,45 @@ def can_be_seen(
     range_m: Array,
     cover: Floats,
 ) -> Bools:
-    """Tell where a cover would show on the pixels (rows, cols) as they are, before it is painted; shape (n,).
+    """Compute on which pixels (rows, cols) a cover would be visible if it were painted on the scene as it is.
 
-    The crater's interior always counts.
+    Parameters
+    ----------
+    range_m : array (n,)
+        Distance of each pixel from the crater's centre, in metres.
+    cover : float32 array (n,)
+        Cover of each pixel, 0 to 1.
+
+    Returns
+    -------
+    bool array (n,)
+        Where the contrast of the ejecta exceeds the planet's threshold, and everywhere in the crater's interior.
     """
     r = range_m / impact.crater.radius_m
     ground = scene.latent[:, rows, cols]
-    change = _change(cover * _unburied(scene, rows, cols), ground, r, pattern)
-    return np.asarray((_contrast(scene, change, rows, cols) > scene.look.threshold) | (r < 1.0))
+    change = _latent_change(cover * _unburied_fraction(scene, rows, cols), ground, r, pattern)
+    return np.asarray((_contrast(scene, change, rows, cols) > scene.style.threshold) | (r < 1.0))
 
 
-def _unburied(scene: Scene, rows: Ints, cols: Ints) -> Floats:
-    """Share of new ejecta that those of younger craters leave to be seen, shape (n,)."""
+def _unburied_fraction(scene: Scene, rows: Ints, cols: Ints) -> Floats:
+    """Fraction of new ejecta that the ejecta of younger craters leave visible, shape (n,)."""
     return np.asarray(1.0 - 0.8 * scene.buried[rows, cols])
 
 
-def _change(cover: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:
-    """Change of the latent properties (3, n): dug-up material near the crater, stirred-up far."""
-    own = np.clip(1.2 - r / 8.0, 0.0, 0.7)
-    change = own * (pattern.colour[:, None] - ground) + (1.0 - own) * pattern.fresh[:, None]
+def _latent_change(cover: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:
+    """Change of the latent properties (3, n) by ejecta at r crater radii.
+
+    Near the crater the surface becomes excavated material; far from it the ejecta mix with the ground.
+    """
+    excavated = np.clip(1.2 - r / 8.0, 0.0, 0.7)
+    change = (
+        excavated * (pattern.colour[:, None] - ground) + (1.0 - excavated) * pattern.fresh[:, None]
+    )
     return np.asarray(cover * change, np.float32)
 
 
-def _with_interior(change: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:
-    """Change with the crater's own floor and rim put in."""
+def _add_interior(change: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:
+    """Change of the latent properties (3, n) including that by the crater's own floor and rim."""
     inside = np.clip((1.0 - r) / 0.4, 0.0, 1.0)
     rim = 0.5 * pattern.cover * np.exp(-(((r - 0.95) / 0.12) ** 2))
     floor = pattern.cover * (pattern.floor[:, None] - ground)
@@ -146,31 +163,31 @@ def _with_interior(change: Floats, ground: Floats, r: Array, pattern: Pattern) -
 
 def _contrast(scene: Scene, change: Floats, rows: Ints, cols: Ints) -> Floats:
     """Root mean square over the bands of change over local standard deviation, shape (n,)."""
-    _, coarse_rows, coarse_cols = scene.spread.shape
-    local = scene.spread[
+    _, coarse_rows, coarse_cols = scene.local_std.shape
+    local_std = scene.local_std[
         :, rows * coarse_rows // scene.grid.height, cols * coarse_cols // scene.grid.width
     ]
-    ratio = (scene.look.mix.astype(np.float32) @ change) / local
+    ratio = (scene.style.mix.astype(np.float32) @ change) / local_std
     return np.asarray(np.sqrt(np.mean(ratio**2, axis=0)))
 
 
 def _cap_window(grid: Grid, crater: Crater, extent_m: float) -> Window:
-    """Window around a crater; at the raster's edge it wraps around rather than take whole rows."""
+    """Window around a crater; unlike `Grid.cap_window` it wraps around at the grid's edge."""
     middle, _ = grid.to_lonlat(grid.width / 2, 0.0)
     cap = grid.cap_window(float(middle), crater.lat, extent_m)
     if cap.width == grid.width:
         return cap
     shift = int(grid.to_pixel(crater.lon, 0.0)[0]) - grid.width // 2
-    # One column more on either side, for the fraction of a pixel that the shift leaves out.
+    # One column more on either side, because the shift is rounded to whole pixels.
     width = min(grid.width, cap.width + 2)
     return Window(cap.row, (cap.col + shift - 1) % grid.width, cap.height, width)
 
 
-def _crop(window: Window, seen: Bools, grid_width: int) -> tuple[Window, Bools]:
-    """Crop a mask to its ones; an empty one stays 0 x 0."""
-    rows, cols = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+def _crop_to_ones(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
+    """Crop a mask to its ones, within the columns of its window as they are; 0 x 0 without ones."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:
         return Window(0, 0, 0, 0), np.zeros((0, 0), bool)
     top, left = int(rows[0]), int(cols[0])
-    part = seen[top : rows[-1] + 1, left : cols[-1] + 1].copy()
+    part = mask[top : rows[-1] + 1, left : cols[-1] + 1].copy()
     return Window(window.row + top, (window.col + left) % grid_width, *part.shape), part

@@ -1,4 +1,4 @@
-"""A simulated planet as files: what a project needs as input, with the truth as its labels."""
+"""Writing a simulated planet as the input files of a project, with the truth as its labels."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -19,9 +19,9 @@ def write_planet(planet: Planet, folder: Path, tiles: Sequence[Tile] = ()) -> No
     ----------
     planet : Planet
     folder : Path
-        Made if it is not there; files in it are overwritten.
+        Created if it does not exist; files in it are overwritten.
     tiles : sequence of Tile, optional
-        Windows to call labelled; the masks are written whole all the same.
+        Windows to declare as labelled. The masks are written whole in any case.
     """
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     _write_mosaic(planet, folder / "mosaic.tif")
@@ -71,7 +71,7 @@ def _write_mosaic(planet: Planet, path: Path) -> None:
 
 
 def _write_mask(truth: Labels, crater_id: int, path: Path) -> None:
-    """Write one crater's mask as a window of the mosaic's grid; whole rows if it crosses the edge."""
+    """Write one crater's mask as a window of the mosaic's grid; whole rows if it wraps around the grid's edge."""
     window, mask = truth.masks[crater_id]
     if window.col + window.width > truth.grid.width:
         window = Window(window.row, 0, window.height, truth.grid.width)

@@ -1,4 +1,4 @@
-"""Smooth noise on the sphere: no seam at the dateline, no pinch at the poles.
+"""Smooth noise on the sphere, without a discontinuity at the dateline or a distortion at the poles.
 
 Gradient noise in three dimensions (Perlin 2002, "Improving noise", SIGGRAPH), evaluated at unit vectors, so that a
 feature has the same size on the ground everywhere.
@@ -8,34 +8,32 @@ from collections.abc import Callable
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Vectors = npt.NDArray[np.float64]
+from ejectamap.world.mosaic import Floats
+from ejectamap.world.sphere import Array
+
 # Standard deviation of one octave, measured on a million random points.
 _OCTAVE_STD = 0.270
 
 
 def octaves_for(frequency: float, pixel_rad: float) -> int:
-    """Count octaves from a frequency (cycles per radian) down to features of two pixels."""
+    """Count the octaves from a frequency (cycles per radian) up to features of two pixels of `pixel_rad` radians."""
     return max(1, int(np.log2(max(2.0, 1.0 / (2.0 * pixel_rad * frequency)))) + 1)
 
 
-def fractal(
-    points: Vectors, frequency: float, octaves: int, seed: int, gain: float = 0.5
-) -> Floats:
+def fractal(points: Array, frequency: float, octaves: int, seed: int, gain: float = 0.5) -> Floats:
     """Fractal noise of about zero mean and unit standard deviation.
 
     Parameters
     ----------
     points : array (3, ...)
-        Unit vectors, or any other points in space.
+        Unit vectors, or other points in three dimensions.
     frequency : float
         Features of the first octave per unit of length: per radian on a unit sphere.
     octaves : int
         Each octave has features half the size of the one before.
     seed : int
-        Which noise; 0 <= seed < 2**31.
+        Different seeds give independent noise; 0 <= seed < 2**31.
     gain : float
         Amplitude of an octave relative to the one before.
 

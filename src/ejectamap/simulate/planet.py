@@ -1,4 +1,4 @@
-"""Whole planets with exactly known truth."""
+"""Whole simulated planets whose ejecta are known exactly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,21 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from affine import Affine
 
-from ejectamap.simulate.deposit import Scene, lay_down, local_spread
-from ejectamap.simulate.exposure import draw_valid, expose
+from ejectamap.simulate.deposit import Scene, deposit_ejecta, measure_local_std
 from ejectamap.simulate.ground import make_ground
+from ejectamap.simulate.imaging import draw_valid_mask, render_mosaic
 from ejectamap.simulate.impacts import Impact, draw_impacts, draw_pattern
-from ejectamap.simulate.look import Look, draw_look
-from ejectamap.simulate.noise import Floats
+from ejectamap.simulate.planet_style import PlanetStyle, draw_planet_style
 from ejectamap.world.body import BODIES, Body
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
+from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic import Bools, Mosaic
+from ejectamap.world.mosaic import Floats, Mosaic
 
 _MERCURY = BODIES["mercury"]
-# Old ray systems that nobody would put in a catalogue, per catalogued crater.
-_GHOSTS = 0.15
+# Old, nearly invisible ray systems that are not in the catalogue, per catalogued crater.
+_OLD_PER_CRATER = 0.15
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Planet:
     craters : tuple of Crater
         All fresh craters; `crater_id` counts from 0.
     truth : Labels
-        Where each crater's ejecta can be seen, with the interior filled in; complete everywhere.
+        Where each crater's ejecta are visible, including the crater's interior; complete everywhere.
     impacts : tuple of Impact
         One per crater, in the same order: age, direction, extent.
     """
@@ -53,7 +52,7 @@ def simulate_planet(
     Parameters
     ----------
     seed : int
-        Draws the style of the planet as well as its craters.
+        Determines the style of the planet as well as its craters.
     width_px : int
         Width of the mosaic, even; the height is half of it. The smallest crater is 6 km or 1.6
         pixels in radius. Memory is about 27 bytes a pixel: 7 GB for the 23 040 px of the full
@@ -63,37 +62,38 @@ def simulate_planet(
     body : Body
         Default: Mercury.
     """
-    style, relief, events, sensor = np.random.default_rng(seed).spawn(4)
+    style_rng, ground_rng, impact_rng, sensor_rng = np.random.default_rng(seed).spawn(4)
     grid = make_grid(width_px, body)
-    look = draw_look(style)
-    latent = make_ground(relief, grid, look)
-    spread = local_spread(latent, grid, look)
-    look = with_visible_ejecta(look, spread)
-    scene = Scene(
-        grid, look, latent, np.zeros(grid.shape, np.float32), spread, draw_valid(sensor, grid, look)
-    )
+    style = draw_planet_style(style_rng)
+    latent = make_ground(ground_rng, grid, style)
+    local_std = measure_local_std(latent, grid, style)
+    style = scale_fresh_contrast(style, local_std)
+    valid = draw_valid_mask(sensor_rng, grid, style)
+    scene = Scene(grid, style, latent, np.zeros(grid.shape, np.float32), local_std, valid)
 
-    ghosts = int(events.poisson(_GHOSTS * craters))
-    impacts = draw_impacts(events, grid, look, craters + ghosts)
-    masks = throw_out(events, scene, impacts, ghosts)
+    old = int(impact_rng.poisson(_OLD_PER_CRATER * craters))
+    impacts = draw_impacts(impact_rng, grid, style, craters + old)
+    masks = _deposit_all(impact_rng, scene, impacts, old)
     fresh = impacts[:craters]
     truth = Labels(grid, {k: masks[k] for k in range(craters)}, None)
-    valid = scene.valid
-    del scene  # what is buried is not needed any more, and large
-    mosaic = expose(sensor, latent, valid, grid, look)
+    del scene  # frees the memory of `Scene.buried` before the mosaic is rendered
+    mosaic = render_mosaic(sensor_rng, latent, valid, grid, style)
     return Planet(mosaic, tuple(i.crater for i in fresh), truth, fresh)
 
 
-def throw_out(
-    rng: np.random.Generator, scene: Scene, impacts: Sequence[Impact], ghosts: int = 0
+def _deposit_all(
+    rng: np.random.Generator, scene: Scene, impacts: Sequence[Impact], old: int
 ) -> dict[int, tuple[Window, Bools]]:
-    """Lay the ejecta of impacts on a scene, the last `ghosts` of them nearly gone; return what can be seen."""
-    patterns = [draw_pattern(rng, impact, scene.look, scene.grid) for impact in impacts]
-    for k in range(len(impacts) - ghosts, len(impacts)):
+    """Deposit the ejecta of all impacts on a scene and return where each impact's are visible.
+
+    The last `old` impacts are nearly invisible.
+    """
+    patterns = [draw_pattern(rng, impact, scene.style, scene.grid) for impact in impacts]
+    for k in range(len(impacts) - old, len(impacts)):
         patterns[k] = patterns[k].faded(rng.uniform(0.05, 0.2))
-    # The youngest first: what it covers hides the older ones' ejecta.
+    # The youngest first: its ejecta bury those of older impacts.
     order = sorted(range(len(impacts)), key=lambda k: impacts[k].age)
-    return {k: lay_down(scene, impacts[k], patterns[k]) for k in order}
+    return {k: deposit_ejecta(scene, impacts[k], patterns[k]) for k in order}
 
 
 def make_grid(width_px: int, body: Body) -> Grid:
@@ -105,8 +105,8 @@ def make_grid(width_px: int, body: Body) -> Grid:
     return Grid(width_px // 2, width_px, body.radius_m, -180.0, crs, transform)
 
 
-def with_visible_ejecta(look: Look, spread: Floats) -> Look:
-    """Scale fresh ejecta to the look's contrast with this planet's typical local spread."""
-    typical = np.median(spread, axis=(1, 2))
-    contrast = np.sqrt(np.mean((look.mix @ look.fresh / typical) ** 2))
-    return replace(look, fresh=look.fresh * look.contrast / contrast)
+def scale_fresh_contrast(style: PlanetStyle, local_std: Floats) -> PlanetStyle:
+    """Scale fresh ejecta so that they have the style's contrast on ground of this planet's median local deviation."""
+    median_std = np.median(local_std, axis=(1, 2))
+    contrast = np.sqrt(np.mean((style.mix @ style.fresh / median_std) ** 2))
+    return replace(style, fresh=style.fresh * style.contrast / contrast)

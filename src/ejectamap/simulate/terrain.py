@@ -1,6 +1,6 @@
 """Discrete old features of a planet: degraded craters with their shading, filled basins, and small or diffuse spots.
 
-None of it is fresh ejecta: it is what a detector must learn to leave alone.
+None of it is fresh ejecta: these are the negative examples for a detector.
 """
 
 from typing import NamedTuple
@@ -9,15 +9,15 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.simulate.look import Look
-from ejectamap.simulate.noise import Floats, gradient_noise
+from ejectamap.simulate.noise import gradient_noise
+from ejectamap.simulate.planet_style import PlanetStyle
 from ejectamap.world.grid import Grid
+from ejectamap.world.mosaic import Floats
+from ejectamap.world.sphere import Array
 
-Array = npt.NDArray[np.float64]
 
-
-class Stamps(NamedTuple):
-    """Round features, one a row.
+class RoundFeatures(NamedTuple):
+    """Round features of the ground, one a row.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Stamps(NamedTuple):
     kinds : int array (n,)
         0 a diffuse spot, 1 a disc with a ragged edge, 2 a crater's relief.
     tints : array (n, 3)
-        Change of the latent properties: of the spot's centre, of the disc, or of a slope that faces the light.
+        Change of the latent properties: at the spot's centre, in the disc, or on a slope that faces the light.
     light_deg : array (n,)
-        Bearing of the light, for relief.
+        Bearing of the light, in degrees; used for relief only.
     """
 
     places: Array
@@ -38,20 +38,20 @@ class Stamps(NamedTuple):
 
 
 def draw_terrain(
-    rng: np.random.Generator, grid: Grid, look: Look, light_seed: int
-) -> tuple[Stamps, ...]:
-    """Draw a planet's old craters, basins and spots, in the order in which they are laid down."""
+    rng: np.random.Generator, grid: Grid, style: PlanetStyle, light_seed: int
+) -> tuple[RoundFeatures, ...]:
+    """Draw a planet's basins, old craters and spots, in the order in which they are painted."""
     pixel_rad = np.pi / grid.height
     return (
-        _draw_basins(rng, look),
-        _draw_old_craters(rng, look, pixel_rad, light_seed),
-        _draw_diffuse_spots(rng, look),
-        _draw_specks(rng, look, pixel_rad),
+        _draw_basins(rng, style),
+        _draw_old_craters(rng, style, pixel_rad, light_seed),
+        _draw_diffuse_spots(rng, style),
+        _draw_specks(rng, style, pixel_rad),
     )
 
 
 def light_bearing_deg(lon: npt.ArrayLike, lat: npt.ArrayLike, seed: int) -> Array:
-    """Bearing of the light: from the east or from the west by image strip, from the equator near the poles."""
+    """Bearing of the light in degrees: from the east or the west by image strip, from the equator near the poles."""
     strips = np.sin(np.radians(np.multiply(lon, 3.0)) + seed % 7) + 1.3 * np.sin(
         np.radians(np.multiply(lon, 2.0)) + seed % 11
     )
@@ -61,25 +61,25 @@ def light_bearing_deg(lon: npt.ArrayLike, lat: npt.ArrayLike, seed: int) -> Arra
 
 
 def light_strength(lat: npt.ArrayLike) -> Array:
-    """Strength of shading: low near the equator (sun high), steep growth beyond 50 degrees."""
+    """Amplitude of shading at latitudes in degrees: low near the equator (sun high), growing steeply beyond 50."""
     return 0.75 + 1.5 * np.clip((np.abs(lat) - 35.0) / 50.0, 0.0, 1.0) ** 1.5
 
 
-def paint(latent: Floats, grid: Grid, stamps: Stamps, seed: int) -> None:
-    """Add stamps to the latent image (3, height, width) in place."""
-    _paint(
+def paint_features(latent: Floats, grid: Grid, features: RoundFeatures, seed: int) -> None:
+    """Add features to the latent properties (3, height, width) in place."""
+    _paint_features(
         latent,
-        stamps.places,
-        stamps.kinds,
-        stamps.tints,
-        np.radians(stamps.light_deg),
+        features.places,
+        features.kinds,
+        features.tints,
+        np.radians(features.light_deg),
         grid.lon_west,
         seed,
     )
 
 
 def _random_places(rng: np.random.Generator, sizes_rad: Array) -> Array:
-    """Places evenly spread over the sphere, with the given angular radii."""
+    """Draw places evenly distributed over the sphere; rows of lon, lat (degrees) and the given angular radii."""
     lat = np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, sizes_rad.size)))
     return np.stack([rng.uniform(-180.0, 180.0, sizes_rad.size), lat, sizes_rad], axis=1)
 
@@ -87,15 +87,15 @@ def _random_places(rng: np.random.Generator, sizes_rad: Array) -> Array:
 def _power_law(
     rng: np.random.Generator, smallest: float, largest: float, slope: float, count: int
 ) -> Array:
-    """Sizes whose cumulative number falls with the given power."""
-    share = rng.random(count)
+    """Draw sizes whose cumulative number falls with the given power of the size."""
+    quantile = rng.random(count)
     a, b = smallest**-slope, largest**-slope
-    return np.asarray((a - share * (a - b)) ** (-1.0 / slope))
+    return np.asarray((a - quantile * (a - b)) ** (-1.0 / slope))
 
 
-def _draw_basins(rng: np.random.Generator, look: Look) -> Stamps:
-    """Old craters and basins filled with plains of another colour, some with a dark collar."""
-    count = int(rng.poisson(1500 * min(look.specks, 2.0)))
+def _draw_basins(rng: np.random.Generator, style: PlanetStyle) -> RoundFeatures:
+    """Draw old craters and basins that are filled with plains of another colour."""
+    count = int(rng.poisson(1500 * min(style.specks, 2.0)))
     places = _random_places(rng, _power_law(rng, 0.0035, 0.3, 1.9, count))
     tints = rng.normal(0.0, [0.35, 0.45, 0.2], (count, 3)) + rng.choice(
         [-1.0, 1.0], (count, 1), p=[0.3, 0.7]
@@ -104,32 +104,32 @@ def _draw_basins(rng: np.random.Generator, look: Look) -> Stamps:
         -0.6,
         0.1,
     ]
-    return Stamps(places, np.full(count, 1), look.units * tints, np.zeros(count))
+    return RoundFeatures(places, np.full(count, 1), style.units * tints, np.zeros(count))
 
 
 def _draw_old_craters(
-    rng: np.random.Generator, look: Look, pixel_rad: float, light_seed: int
-) -> Stamps:
-    """Degraded craters: rim highlights and shadows only. About as many per area as on Mercury."""
+    rng: np.random.Generator, style: PlanetStyle, pixel_rad: float, light_seed: int
+) -> RoundFeatures:
+    """Draw degraded craters: bright and shaded slopes only, about as many per area as on Mercury."""
     smallest, largest = max(0.0022, 1.2 * pixel_rad), 0.05
     # 30 000 craters wider than 10 km; the cumulative number falls with the square of the size.
-    count = int(rng.poisson(look.specks**0.5 * 30_000 * (0.002 / smallest) ** 2))
+    count = int(rng.poisson(style.specks**0.5 * 30_000 * (0.002 / smallest) ** 2))
     places = _random_places(rng, _power_law(rng, smallest, largest, 2.0, count))
     tilt = np.array([1.0, rng.normal(0.1, 0.25), rng.normal(0.0, 0.3)])
-    strength = look.relief * 2.6 * rng.beta(1.2, 3.0, count) * light_strength(places[:, 1])
+    strength = style.relief * 2.6 * rng.beta(1.2, 3.0, count) * light_strength(places[:, 1])
     light = light_bearing_deg(places[:, 0], places[:, 1], light_seed)
-    return Stamps(places, np.full(count, 2), strength[:, None] * tilt, light)
+    return RoundFeatures(places, np.full(count, 2), strength[:, None] * tilt, light)
 
 
-def _draw_diffuse_spots(rng: np.random.Generator, look: Look) -> Stamps:
-    """Bright red halos of explosive vents, and blue-white clusters of hollows."""
-    count = int(rng.poisson(70 * look.specks))
+def _draw_diffuse_spots(rng: np.random.Generator, style: PlanetStyle) -> RoundFeatures:
+    """Draw bright red halos of explosive vents, and blue-white clusters of hollows."""
+    count = int(rng.poisson(70 * style.specks))
     places = _random_places(rng, _power_law(rng, 0.004, 0.045, 2.0, count))
     red = rng.random(count) < 0.55
     tints = np.where(red[:, None], [1.3, -1.2, 0.3], [0.8, 1.0, -0.1]) * rng.gamma(
         2.5, 0.35, (count, 1)
     )
-    return Stamps(
+    return RoundFeatures(
         places,
         np.zeros(count, np.int64),
         tints + rng.normal(0.0, 0.15, (count, 3)),
@@ -137,22 +137,22 @@ def _draw_diffuse_spots(rng: np.random.Generator, look: Look) -> Stamps:
     )
 
 
-def _draw_specks(rng: np.random.Generator, look: Look, pixel_rad: float) -> Stamps:
-    """Small fresh craters and secondaries without rays: bright blue-white specks."""
+def _draw_specks(rng: np.random.Generator, style: PlanetStyle, pixel_rad: float) -> RoundFeatures:
+    """Draw small fresh craters and secondary craters without rays: bright blue-white spots."""
     smallest = max(0.0009, 0.5 * pixel_rad)
-    count = int(rng.poisson(look.specks * 110_000 * (0.0009 / smallest) ** 1.8))
+    count = int(rng.poisson(style.specks * 110_000 * (0.0009 / smallest) ** 1.8))
     places = _random_places(rng, _power_law(rng, smallest, 0.006, 2.6, count))
-    # The larger ones are older as a rule.
-    faint = np.sqrt(smallest / places[:, 2])
-    tints = look.fresh * (rng.gamma(0.8, 0.6, count) * faint)[:, None] + rng.normal(
+    # The larger ones are usually older, and therefore fainter.
+    brightness = np.sqrt(smallest / places[:, 2])
+    tints = style.fresh * (rng.gamma(0.8, 0.6, count) * brightness)[:, None] + rng.normal(
         0.0, 0.12, (count, 3)
     )
-    return Stamps(places, np.zeros(count, np.int64), tints, np.zeros(count))
+    return RoundFeatures(places, np.zeros(count, np.int64), tints, np.zeros(count))
 
 
 @numba.njit(cache=True, nogil=True)
-def _paint(latent, places, kinds, tints, light, lon_west, seed):  # type: ignore[no-untyped-def]
-    """Add every stamp to the pixels within its own window; columns wrap around."""
+def _paint_features(latent, places, kinds, tints, light, lon_west, seed):  # type: ignore[no-untyped-def]
+    """Add every feature to the pixels within its own window; columns wrap around."""
     _, height, width = latent.shape
     step = np.pi / height
     for n in range(kinds.size):
@@ -185,7 +185,7 @@ def _paint(latent, places, kinds, tints, light, lon_west, seed):  # type: ignore
 
 @numba.njit(cache=True, nogil=True)
 def _profile(kind, r, east, north, size, light, seed):  # type: ignore[no-untyped-def]
-    """Strength of one stamp at range r (in its radii) and direction (east, north)."""
+    """Amplitude of one feature at range r (in its radii) and offset (east, north) in radians."""
     if kind == 0:
         return np.exp(-1.4 * r * r) if r < 2.6 else 0.0
     u, v = east / size, north / size

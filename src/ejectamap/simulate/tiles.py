@@ -1,10 +1,10 @@
-"""Windows to label, picked as a person would: near craters, on far rays, and on ground without ejecta."""
+"""Drawing windows to label on a simulated planet: near craters, on far rays, and on ground without ejecta."""
 
 import numpy as np
 
 from ejectamap.simulate.planet import Planet
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
+from ejectamap.world.grid import Grid, Window, windows_overlap
 from ejectamap.world.labels import Tile
 from ejectamap.world.sphere import destination, distance
 
@@ -20,7 +20,7 @@ def choose_tiles(planet: Planet, count: int, size_px: int, seed: int) -> tuple[T
     ----------
     planet : Planet
     count : int
-        How many; fewer come back if the planet is too small for them.
+        Number of windows; fewer are returned if the planet is too small for them.
     size_px : int
         Side of a window, in mosaic pixels.
     seed : int
@@ -28,7 +28,7 @@ def choose_tiles(planet: Planet, count: int, size_px: int, seed: int) -> tuple[T
     Returns
     -------
     tuple of Tile
-        Windows with data in at least half of their pixels; they may run over the right edge.
+        Windows with data in at least half of their pixels; they may wrap around the grid's right edge.
     """
     rng = np.random.default_rng(seed)
     grid = planet.mosaic.grid
@@ -39,13 +39,15 @@ def choose_tiles(planet: Planet, count: int, size_px: int, seed: int) -> tuple[T
         crater = planet.craters[int(rng.integers(len(planet.craters)))]
         kind = (len(tiles) + attempt // _TRIES_PER_TILE) % 5
         if kind < 2:
-            lon, lat = _near(rng, crater, grid)
+            lon, lat = _draw_near_crater(rng, crater, grid)
         elif kind < 4:
-            lon, lat = _on_ray(rng, crater, planet)
+            lon, lat = _draw_on_ray(rng, crater, planet)
         else:
-            lon, lat = _within_reach(rng, crater, grid)
-        window = _window_about(rng, lon, lat, size_px, grid)
-        if _overlaps(window, tiles, grid.width) or planet.mosaic.read(window)[1].mean() < 0.5:
+            lon, lat = _draw_within_reach(rng, crater, grid)
+        window = _draw_window(rng, lon, lat, size_px, grid)
+        if any(windows_overlap(window, tile.window, grid.width) for tile in tiles):
+            continue
+        if planet.mosaic.read_valid(window).mean() < 0.5:
             continue
         if kind == 4 and planet.truth.any_ejecta(window).any():
             continue
@@ -53,18 +55,18 @@ def choose_tiles(planet: Planet, count: int, size_px: int, seed: int) -> tuple[T
     return tuple(tiles)
 
 
-def _near(rng: np.random.Generator, crater: Crater, grid: Grid) -> tuple[float, float]:
-    """Place within a few radii of a crater."""
+def _draw_near_crater(rng: np.random.Generator, crater: Crater, grid: Grid) -> tuple[float, float]:
+    """Draw a longitude and latitude within a few radii of a crater."""
     reach_m = crater.radius_m * rng.uniform(0.0, _NEAR_RADII)
     lon, lat = destination(crater.lon, crater.lat, rng.uniform(0, 360), reach_m, grid.radius_m)
     return float(lon), float(lat)
 
 
-def _on_ray(rng: np.random.Generator, crater: Crater, planet: Planet) -> tuple[float, float]:
-    """Place on a crater's farther ejecta, or near the crater where it has none."""
+def _draw_on_ray(rng: np.random.Generator, crater: Crater, planet: Planet) -> tuple[float, float]:
+    """Draw a longitude and latitude on a crater's far ejecta, or near the crater if it has none."""
     grid = planet.mosaic.grid
     window, mask = planet.truth.masks[crater.crater_id]
-    # A few of them will do: a full-size planet has tens of millions.
+    # A sample is sufficient: a full-size planet has tens of millions of them.
     ejecta = np.flatnonzero(mask)
     if ejecta.size > _RAY_CHOICES:
         ejecta = rng.choice(ejecta, _RAY_CHOICES)
@@ -72,33 +74,23 @@ def _on_ray(rng: np.random.Generator, crater: Crater, planet: Planet) -> tuple[f
     lon, lat = grid.to_lonlat(cols + window.col + 0.5, rows + window.row + 0.5)
     far = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) > _NEAR_RADII * crater.radius_m
     if not far.any():
-        return _near(rng, crater, grid)
+        return _draw_near_crater(rng, crater, grid)
     k = int(rng.choice(np.flatnonzero(far)))
     return float(lon[k]), float(lat[k])
 
 
-def _within_reach(rng: np.random.Generator, crater: Crater, grid: Grid) -> tuple[float, float]:
-    """Place anywhere within a crater's reach."""
+def _draw_within_reach(rng: np.random.Generator, crater: Crater, grid: Grid) -> tuple[float, float]:
+    """Draw a longitude and latitude anywhere within a crater's reach."""
     away_m = crater.reach_m(grid.radius_m) * np.sqrt(rng.random())
     lon, lat = destination(crater.lon, crater.lat, rng.uniform(0, 360), away_m, grid.radius_m)
     return float(lon), float(lat)
 
 
-def _window_about(
+def _draw_window(
     rng: np.random.Generator, lon: float, lat: float, size_px: int, grid: Grid
 ) -> Window:
-    """Square window that holds a place, not always in its middle."""
+    """Draw a square window that contains a longitude and latitude, not necessarily at its centre."""
     col, row = grid.to_pixel(lon, lat)
     left, top = np.array([float(col), float(row)]) - size_px * rng.uniform(0.2, 0.8, 2)
     top = min(max(0, int(top)), grid.height - size_px)
     return Window(top, int(left) % grid.width, size_px, size_px)
-
-
-def _overlaps(window: Window, tiles: list[Tile], grid_width: int) -> bool:
-    """Whether a window shares a pixel with any tile, the dateline included."""
-    for other in (t.window for t in tiles):
-        apart = abs(window.col - other.col)
-        apart = min(apart, grid_width - apart)
-        if apart < window.width and abs(window.row - other.row) < window.height:
-            return True
-    return False

@@ -1,16 +1,16 @@
-"""How a simulated planet looks: everything that differs from planet to planet but not from crater to crater.
+"""Parameters of a simulated planet that are the same for all its craters: colours, terrain, rays, noise.
 
 The planet is painted in three *latent* properties - brightness, blueness (immaturity) and a third, independent one -
-of about unit spread. A matrix turns them into the bands of the mosaic: near the one that reproduces the statistics
-of the MESSENGER Enhanced Color mosaic for most planets, further from it for others.
+each with a standard deviation of about 1. A matrix turns them into the bands of the mosaic. For most planets it is
+close to the matrix that reproduces the statistics of the MESSENGER Enhanced Color mosaic; for some it is far from it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from ejectamap.world.sphere import Array
+
 BAND_NAMES = ("PC2", "PC1", "430/1000 nm")
 # Standard deviations (49, 42, 46) counts and correlations (0.89, -0.06, 0.37) of the Enhanced Color mosaic.
 _MERCURY_MIX = np.array([[41.0, -19.0, 12.0], [40.0, 0.0, -10.0], [15.0, 40.0, 6.0]])
@@ -18,61 +18,62 @@ _MERCURY_OFFSET = np.array([95.0, 92.0, 134.0])
 
 
 @dataclass(frozen=True)
-class Look:
-    """One planet's style.
+class PlanetStyle:
+    """Parameters of one planet's appearance.
 
     Attributes
     ----------
     mix : array (3, 3)
-        Counts per unit of each latent property (columns), per band (rows).
+        Matrix from latent properties (columns) to bands (rows), in counts per latent unit.
     offset : array (3,)
-        Counts of average ground, per band.
+        Value of each band, in counts, where all latent properties are 0.
     fresh : array (3,)
-        Direction in which fresh ejecta change mature ground, in latent units; about unit length.
+        Change of the latent properties from mature ground to fresh ejecta. `draw_planet_style` returns a vector of
+        length about 1; `planet.scale_fresh_contrast` scales it to `contrast`.
     contrast : float
-        What pure fresh ejecta add, over the local standard deviation of the ground.
+        Change of the bands by pure fresh ejecta, divided by the local standard deviation of the ground.
     border : float
-        Softness of the units' borders.
+        Width of the transition between geological units, in standard deviations of the noise that places them.
     levels : tuple of float
-        How rare plains and dark material are, in standard deviations of the noise that places them.
+        Level above which that noise makes plains and dark material; the higher, the rarer they are.
     units, mottle, texture : float
-        Strength of geological units with sharp borders, of broad variations and of fine texture, in latent units.
+        Amplitude of geological units, of broad variations and of fine texture, in latent units.
     relief : float
-        Strength of topographic shading at low latitude; it grows towards the poles.
+        Amplitude of topographic shading at low latitude; it grows towards the poles.
     specks : float
         Density of small bright spots and of old craters, relative to Mercury.
     strips : float
-        Brightness steps between images, in latent units.
+        Amplitude of the brightness steps between neighbouring image strips, in latent units.
     noise : float
-        Sensor noise in counts.
+        Standard deviation of the sensor noise, in counts.
     blur_px : float
-        Gaussian blur of the brightness; colour is blurred more.
+        Standard deviation of the Gaussian blur of the brightness, in pixels; colour is blurred more.
     rays : float
         Number of long rays of a crater, relative to Mercury.
     short_rays : float
         Number of short rays, relative to Mercury.
     ray_km : float
-        Typical half-width of a ray.
+        Typical half-width of a ray, in kilometres.
     bend : float
-        How far long rays leave their great circle, radians over their length.
+        Standard deviation of the change of azimuth along a ray, in radians.
     fading : float
-        Power of the remaining length with which a ray's cover falls.
+        A ray's cover falls with this power of the remaining length.
     patch : float
         Length of the patches of a ray, relative to Mercury.
     sharpness : float
         Exponent of a ray's cross profile: 2 a Gaussian, 4 nearly a box.
     patchiness : float
         0 unbroken rays, 1 rays mostly made of patches.
-    hair : float
-        How ragged and filamentary the edge of the blanket is.
+    filaments : float
+        Amplitude of the filaments at the edge of the blanket; 0 a smooth edge.
     threshold : float
-        What a careful eye still sees: contrast over local standard deviation.
+        Smallest visible contrast of ejecta, as a multiple of the local standard deviation of the bands.
     polar_gap_deg : tuple of float
-        Width of the no-data cap in the north and in the south.
-    strings : float
-        Share of the craters that have bright strings of patches far out.
-    dark : float
-        Share of the craters that dug up dark material, such as Mercury's low-reflectance material.
+        Angular radius of the no-data cap at the north pole and at the south pole, in degrees.
+    chain_fraction : float
+        Fraction of the craters that have chains of bright patches far out, like chains of secondary craters.
+    dark_fraction : float
+        Fraction of the craters that excavated dark material, such as Mercury's low-reflectance material.
     """
 
     mix: Array
@@ -97,31 +98,31 @@ class Look:
     patch: float
     sharpness: float
     patchiness: float
-    hair: float
+    filaments: float
     threshold: float
     polar_gap_deg: tuple[float, float]
-    strings: float
-    dark: float
+    chain_fraction: float
+    dark_fraction: float
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """Draw a planet's style: Mercury-like as a rule, sometimes far from it."""
-    plain = rng.random() < 0.15  # a quiet planet: little but rays and noise
-    busy = 0.35 if plain else 1.0
+def draw_planet_style(rng: np.random.Generator) -> PlanetStyle:
+    """Draw a planet's parameters: usually similar to Mercury's, sometimes very different."""
+    is_uniform = rng.random() < 0.15  # a planet with hardly any features but rays and noise
+    ground_amplitude = 0.35 if is_uniform else 1.0
     gaps = np.abs(rng.normal(0.0, 4.0, 2))
-    return Look(
+    return PlanetStyle(
         mix=_draw_mix(rng),
         offset=_MERCURY_OFFSET + rng.normal(0.0, 14.0, 3),
         fresh=np.array([rng.uniform(0.7, 1.2), rng.normal(0.8, 0.35), rng.normal(0.0, 0.25)]),
         contrast=float(np.clip(np.exp(rng.normal(np.log(9.0), 0.4)), 4.5, 20.0)),
         border=float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))),
         levels=(rng.uniform(-0.2, 1.0), rng.uniform(0.4, 1.5)),
-        units=busy * rng.uniform(0.4, 0.9),
-        mottle=busy * rng.uniform(0.03, 0.25),
-        texture=busy * rng.uniform(0.03, 0.17),
-        relief=busy * rng.uniform(0.6, 1.9),
-        specks=busy * float(np.exp(rng.normal(0.0, 0.5))),
-        strips=0.2 * busy * rng.random() ** 2,
+        units=ground_amplitude * rng.uniform(0.4, 0.9),
+        mottle=ground_amplitude * rng.uniform(0.03, 0.25),
+        texture=ground_amplitude * rng.uniform(0.03, 0.17),
+        relief=ground_amplitude * rng.uniform(0.6, 1.9),
+        specks=ground_amplitude * float(np.exp(rng.normal(0.0, 0.5))),
+        strips=0.2 * ground_amplitude * rng.random() ** 2,
         noise=float(np.exp(rng.uniform(np.log(1.0), np.log(9.0)))),
         blur_px=rng.uniform(0.3, 0.9),
         rays=float(np.exp(rng.normal(0.0, 0.5))),
@@ -132,16 +133,19 @@ def draw_look(rng: np.random.Generator) -> Look:
         patch=float(np.exp(rng.normal(0.0, 0.5))),
         sharpness=rng.uniform(1.2, 3.5),
         patchiness=rng.uniform(0.1, 0.9),
-        hair=rng.uniform(0.2, 0.6),
+        filaments=rng.uniform(0.2, 0.6),
         threshold=rng.uniform(0.55, 1.1),
         polar_gap_deg=(float(gaps[0]), float(gaps[1])),
-        strings=rng.uniform(0.3, 0.9) * (rng.random() < 0.5),
-        dark=rng.uniform(0.1, 0.3) * (rng.random() < 0.6),
+        chain_fraction=rng.uniform(0.3, 0.9) * (rng.random() < 0.5),
+        dark_fraction=rng.uniform(0.1, 0.3) * (rng.random() < 0.6),
     )
 
 
 def _draw_mix(rng: np.random.Generator) -> Array:
-    """Band matrix: near Mercury's, well away from it, with a band upside down, nearly grey, or of any meaning."""
+    """Draw the matrix from latent properties to bands.
+
+    It is close to Mercury's, far from it, far from it with one band inverted, nearly grey, or random.
+    """
     kind = rng.choice(5, p=[0.5, 0.18, 0.1, 0.06, 0.16])
     spread = 0.12 if kind == 0 else 0.35
     mix = _MERCURY_MIX + rng.normal(0.0, 40.0 * spread, (3, 3))
