@@ -1,4 +1,4 @@
-"""The bodies we map: a sphere each, with the source of its radius."""
+"""Bodies that can be mapped: spheres, each with the source of its radius."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Body:
     radius_m : float
         Radius of the sphere, in metres.
     reference : str
-        Where the radius comes from.
+        Source of the radius.
     iau_code : int or None
         Code of the body's equirectangular CRS (clon 0) in the IAU_2015 authority, if there is one.
     """
@@ -49,12 +49,12 @@ BODIES = {
 
 
 def find_body(name: str) -> Body:
-    """Look a body up by its name, in any case.
+    """Find a registered body by its name, ignoring case.
 
     Raises
     ------
     MosaicError
-        If the name is not registered; the message lists those that are.
+        If the name is not registered; the message lists the registered ones.
     """
     try:
         return BODIES[name.lower()]
@@ -66,13 +66,22 @@ def find_body(name: str) -> Body:
 
 
 def body_near(radius_m: float) -> Body | None:
-    """Registered body whose radius is nearest, if within 0.2 %: many mosaics have a radius of their own."""
+    """Registered body with the radius nearest to `radius_m`, in metres; None if it differs by more than 0.2 %.
+
+    The tolerance is needed because many mosaics use a slightly different radius.
+    """
     nearest = min(BODIES.values(), key=lambda body: abs(body.radius_m - radius_m))
     return nearest if abs(nearest.radius_m - radius_m) < 0.002 * radius_m else None
 
 
 def custom_body(name: str, radius_m: float, reference: str) -> Body:
-    """Make a body that the registry lacks, or one with another radius, as many mosaics have."""
+    """Make a body that is not registered, or a registered one with another radius, in metres.
+
+    Raises
+    ------
+    MosaicError
+        If the radius is not positive.
+    """
     if not radius_m > 0:
         raise MosaicError(f"radius of {name} is {radius_m} m: give a positive number of metres")
     return Body(name, radius_m, reference)
@@ -91,7 +100,7 @@ def geographic_crs(radius_m: float) -> CRS:
 
 
 def azimuthal_crs(lon: float, lat: float, radius_m: float) -> CRS:
-    """Azimuthal equidistant CRS, in metres, centred on a place (degrees)."""
+    """Azimuthal equidistant CRS, in metres, centred on (lon, lat) in degrees."""
     return CRS.from_dict(
         {"proj": "aeqd", "lon_0": lon, "lat_0": lat, "R": radius_m, "units": "m", "no_defs": True}
     )

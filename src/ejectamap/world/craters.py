@@ -1,4 +1,4 @@
-"""The catalogue of fresh craters, from a CSV, a GeoPackage or a shapefile."""
+"""Reading the catalogue of fresh craters from a CSV, a GeoPackage or a shapefile."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import Array, LonLat, wrap_longitude
 from ejectamap.world.tables import Table, read_table
 
-# Our names first, then those of the published release; a shapefile cuts names to ten letters.
+# Column names of this package first, then those of the published release. Shapefiles truncate names to ten letters.
 _ID = ("crater_id", "crat_fid")
 _LON = ("lon", "center_lon")
 _LAT = ("lat", "center_lat")
@@ -42,9 +42,9 @@ class Crater:
     radius_m : float
         Radius of the rim, in metres.
     reach : float
-        How far its ejecta are looked for, as a fraction of half the planet's circumference.
+        Largest distance at which its ejecta are mapped, as a fraction of half the planet's circumference.
     family : str
-        Any word that groups craters; empty if there is none.
+        Name of the group that the crater belongs to; empty if there is none.
     """
 
     crater_id: int
@@ -61,18 +61,18 @@ class Crater:
 
 
 def load_craters(path: Path | str, grid: Grid) -> tuple[Crater, ...]:
-    """Read the catalogue: a CSV, a GeoPackage or a shapefile, one crater a row.
+    """Read the catalogue from a CSV, a GeoPackage or a shapefile with one crater per row.
 
-    Columns, in any case and order: `crater_id`; `lon`, `lat` in degrees (a vector file may leave
-    them out: its points, or the centroids of its polygons, are used); `radius_m`, `radius_km` or
+    Columns, in any case and order: `crater_id`; `lon`, `lat` in degrees (optional in a vector file: by
+    default its points, or the centroids of its polygons, are used); `radius_m`, `radius_km` or
     `diameter_km`; optional `name`, `reach` (fraction of pi R, default 0.25) and `family`. The
-    column names of the published release are read too.
+    column names of the published release are accepted too.
 
     Parameters
     ----------
     path : Path or str
     grid : Grid
-        The mosaic's, for the body's radius and the size of a pixel.
+        Grid of the mosaic, for the body's radius and the pixel size.
 
     Returns
     -------
@@ -81,18 +81,18 @@ def load_craters(path: Path | str, grid: Grid) -> tuple[Crater, ...]:
     Raises
     ------
     CraterError
-        If the file or a column is missing or unreadable, a value is impossible, two craters share
-        an id, a unit or the order of lon and lat looks wrong, or the file's CRS has another radius
-        than the mosaic's.
+        If the file or a column is missing or unreadable, a value is impossible, two craters have
+        the same id, a unit or the order of lon and lat seems wrong, or the radius of the file's CRS is
+        not that of the mosaic's.
     """
     table = read_table(Path(path), CraterError)
     _check_crs(table, grid)
     ids = table.unique_ids(table.require(*_ID))
-    lon, lat = _places(table, ids, grid)
+    lon, lat = _positions(table, ids, grid)
     radius_m = _radii(table, ids, grid)
     reach = _reaches(table, ids)
-    names = table.words(table.find("name"))
-    families = table.words(table.find("family"))
+    names = table.texts(table.find("name"))
+    families = table.texts(table.find("family"))
     craters = [
         Crater(
             crater_id,
@@ -113,8 +113,8 @@ def _check_crs(table: Table, grid: Grid) -> None:
         check_radius(table.path, table.geometry.crs, grid.radius_m, CraterError)
 
 
-def _places(table: Table, ids: list[int], grid: Grid) -> LonLat:
-    """Places of the craters, checked, longitude wrapped."""
+def _positions(table: Table, ids: list[int], grid: Grid) -> LonLat:
+    """Read and check longitudes and latitudes of the craters, in degrees; longitudes are wrapped."""
     if table.geometry is not None and table.find(*_LON) is None and table.find(*_LAT) is None:
         lon, lat = _centroids(table, ids, grid)
     else:
@@ -135,22 +135,25 @@ def _places(table: Table, ids: list[int], grid: Grid) -> LonLat:
 
 
 def _centroids(table: Table, ids: list[int], grid: Grid) -> LonLat:
-    """Places of the shapes in a vector file: points, or centroids of polygons."""
+    """Longitudes and latitudes of the points, or centroids of the polygons, in a vector file."""
     crs = table.geometry.crs
     if crs is None:
         table.fail("has neither columns lon and lat nor a CRS: add the columns or assign the CRS")
     to_degrees = Transformer.from_crs(crs, geographic_crs(grid.radius_m), always_xy=True)
-    places = [_centroid(table, *pair, to_degrees) for pair in zip(ids, table.geometry, strict=True)]
-    lon, lat = np.array(places).T
+    centroids = [
+        _centroid(table, crater_id, shape, to_degrees)
+        for crater_id, shape in zip(ids, table.geometry, strict=True)
+    ]
+    lon, lat = np.array(centroids).T
     return LonLat(lon, lat)
 
 
 def _centroid(
     table: Table, crater_id: int, shape: BaseGeometry | None, to_degrees: Transformer
 ) -> tuple[float, float]:
-    """Place of one shape's centroid, in degrees.
+    """Longitude and latitude of one shape's centroid, in degrees.
 
-    Parts are averaged on the sphere, for a rim may be cut in two at the dateline.
+    The centroids of the shape's parts are averaged on the sphere, because a rim may be divided at the dateline.
     """
     if shape is None or shape.is_empty:
         table.fail(f"crater {crater_id} has no geometry: draw it, or add columns lon and lat")
@@ -166,12 +169,12 @@ def _centroid(
 
 
 def _radii(table: Table, ids: list[int], grid: Grid) -> Array:
-    """Radii of the craters in metres, checked."""
+    """Read and check the radii of the craters, in metres."""
     column = table.require(*_METRES_PER_UNIT)
-    metres = _METRES_PER_UNIT[column.strip().lower()]
-    radius_m = table.numbers(column) * metres
+    unit_m = _METRES_PER_UNIT[column.strip().lower()]
+    radius_m = table.numbers(column) * unit_m
     largest_m = grid.radius_m / 2
-    if metres == 1.0 and _looks_like_km(radius_m, grid):
+    if unit_m == 1.0 and _may_be_km(radius_m, grid):
         table.fail(
             f"column {column}: looks like kilometres (median {np.median(radius_m):g}, a mosaic"
             f" pixel is {grid.pixel_m:.0f} m): name it radius_km, or multiply by 1000"
@@ -182,22 +185,22 @@ def _radii(table: Table, ids: list[int], grid: Grid) -> Array:
                 f"column {column}, crater {crater_id}: is not above 0: give the rim's radius"
             )
         if value > largest_m:
-            hint = "it looks like metres: name it radius_m" if metres > 1 else "check its unit"
+            hint = "it looks like metres: name it radius_m" if unit_m > 1 else "check its unit"
             table.fail(
-                f"column {column}, crater {crater_id}: {value / metres:g} makes a radius of"
+                f"column {column}, crater {crater_id}: {value / unit_m:g} makes a radius of"
                 f" {value:.0f} m, more than half of the body's: {hint}"
             )
     return radius_m
 
 
-def _looks_like_km(radius_m: Array, grid: Grid) -> bool:
-    """Whether craters are too small to be seen, and possible if their unit is kilometres."""
+def _may_be_km(radius_m: Array, grid: Grid) -> bool:
+    """Whether the median crater is smaller than a pixel, but has a possible radius if the unit is kilometres."""
     median_m = float(np.median(radius_m))
     return 0 < median_m < grid.pixel_m / 2 and 1000 * median_m <= grid.radius_m / 2
 
 
 def _reaches(table: Table, ids: list[int]) -> Array:
-    """Reaches of the craters, checked; the default where the column or a value is missing."""
+    """Read and check the reaches of the craters; the default where the column or a value is missing."""
     column = table.find("reach")
     if column is None:
         return np.full(table.rows, Crater.reach)

@@ -1,4 +1,4 @@
-"""Where the coordinates of a user's file are on the sphere, and what can be wrong with them."""
+"""Coordinate reference systems of input files: their relation to degrees on the sphere, and checks of them."""
 
 import warnings
 from collections.abc import Iterator
@@ -18,15 +18,14 @@ from ejectamap.world.body import BODIES
 from ejectamap.world.sphere import Array
 
 _CYLINDRICAL = ("equidistant cylindrical", "equirectangular")
-_SAME_RADIUS = 1e-7  # relative: a quarter of a metre on Mercury, rounding in a WKT text
+_SAME_RADIUS = 1e-7  # relative tolerance for rounding in WKT: 0.25 m on Mercury
 
 
 @dataclass(frozen=True)
 class Cylinder:
     """The linear relation between degrees and an equidistant cylindrical (or geographic) CRS.
 
-    Unlike a general reprojection it never wraps a longitude, so that a shape drawn over the
-    dateline stays whole.
+    Unlike a general reprojection it never wraps longitudes, so that a shape across the dateline stays in one piece.
 
     Attributes
     ----------
@@ -35,7 +34,7 @@ class Cylinder:
     lon_per_x, lat_per_y : float
         Degrees per CRS unit.
     lon_origin, lat_origin : float
-        Place of the CRS's x = 0, y = 0, in degrees.
+        Longitude and latitude of the CRS's x = 0, y = 0, in degrees.
     """
 
     radius_m: float
@@ -50,23 +49,23 @@ class Cylinder:
         return lon, np.asarray(y, np.float64) * self.lat_per_y + self.lat_origin
 
     def from_degrees(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Array, Array]:
-        """CRS coordinates (x, y) of a longitude, taken as it is, and a latitude."""
+        """CRS coordinates (x, y) of a longitude, which is not wrapped, and a latitude."""
         x = np.subtract(lon, self.lon_origin) / self.lon_per_x
         return x, np.subtract(lat, self.lat_origin) / self.lat_per_y
 
 
 @contextmanager
 def open_raster(path: Path, error: type[EjectamapError]) -> Iterator["rasterio.io.DatasetReader"]:
-    """Open a raster; whatever GDAL cannot read, now or later in the block, becomes one line.
+    """Open a raster; a failure of GDAL, also later in the block, is raised as an error with a one-line message.
 
     Raises
     ------
     EjectamapError
-        Of the kind given.
+        Of the type `error`.
     """
     try:
         with warnings.catch_warnings():
-            # Our own checks of CRS and transform say more than this warning.
+            # The checks of CRS and transform have more specific messages than this warning.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             source = rasterio.open(path)
         with source:
@@ -79,7 +78,7 @@ def open_raster(path: Path, error: type[EjectamapError]) -> Iterator["rasterio.i
 
 
 def raster_crs(source: "rasterio.io.DatasetReader", error: type[EjectamapError]) -> CRS:
-    """CRS of an open raster; a missing or unreadable one is an error of the kind given."""
+    """CRS of an open raster; a missing or unreadable one raises `error`."""
     if source.crs is None:
         raise error(
             f"{source.name}: has no CRS: assign the body's equidistant cylindrical CRS with"
@@ -95,7 +94,7 @@ def raster_crs(source: "rasterio.io.DatasetReader", error: type[EjectamapError])
 
 
 def sphere_radius(name: object, crs: CRS, error: type[EjectamapError]) -> float:
-    """Radius in metres of the sphere a CRS is on; an ellipsoid is an error of the kind given."""
+    """Radius in metres of the sphere of a CRS; an ellipsoid raises `error`."""
     ellipsoid = crs.ellipsoid
     if ellipsoid is None or not np.isclose(
         ellipsoid.semi_major_metre, ellipsoid.semi_minor_metre, rtol=1e-9
@@ -108,12 +107,12 @@ def sphere_radius(name: object, crs: CRS, error: type[EjectamapError]) -> float:
 
 
 def check_radius(name: object, crs: CRS, radius_m: float, error: type[EjectamapError]) -> None:
-    """Refuse a CRS on another sphere: 300 m more radius move longitude 180 by a kilometre.
+    """Check that the radius of a CRS's sphere is `radius_m`: 300 m more shift longitude 180 by a kilometre.
 
     Raises
     ------
     EjectamapError
-        Of the kind given; the message has both radii.
+        Of the type `error`, if it is not; the message contains both radii.
     """
     other_m = sphere_radius(name, crs, error)
     if abs(other_m - radius_m) > _SAME_RADIUS * radius_m:
@@ -129,8 +128,7 @@ def cylinder(name: object, crs: CRS, error: type[EjectamapError]) -> Cylinder:
     Raises
     ------
     EjectamapError
-        Of the kind given: the CRS is not on a sphere, or neither geographic nor equidistant
-        cylindrical.
+        Of the type `error`, if the CRS is not on a sphere, or neither geographic nor equidistant cylindrical.
     """
     radius_m = sphere_radius(name, crs, error)
     if crs.is_geographic:
@@ -158,12 +156,12 @@ def cylinder(name: object, crs: CRS, error: type[EjectamapError]) -> Cylinder:
 
 
 def with_authority(crs: CRS, degrees: Cylinder) -> CRS:
-    """The same CRS as IAU_2015 names it, if that has it; else the CRS itself.
+    """Return the equal CRS of the authority IAU_2015 if there is one, else the CRS itself.
 
     Parameters
     ----------
     crs : CRS
-        Of a raster.
+        CRS of a raster.
     degrees : Cylinder
         Its relation to degrees.
     """
@@ -174,8 +172,10 @@ def with_authority(crs: CRS, degrees: Cylinder) -> CRS:
         ):
             continue
         official = body.cylindrical_crs()
-        same = cylinder(body.name, official, MosaicError)
-        if crs.is_projected and np.allclose(astuple(same), astuple(degrees), rtol=_SAME_RADIUS):
+        official_degrees = cylinder(body.name, official, MosaicError)
+        if crs.is_projected and np.allclose(
+            astuple(official_degrees), astuple(degrees), rtol=_SAME_RADIUS
+        ):
             return official
     return crs
 

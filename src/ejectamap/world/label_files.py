@@ -1,4 +1,4 @@
-"""Labels from files: a folder of masks or a layer of polygons, and the table of labelled tiles."""
+"""Reading labels: a folder of masks or a layer of polygons, and the table of labelled tiles."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from pyproj import CRS
 from ejectamap.errors import LabelError
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import check_radius, cylinder, open_raster, raster_crs
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.labels import Bools, Labels, PackedMasks, Tile, cut
+from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.labels import Labels, PackedMasks, Tile, extract_window
 from ejectamap.world.sphere import distance
 from ejectamap.world.tables import read_table
 
 _MASK_NAME = re.compile(r"mask_crater_(\d+)\.tiff?", re.IGNORECASE)
-_ON_GRID_PX = 0.05  # how far from a whole pixel a mask's corner may be: rounding of a transform
+_ON_GRID_PX = 0.05  # tolerance for rounding in a mask's transform: distance of its corner from the grid, in pixels
 _STRIP_PIXELS = 2**22
 
 
@@ -36,24 +36,24 @@ def load_labels(
     Parameters
     ----------
     path : Path or str
-        A folder with `mask_crater_{id}.tif` on the mosaic's grid, the whole globe or a window of
-        it, in which any value but 0 and the declared no-data is ejecta; or a vector file of
-        polygons with a column `crater_id`, in degrees or in an equidistant cylindrical CRS. A pixel
-        is ejecta where a polygon holds its centre.
+        A folder of rasters `mask_crater_{id}.tif` on the mosaic's grid, each of the whole globe or
+        a window of it, in which any value but 0 and the declared no-data value is ejecta. Or a vector
+        file of polygons with a column `crater_id`, in degrees or in an equidistant cylindrical CRS;
+        a pixel is ejecta if its centre is in a polygon.
     grid : Grid
-        The mosaic's.
+        Grid of the mosaic.
     craters : sequence of Crater
         The catalogue.
     tiles_csv : Path or str, optional
         Columns tile_id, row, col, height, width, in mosaic pixels: the windows in which every
-        crater's ejecta were labelled. Without it the labels count as complete within the reach of
-        each labelled crater.
+        crater's ejecta were labelled. Without it the labels are taken as complete within the reach
+        of each labelled crater.
 
     Raises
     ------
     LabelError
         If something is missing or unreadable, does not fit the mosaic or the catalogue, or all
-        masks are empty. A single empty mask says that its crater has no ejecta to be seen.
+        masks are empty. A single empty mask means that its crater has no visible ejecta.
     """
     path = Path(path)
     tiles = None if tiles_csv is None else load_tiles(Path(tiles_csv), grid)
@@ -61,33 +61,48 @@ def load_labels(
         raise LabelError(
             f"{path}: does not exist: give the folder of masks or the file of polygons"
         )
-    drawn = _read_masks(path, grid) if path.is_dir() else _read_polygons(path, grid)
-    known = {crater.crater_id: crater for crater in craters}
+    masks = _read_masks(path, grid) if path.is_dir() else _read_polygons(path, grid)
+    by_id = {crater.crater_id: crater for crater in craters}
 
     def checked() -> Iterator[tuple[int, Window, Bools]]:
-        for name, crater_id, window, mask in drawn:
-            if crater_id not in known:
+        for name, crater_id, window, mask in masks:
+            if crater_id not in by_id:
                 raise LabelError(
                     f"{name}: crater {crater_id} is not in the catalogue: add it there, or remove its"
                     " label"
                 )
             if mask.any():
-                check_reach(name, known[crater_id], window, mask, grid)
+                check_reach(name, by_id[crater_id], window, mask, grid)
             yield crater_id, window, mask
 
-    masks = PackedMasks(checked())
-    if not any(masks.window(crater_id).height for crater_id in masks):
+    packed = PackedMasks(checked())
+    if not any(packed.window(crater_id).height for crater_id in packed):
         raise LabelError(f"{path}: every mask is empty: draw the ejecta of at least one crater")
-    return Labels(grid, masks, tiles)
+    return Labels(grid, packed, tiles)
 
 
 def check_reach(name: object, crater: Crater, window: Window, mask: Bools, grid: Grid) -> None:
-    """Refuse a mask that lies wholly outside its crater's reach: it belongs to another place."""
+    """Check that a mask has ejecta within its crater's reach; if not, it probably belongs to another crater.
+
+    Parameters
+    ----------
+    name : object
+        Name of the mask's file, for the error message.
+    crater : Crater
+    window, mask : Window, bool array
+        Window of the mosaic and the mask in it.
+    grid : Grid
+
+    Raises
+    ------
+    LabelError
+        If all of the mask is outside the reach.
+    """
     reach_m = crater.reach_m(grid.radius_m)
     for strip in grid.strips(window, _STRIP_PIXELS):
         lon, lat = grid.centres(strip)
         near = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) <= reach_m
-        if (near & cut(window, mask, strip, grid.width)).any():
+        if (near & extract_window(window, mask, strip, grid.width)).any():
             return
     raise LabelError(
         f"{name}: no ejecta within the reach of crater {crater.crater_id} (lon {crater.lon:g}, lat"
@@ -97,8 +112,8 @@ def check_reach(name: object, crater: Crater, window: Window, mask: Bools, grid:
 
 def _read_masks(folder: Path, grid: Grid) -> Iterator[tuple[str, int, Window, Bools]]:
     """Name, crater id, window and mask of each raster in a folder."""
-    found = {path: _MASK_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
-    ids = {path: int(match[1]) for path, match in found.items() if match}
+    matches = {path: _MASK_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
+    ids = {path: int(match[1]) for path, match in matches.items() if match}
     if not ids:
         raise LabelError(f"{folder}: has no mask_crater_{{id}}.tif: give the folder that has them")
     for path, crater_id in ids.items():
@@ -108,7 +123,9 @@ def _read_masks(folder: Path, grid: Grid) -> Iterator[tuple[str, int, Window, Bo
 
 
 def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
-    """Smallest window (it may wrap around) that holds the ones of one mask on the mosaic's grid, and the mask there.
+    """Read one raster of labels: the smallest window of the mosaic that holds its ones, and the mask there.
+
+    The window may wrap around the grid's right edge.
 
     Raises
     ------
@@ -116,13 +133,16 @@ def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
         If it cannot be read, or does not fit the grid.
     """
     with open_raster(path, LabelError) as source:
-        window = _window_of(source, grid)
-        ones = read_ones(source)
-    return crop(window, ones, grid.width)
+        window = _read_window(source, grid)
+        mask = read_nonzero(source)
+    return crop_to_ones(window, mask, grid.width)
 
 
-def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
-    """Window of the mosaic that a mask covers."""
+def _read_window(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
+    """Read which window of the mosaic a raster of labels covers, and check that it is on the mosaic's grid.
+
+    Unlike `Grid.window_of` it accepts another CRS of the same sphere.
+    """
     crs = raster_crs(source, LabelError)
     check_radius(source.name, crs, grid.radius_m, LabelError)
     corners = source.transform @ np.array([[0, source.width], [0, source.height]], np.float64)
@@ -151,22 +171,25 @@ def _window_of(source: "rasterio.io.DatasetReader", grid: Grid) -> Window:
 def to_mosaic_px(
     name: object, crs: CRS, xy: npt.NDArray[np.float64], grid: Grid
 ) -> npt.NDArray[np.float64]:
-    """Mosaic pixels (col, row), not wrapped, of coordinates (x, y) in a CRS; shape (2, n)."""
+    """Mosaic pixel coordinates (col, row), not wrapped, of coordinates (x, y) in a CRS; shape (2, n).
+
+    `name` is that of the file, for error messages.
+    """
     lonlat = cylinder(name, crs, LabelError).to_degrees(*xy)
     x, y = cylinder("mosaic", CRS.from_wkt(grid.crs), LabelError).from_degrees(*lonlat)
     return np.stack(~grid.transform @ np.stack([x, y]))
 
 
-def read_ones(source: "rasterio.io.DatasetReader") -> Bools:
-    """Where a raster is neither 0 nor no-data, bool (row, col); read in strips, as a whole globe may be large."""
-    ones = np.empty((source.height, source.width), bool)
+def read_nonzero(source: "rasterio.io.DatasetReader") -> Bools:
+    """Read where a raster is neither 0 nor no-data, bool (row, col); in strips, to limit the memory."""
+    mask = np.empty((source.height, source.width), bool)
     rows = max(1, _STRIP_PIXELS // source.width)
     for top in range(0, source.height, rows):
         height = min(rows, source.height - top)
         strip = rasterio.windows.Window(0, top, source.width, height)
         values = source.read(1, window=strip, masked=True).filled(0)
-        ones[top : top + height] = np.nan_to_num(values) != 0
-    return ones
+        mask[top : top + height] = np.nan_to_num(values) != 0
+    return mask
 
 
 def _read_polygons(path: Path, grid: Grid) -> Iterator[tuple[str, int, Window, Bools]]:
@@ -181,36 +204,41 @@ def _read_polygons(path: Path, grid: Grid) -> Iterator[tuple[str, int, Window, B
     check_radius(path, crs, grid.radius_m, LabelError)
     shapes = np.asarray(table.geometry.array)
     for crater_id in np.unique(ids):
-        mine = shapes[ids == crater_id]
-        yield str(path), int(crater_id), *rasterise(path, int(crater_id), mine, crs, grid)
+        polygons = shapes[ids == crater_id]
+        yield str(path), int(crater_id), *rasterise(path, int(crater_id), polygons, crs, grid)
 
 
 def rasterise(
-    name: object, crater_id: int, drawn: npt.NDArray[np.object_], crs: CRS, grid: Grid
+    name: object, crater_id: int, polygons: npt.NDArray[np.object_], crs: CRS, grid: Grid
 ) -> tuple[Window, Bools]:
-    """Smallest window (it may wrap around) and mask of the pixels whose centres lie in any of some shapes.
+    """Rasterise polygons: a pixel is True if its centre is in any of them.
 
     Parameters
     ----------
     name : object
-        Of their file, for errors.
+        Name of the polygons' file, for error messages.
     crater_id : int
-        Whose ejecta they are.
-    drawn : object array
-        Shapely geometries in the CRS; None and empty ones are left out.
+        The crater whose ejecta they show, for error messages.
+    polygons : object array
+        Shapely geometries in the CRS; None, empty ones and those without area are ignored.
     crs : CRS
     grid : Grid
+
+    Returns
+    -------
+    Window, bool array (height, width)
+        The smallest window that holds the mask, and the mask in it. It may wrap around the grid's right edge.
 
     Raises
     ------
     LabelError
         If a shape reaches beyond a pole.
     """
-    there = [shape for shape in drawn if shape is not None and not shape.is_empty]
-    shapes = shapely.transform(there, lambda xy: to_mosaic_px(name, crs, xy.T, grid).T)
-    areal = shapes[shapely.area(shapes) > 0]
+    shapes = [shape for shape in polygons if shape is not None and not shape.is_empty]
+    shapes_px = shapely.transform(shapes, lambda xy: to_mosaic_px(name, crs, xy.T, grid).T)
+    areal = shapes_px[shapely.area(shapes_px) > 0]
     if areal.size == 0:
-        return crop(Window(0, 0, 0, 0), np.zeros((0, 0), bool), grid.width)
+        return crop_to_ones(Window(0, 0, 0, 0), np.zeros((0, 0), bool), grid.width)
     left, top, right, bottom = shapely.total_bounds(areal)
     if top < -1 or bottom > grid.height + 1:
         raise LabelError(
@@ -225,40 +253,40 @@ def rasterise(
         transform=Affine.translation(left, top),
         dtype=np.uint8,
     ).astype(bool)
-    # A layer may show some ground twice, once on either side of the dateline.
+    # A layer may contain polygons on both sides of the dateline, more than a grid width apart.
     for start in range(grid.width, right - left, grid.width):
-        beyond = canvas[:, start : start + grid.width]
-        canvas[:, : beyond.shape[1]] |= beyond
+        wrapped = canvas[:, start : start + grid.width]
+        canvas[:, : wrapped.shape[1]] |= wrapped
     canvas = canvas[:, : grid.width]
     window = Window(top, left % grid.width, *canvas.shape)
-    return crop(window, canvas, grid.width)
+    return crop_to_ones(window, canvas, grid.width)
 
 
-def crop(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
-    """Smallest window that holds the ones of a mask, be it over the right edge; 0 x 0 if none."""
+def crop_to_ones(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
+    """Crop a mask to the smallest window that holds its ones, which may wrap around; 0 x 0 if there are none."""
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
         return Window(0, 0, 0, 0), np.zeros((0, 0), bool)
     cols = np.sort((window.col + np.flatnonzero(mask.any(axis=0))) % grid_width)
-    # Columns are a circle: start after its widest stretch without ones.
+    # Columns wrap around: the window begins after the widest gap without ones.
     gaps = np.diff(cols, append=cols[0] + grid_width)
     widest = int(np.argmax(gaps))
     first = int(cols[(widest + 1) % cols.size])
     width = int(grid_width - gaps[widest] + 1)
     small = Window(window.row + int(rows[0]), first, int(rows[-1] - rows[0]) + 1, width)
-    return small, cut(window, mask, small, grid_width)
+    return small, extract_window(window, mask, small, grid_width)
 
 
 def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ...]:
-    """Tiles, checked, in the file's order; the published release's column names are read too.
+    """Read and check a table of tiles, in the file's order; column names of the published release are accepted too.
 
     Parameters
     ----------
     path : Path
-        A table of tile_id, row, col, height, width, in mosaic pixels.
+        A table with columns tile_id, row, col, height, width, in mosaic pixels.
     grid : Grid
     numbered : bool
-        Number the rows from 0 where the file has no ids.
+        Number the rows from 0 if the file has no column of ids.
 
     Raises
     ------
@@ -275,8 +303,8 @@ def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ..
     heights = table.integers(table.require("height"))
     widths = table.integers(table.require("width"))
     tiles = []
-    for tile_id, *place in zip(ids, rows, cols, heights, widths, strict=True):
-        window = Window(*place)
+    for tile_id, *sides in zip(ids, rows, cols, heights, widths, strict=True):
+        window = Window(*sides)
         if not (
             0 <= window.row < window.row + window.height <= grid.height
             and 0 <= window.col < grid.width

@@ -1,4 +1,4 @@
-"""What people drew: one ejecta mask per labelled crater, and the tiles in which that is all."""
+"""Labels: one ejecta mask per labelled crater, and the tiles within which the labels are complete."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,9 +8,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.world.grid import Grid, Window
+from ejectamap.world.grid import Bools, Grid, Window
 
-Bools = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 Value = TypeVar("Value", bound=np.generic)
 
@@ -24,7 +23,7 @@ class Tile:
     tile_id : int
         Unique, 0 or more.
     window : Window
-        In mosaic pixels; may run over the right edge.
+        In mosaic pixels; it may wrap around the mosaic's right edge.
     """
 
     tile_id: int
@@ -40,11 +39,11 @@ class Labels:
     grid : Grid
         The mosaic's.
     masks : mapping of int to (Window, bool array)
-        PackedMasks where there are many.
-        By crater id: the smallest window that holds the crater's ejecta, and where they are in it.
-        An empty window (0 x 0) is a crater that has no ejecta in the tiles.
+        By crater id: the smallest window that holds the crater's ejecta, and the mask of the ejecta in it.
+        An empty window (0 x 0) means that the crater has no ejecta in the tiles. `PackedMasks` saves memory
+        if there are many.
     tiles : tuple of Tile, or None
-        Where the labels are complete; None: within the reach of each labelled crater.
+        Where the labels are complete. None means within the reach of each labelled crater.
     """
 
     grid: Grid
@@ -52,41 +51,41 @@ class Labels:
     tiles: tuple[Tile, ...] | None
 
     def read(self, crater_id: int, window: Window) -> Bools:
-        """Ejecta of one crater over a window, shape (height, width); none if it is not labelled."""
+        """Mask of one crater's ejecta over a window, shape (height, width); all False if it is not labelled."""
         if crater_id not in self.masks:
             return np.zeros(window.shape, bool)
         if isinstance(self.masks, PackedMasks):
             return self.masks.read(crater_id, window, self.grid.width)
-        return cut(*self.masks[crater_id], window, self.grid.width)
+        return extract_window(*self.masks[crater_id], window, self.grid.width)
 
     def sample(self, crater_id: int, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
-        """Whether the pixels that hold places (degrees, any shape) are ejecta of one crater."""
+        """Whether the pixels that contain places (degrees, any shape) are ejecta of one crater."""
         col, row = np.broadcast_arrays(*self.grid.to_pixel(lon, lat))
         ejecta = np.zeros(col.shape, bool)
         if crater_id in self.masks:
-            window, look_up = self._pixels(crater_id)
+            window, read_pixels = self._pixel_reader(crater_id)
             r = np.minimum(row.astype(np.intp), self.grid.height - 1) - window.row
             c = (col.astype(np.intp) - window.col) % self.grid.width
             inside = (r >= 0) & (r < window.height) & (c < window.width)
-            ejecta[inside] = look_up(r[inside], c[inside])
+            ejecta[inside] = read_pixels(r[inside], c[inside])
         return ejecta
 
-    def _pixels(self, crater_id: int) -> tuple[Window, Callable[[Indices, Indices], Bools]]:
-        """A crater's window, and what says whether pixels of it are ejecta."""
+    def _pixel_reader(self, crater_id: int) -> tuple[Window, Callable[[Indices, Indices], Bools]]:
+        """A crater's window, and a function from rows and columns in it to whether these pixels are ejecta."""
         if isinstance(self.masks, PackedMasks):
-            return self.masks.window(crater_id), partial(self.masks.at, crater_id)
+            return self.masks.window(crater_id), partial(self.masks.read_pixels, crater_id)
         window, mask = self.masks[crater_id]
         return window, lambda row, col: mask[row, col]
 
     def sample_any(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
-        """Whether the pixels that hold places (degrees, any shape) are ejecta of any labelled crater."""
+        """Whether the pixels that contain places (degrees, any shape) are ejecta of any labelled crater."""
         union = np.zeros(np.broadcast_shapes(np.shape(lon), np.shape(lat)), bool)
         for crater_id in self.masks:
             union |= self.sample(crater_id, lon, lat)
         return union
 
     def any_ejecta(self, window: Window) -> Bools:
-        """Ejecta of any labelled crater over a window, shape (height, width)."""
+        """Mask of all labelled craters' ejecta over a window, shape (height, width)."""
         union = np.zeros(window.shape, bool)
         for crater_id in self.masks:
             union |= self.read(crater_id, window)
@@ -94,12 +93,12 @@ class Labels:
 
 
 class PackedMasks(Mapping[int, tuple[Window, Bools]]):
-    """Masks of many craters in one bit a pixel; what is asked for is unpacked, and no more.
+    """Masks of many craters, stored with one bit per pixel; only the part that is read is unpacked.
 
     Parameters
     ----------
     masks : iterable of (int, Window, bool array)
-        Crater id, window, and where the ejecta are in it; taken one at a time.
+        Crater id, window, and mask of the ejecta in it. They are packed one at a time.
     """
 
     def __init__(self, masks: Iterable[tuple[int, Window, Bools]]) -> None:
@@ -110,7 +109,7 @@ class PackedMasks(Mapping[int, tuple[Window, Bools]]):
         return window, np.unpackbits(bits, axis=1, count=window.width).view(bool)
 
     def __contains__(self, crater_id: object) -> bool:
-        return crater_id in self._bits  # Mapping's own would unpack the mask
+        return crater_id in self._bits  # the method of `Mapping` would unpack the mask
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._bits)
@@ -119,43 +118,62 @@ class PackedMasks(Mapping[int, tuple[Window, Bools]]):
         return len(self._bits)
 
     def window(self, crater_id: int) -> Window:
-        """Where a crater's ejecta are."""
+        """Window of a crater's mask."""
         return self._bits[crater_id][0]
 
     def read(self, crater_id: int, target: Window, grid_width: int) -> Bools:
-        """Ejecta of one crater over a window, shape (height, width)."""
+        """Mask of one crater's ejecta over a window, shape (height, width)."""
         window, bits = self._bits[crater_id]
         part = np.zeros(target.shape, bool)
-        for rows, cols, place in _shared(window, target, grid_width):
+        for rows, cols, destination in _intersections(window, target, grid_width):
             first = cols.start // 8
             unpacked = np.unpackbits(bits[rows, first : -(-cols.stop // 8)], axis=1).view(bool)
-            part[place] = unpacked[:, cols.start - 8 * first : cols.stop - 8 * first]
+            part[destination] = unpacked[:, cols.start - 8 * first : cols.stop - 8 * first]
         return part
 
-    def at(self, crater_id: int, row: Indices, col: Indices) -> Bools:
-        """Whether pixels of a crater's own window are ejecta."""
+    def read_pixels(self, crater_id: int, row: Indices, col: Indices) -> Bools:
+        """Whether pixels, given by row and column in a crater's window, are ejecta."""
         bits = self._bits[crater_id][1]
-        found: Bools = (bits[row, col // 8] >> (7 - col % 8).astype(np.uint8)) & 1 == 1
-        return found
+        ejecta: Bools = (bits[row, col // 8] >> (7 - col % 8).astype(np.uint8)) & 1 == 1
+        return ejecta
 
 
-def cut(
+def extract_window(
     window: Window, values: npt.NDArray[Value], target: Window, grid_width: int, fill: float = 0
 ) -> npt.NDArray[Value]:
-    """Part of an array over `window` that lies in another window; `fill` outside, False by default."""
+    """Extract a window from an array that covers another window; pixels outside of that one are `fill`.
+
+    Parameters
+    ----------
+    window : Window
+        What the array covers; it may wrap around the grid's right edge.
+    values : array (window height, window width)
+    target : Window
+        What to extract; it may wrap around too.
+    grid_width : int
+        Columns of the grid, in pixels.
+    fill : float
+
+    Returns
+    -------
+    array (target height, target width), of the same data type
+    """
     part = np.full(target.shape, fill, values.dtype)
-    for rows, cols, place in _shared(window, target, grid_width):
-        part[place] = values[rows, cols]
+    for rows, cols, destination in _intersections(window, target, grid_width):
+        part[destination] = values[rows, cols]
     return part
 
 
-def _shared(
+def _intersections(
     window: Window, target: Window, grid_width: int
 ) -> Iterator[tuple[slice, slice, tuple[slice, slice]]]:
-    """What two windows have in common: rows and columns of the one, and its place in the other."""
+    """Rectangles that two windows have in common: rows and columns in the first, and index in the second.
+
+    There may be two of them, because columns wrap around.
+    """
     top = max(window.row, target.row)
     bottom = min(window.row + window.height, target.row + target.height)
-    # Columns are a circle: the window may lie in the target a turn further east or west.
+    # Columns wrap around: the window may also intersect the target one grid width further west or east.
     for first in (window.col - grid_width, window.col, window.col + grid_width):
         left = max(first, target.col)
         right = min(first + window.width, target.col + target.width)

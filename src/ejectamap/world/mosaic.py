@@ -1,8 +1,8 @@
-"""A planet-wide mosaic: read once, sampled at any places, over the dateline and the poles.
+"""A planet-wide mosaic: read once, sampled at any places, also across the dateline and the poles.
 
-The raster is held in memory in its own data type, one bit a pixel for where it has data, with an
-averaged pyramid on top (a third more memory), so that a coarse view neither aliases nor touches the
-disk. Sampling is bilinear, and no-data never bleeds into a value: only valid neighbours count.
+The raster is held in memory in its own data type, with one bit per pixel for where it has data. An averaged pyramid (a
+third more memory) prevents aliasing in coarse views and needs no access to the disk. Sampling is bilinear; pixels
+without data have no influence on a value: only valid neighbours count.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,13 @@ from rasterio.enums import MaskFlags
 
 from ejectamap.errors import MosaicError
 from ejectamap.world.georeference import cylinder, open_raster, raster_crs, with_authority
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.picture import Picture
-from ejectamap.world.pictures import sample_picture
+from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.pyramid import Bits, build_pyramid, interleave, pack_bits, unpack_bits
 from ejectamap.world.sampling import as_words, sample_pixels
+from ejectamap.world.sampling_grid import SamplingGrid, sample_grid_rows
 from ejectamap.world.sphere import Array
 
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64] | None
 _STRIP_BYTES = 64 * 2**20
 
@@ -39,8 +37,8 @@ class Mosaic:
     band_names : tuple of str
     levels : tuple of arrays, each of shape (rows, cols, bands)
         The pyramid, finest first, each level half the size of the one before, in the raster's data
-        type. Bands last, because a sample reads all bands of a pixel together; everything that
-        leaves this class has them first.
+        type. Bands are last, because a sample reads all bands of a pixel together; the methods of
+        this class return arrays with the bands first.
     masks : tuple of uint8 arrays, each of shape (rows, cols / 8)
         Where each level has data: one bit a pixel, lowest bit first.
     """
@@ -61,14 +59,14 @@ class Mosaic:
         return self.levels[0].dtype
 
     @cached_property
-    def mean_and_spread(self) -> tuple[Array, Array]:
+    def mean_and_std(self) -> tuple[Array, Array]:
         """Mean and standard deviation of each band, taken over every n-th row and column of about a thousand rows."""
         sample = self._sparse_values()
         return sample.mean(axis=0), sample.std(axis=0)
 
     @cached_property
     def covariance(self) -> Array:
-        """Covariance (band, band) of the bands, of the same pixels as `mean_and_spread`."""
+        """Covariance (band, band) of the bands, over the same pixels as `mean_and_std`."""
         return np.cov(self._sparse_values(), rowvar=False).reshape(self.bands, self.bands)
 
     def _sparse_values(self) -> Array:
@@ -84,8 +82,8 @@ class Mosaic:
         Raises
         ------
         MosaicError
-            If the file cannot be read to its end, has no or another projection, is not on a sphere,
-            does not span the globe, or has no data.
+            If the file cannot be read to its end, has no projection or a different one, is not on a
+            sphere, does not span the globe, or has no data.
         """
         with open_raster(Path(path), MosaicError) as source:
             grid = read_grid(source)
@@ -128,7 +126,11 @@ class Mosaic:
         ]
 
     def reduced(self, widest_px: int) -> "Mosaic":
-        """The same mosaic at a coarser level of its pyramid, no wider than asked where whole pixels allow it."""
+        """The same mosaic at the finest pyramid level that is at most `widest_px` wide.
+
+        Levels after one with an odd number of rows do not span the whole globe and are not used; if the mosaic is
+        still too wide by then, the coarsest level before is returned.
+        """
         level, grid = 0, self.grid
         while grid.width > widest_px and grid.height % 2 == 0 and level + 1 < len(self.levels):
             level, grid = level + 1, grid.halved()
@@ -144,8 +146,8 @@ class Mosaic:
         lon, lat : array_like
             Places in degrees, of any shape; they broadcast.
         spacing_m : array_like, optional
-            Ground distance between neighbouring samples, in metres. Where it exceeds a pixel the
-            pyramid level nearest to it is used, so that the view does not alias.
+            Ground distance between neighbouring samples, in metres. If it exceeds the pixel size,
+            the pyramid level with the nearest pixel size is used, to avoid aliasing.
 
         Returns
         -------
@@ -157,60 +159,63 @@ class Mosaic:
         values = np.empty((self.bands, col.size), np.float32)
         valid = np.empty(col.size, bool)
         for k in np.unique(level):
-            here = level == k
-            found, good = np.empty((self.bands, here.sum()), np.float32), np.empty(here.sum(), bool)
+            chosen = level == k
+            level_values = np.empty((self.bands, chosen.sum()), np.float32)
+            level_valid = np.empty(chosen.sum(), bool)
             scale = np.divide(self.levels[k].shape[:2], self.grid.shape)
-            at = col[here] * scale[1], row[here] * scale[0]
-            sample_pixels(self._level_data(k), *at, found, good)
-            values[:, here], valid[here] = found, good
+            pixels = col[chosen] * scale[1], row[chosen] * scale[0]
+            sample_pixels(self._level_data(k), *pixels, level_values, level_valid)
+            values[:, chosen], valid[chosen] = level_values, level_valid
         return values.reshape(self.bands, *places[0].shape), valid.reshape(places[0].shape)
 
-    def sample_picture(self, picture: Picture, out: Floats | None = None) -> tuple[Floats, Bools]:
-        """Sample all bands of a picture, bilinearly.
+    def sample_on_grid(
+        self, points: SamplingGrid, out: Floats | None = None
+    ) -> tuple[Floats, Bools]:
+        """Sample all bands at the points of a rectangular grid, bilinearly.
 
-        The same as `sample` at the places of the picture's pixels, within 0.01 pixels, and many times quicker.
+        The points differ from those of `sample` by less than 0.01 mosaic pixels; this is many times faster.
 
         Parameters
         ----------
-        picture : Picture
-            Of m columns and n rows.
+        points : SamplingGrid
+            A grid of m columns and n rows.
         out : float32 array (band, n, m), optional
-            Takes the values.
+            Array to write the values to; a new one by default.
 
         Returns
         -------
         values : float32 array (band, n, m), in the raster's units, 0 where there is no data
         valid : bool array (n, m), where at least half of the bilinear weight fell on data
         """
-        values = np.empty((self.bands, *picture.shape), np.float32) if out is None else out
-        valid = np.empty(picture.shape, bool)
+        values = np.empty((self.bands, *points.shape), np.float32) if out is None else out
+        valid = np.empty(points.shape, bool)
         west, radius_m = np.radians(self.grid.lon_west), self.grid.radius_m
-        place = picture.curved, picture.axes, picture.x_m / radius_m, picture.y_m / radius_m
-        level = self._level_data(self.level(picture.spacing_m))
-        sample_picture(level, west, *place, values, valid)
+        frame = points.is_azimuthal, points.axes, points.x_m / radius_m, points.y_m / radius_m
+        level = self._level_data(self.level(points.spacing_m))
+        sample_grid_rows(level, west, *frame, values, valid)
         return values, valid
 
     def level(self, spacing_m: float) -> int:
-        """Level of the pyramid whose pixels are nearest to a spacing in metres in size."""
+        """Pyramid level with the pixel size nearest to a spacing in metres."""
         return int(self._levels(spacing_m))
 
     def _level_data(self, level: int) -> tuple[npt.NDArray[np.generic], Words, Bits]:
-        """A level of the pyramid as the compiled loops take it: image, words and mask."""
+        """Image, words and mask of a pyramid level: the argument `level` of the compiled loops."""
         return self.levels[level], as_words(self.levels[level]), self.masks[level]
 
     def _levels(self, spacing_m: npt.ArrayLike) -> npt.NDArray[np.intp]:
-        """Pyramid level whose pixels are nearest to a spacing in size."""
+        """Pyramid levels with the pixel sizes nearest to spacings in metres, of any shape."""
         ratio = np.maximum(np.divide(spacing_m, self.grid.pixel_m), 1.0)
         return np.minimum(np.rint(np.log2(ratio)), len(self.levels) - 1).astype(np.intp)
 
 
 def read_grid(source: "rasterio.DatasetReader") -> Grid:
-    """Describe an open raster as a `Grid`, or say in one line why it cannot be one.
+    """Read the `Grid` of an open raster from its CRS, transform and size.
 
     Raises
     ------
     MosaicError
-        See `Mosaic.open`.
+        If it is not a grid of the whole globe; see `Mosaic.open`.
     """
     name = source.name
     crs = raster_crs(source, MosaicError)
@@ -233,7 +238,7 @@ def read_grid(source: "rasterio.DatasetReader") -> Grid:
 
 
 def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.generic], Bits]:
-    """Read (row, col, band) and mask in strips: never two copies of a large mosaic at once."""
+    """Read values (row, col, band) and mask, in strips so that there is no second copy of a large mosaic in memory."""
     dtype = np.result_type(*source.dtypes)
     values = np.empty((source.height, source.width, source.count), dtype)
     mask = np.empty((source.height, -(-source.width // 8)), np.uint8)
@@ -241,25 +246,25 @@ def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.
     for top in range(0, source.height, rows):
         window = rasterio.windows.Window(0, top, source.width, min(rows, source.height - top))
         strip = source.read(window=window)
-        rows_here = slice(top, top + strip.shape[1])
-        good = _where_data(source, window, strip)
-        interleave(strip, good, values[rows_here])
-        mask[rows_here] = pack_bits(good)
+        strip_rows = slice(top, top + strip.shape[1])
+        valid = _valid_pixels(source, window, strip)
+        interleave(strip, valid, values[strip_rows])
+        mask[strip_rows] = pack_bits(valid)
     return values, mask
 
 
-def _where_data(
+def _valid_pixels(
     source: "rasterio.DatasetReader",
     window: rasterio.windows.Window,
     strip: npt.NDArray[np.generic],
 ) -> Bools:
     """Where a strip (band, row, col), read from a window, has data; (row, col)."""
     if all(flags == [MaskFlags.all_valid] for flags in source.mask_flag_enums):
-        good = np.ones(strip.shape[1:], bool)
+        valid = np.ones(strip.shape[1:], bool)
     else:
-        # 0 is also a fair value of a stretched band: there is no data only where all bands have it.
-        together = np.any if source.nodata == 0 else np.all
-        good = together(source.read_masks(window=window) > 0, axis=0)
+        # 0 may be a valid value of a stretched band: a pixel has no data only if all of its bands are 0.
+        combine = np.any if source.nodata == 0 else np.all
+        valid = combine(source.read_masks(window=window) > 0, axis=0)
     if np.issubdtype(strip.dtype, np.floating):
-        good &= np.isfinite(strip).all(axis=0)
-    return good
+        valid &= np.isfinite(strip).all(axis=0)
+    return valid

@@ -1,8 +1,10 @@
-"""The levels of a mosaic, each averaged from the one before, and its masks, one bit a pixel."""
+"""The pyramid of a mosaic: levels, each averaged from the one before, and their masks with one bit per pixel."""
 
 import numba
 import numpy as np
 import numpy.typing as npt
+
+from ejectamap.world.grid import Bools
 
 Bits = npt.NDArray[np.uint8]
 _LEAST_ROWS = 64
@@ -11,14 +13,14 @@ _LEAST_ROWS = 64
 def build_pyramid(
     values: npt.NDArray[np.generic], mask: Bits
 ) -> tuple[tuple[npt.NDArray[np.generic], ...], tuple[Bits, ...]]:
-    """Levels and their masks, from the finest down to one of less than 64 rows.
+    """Build the levels and their masks, from the finest to one with less than 64 rows.
 
     Parameters
     ----------
     values : array (rows, cols, bands)
         The finest level.
     mask : uint8 array (rows, cols / 8)
-        Where it has data; see `pack_bits`.
+        Where the finest level has data; see `pack_bits`.
     """
     levels, masks = [values], [mask]
     while min(levels[-1].shape[:2]) >= _LEAST_ROWS:
@@ -29,19 +31,19 @@ def build_pyramid(
     return tuple(levels), tuple(masks)
 
 
-def pack_bits(valid: npt.NDArray[np.bool_]) -> Bits:
-    """A mask (rows, cols) with eight pixels of a row in a byte, lowest bit first."""
+def pack_bits(valid: Bools) -> Bits:
+    """Pack a mask (rows, cols) to eight pixels of a row per byte, lowest bit first."""
     return np.packbits(valid, axis=1, bitorder="little")
 
 
-def unpack_bits(mask: Bits, width: int) -> npt.NDArray[np.bool_]:
-    """The mask (rows, width) that `pack_bits` packed."""
+def unpack_bits(mask: Bits, width: int) -> Bools:
+    """Unpack the mask (rows, width) from the result of `pack_bits`."""
     return np.unpackbits(mask, axis=1, count=width, bitorder="little").view(bool)
 
 
 @numba.njit(cache=True, nogil=True)
 def interleave(bands, valid, out):  # type: ignore[no-untyped-def]
-    """Put bands (bands, rows, cols) beside one another, out (rows, cols, bands), with 0 where they are not valid."""
+    """Write bands (bands, rows, cols) to `out` (rows, cols, bands), with 0 where pixels are not valid."""
     for r in range(out.shape[0]):
         for c in range(out.shape[1]):
             for b in range(out.shape[2]):
@@ -50,7 +52,7 @@ def interleave(bands, valid, out):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def halve(image, valid, integral):  # type: ignore[no-untyped-def]
-    """Next pyramid level: mean of the valid pixels in each 2 x 2 block; valid where half of them are.
+    """Compute the next pyramid level: the mean of the valid pixels in each 2 x 2 block, valid if at least two are.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def halve(image, valid, integral):  # type: ignore[no-untyped-def]
         0 where not valid.
     valid : bool array (rows, cols)
     integral : bool
-        Whether the values are whole numbers, to be rounded.
+        Whether the data type is an integer type, so that means are rounded.
 
     Returns
     -------

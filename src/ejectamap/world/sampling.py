@@ -1,8 +1,9 @@
-"""The compiled loops under `Mosaic`: bilinear sampling of an image.
+"""Bilinear sampling of an image: the compiled loops used by `Mosaic`.
 
-Places are taken in short runs, whose coordinates and weights stay in the cache, and none of it holds the interpreter's
-lock. No library function is called for a pixel, so that the processor does several at once: `arctan2` is a
-polynomial (Abramowitz and Stegun 1964, 4.4.49, error below 2e-8 rad, on a mosaic of 23 040 columns 0.0001 pixels).
+Points are processed in short runs, whose coordinates and weights fit into the processor's cache, without holding the
+interpreter's lock. No library function is called per pixel, so that the compiler can vectorise the loops; therefore
+`arctan2` is a polynomial here (Abramowitz and Stegun 1964, 4.4.49; error below 2e-8 rad, which is 0.0001 pixels on a
+mosaic of 23 040 columns).
 """
 
 import math
@@ -11,11 +12,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-_RUN = 256  # pixels taken together: their indices and weights stay in the first-level cache
-# Products may be fused with sums and signs of zeros ignored; sums keep their order.
+_RUN = 256  # points processed together: their indices and weights fit into the first-level cache
+# Allows fused multiply-add and ignoring the sign of zero, but no reordering of sums.
 _FAST = {"contract", "nsz"}
-_FAR = 2**40
-NOWHERE = (0, 0, 0, 0)
+_LARGE = 2**40  # exceeds any pixel index
+EMPTY_RANGE = (0, 0, 0, 0)  # first and last column, first and last row of a range without pixels
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -39,12 +40,15 @@ def arctan2(y, x):  # type: ignore[no-untyped-def]
 
 
 def as_words(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
-    """View an image of bytes (rows, cols, bands) so that one load takes a pixel and the next one, all bands of both.
+    """View an image of bytes (rows, cols, bands) as overlapping 64-bit words.
+
+    One load of a word then reads all bands of two neighbouring pixels.
 
     Returns
     -------
     uint64 array (n - 7,) or (0,)
-        The eight bytes that begin at each byte of the image, the first one lowest; empty where two pixels have more.
+        The eight bytes that begin at each byte of the image, the first one lowest. Empty if the image is not of bytes
+        or if two of its pixels have more than eight bytes.
     """
     if image.dtype != np.uint8 or image.shape[2] > 4 or image.size < 8:
         return np.empty(0, np.uint64)
@@ -58,8 +62,8 @@ def sample_pixels(level, col, row, values, valid):  # type: ignore[no-untyped-de
     Parameters
     ----------
     level : tuple
-        The image, an array (rows, cols, bands); what `as_words` makes of it; and where it has data, a uint8 array
-        (rows, cols / 8) of one bit a pixel, lowest bit first.
+        The image, an array (rows, cols, bands); its words from `as_words`; and its mask of valid pixels, a uint8 array
+        (rows, cols / 8) with one bit per pixel, lowest bit first.
     col, row : array (n,)
         A pixel's centre is at +0.5; 0 <= col <= cols, 0 <= row <= rows.
     values : float32 array (bands, n)
@@ -71,12 +75,12 @@ def sample_pixels(level, col, row, values, valid):  # type: ignore[no-untyped-de
         stop = min(start + _RUN, col.size)
         work = workspace(stop - start)
         work[0][0], work[0][1] = col[start:stop], row[start:stop]
-        sample_run(level, NOWHERE, work, values, valid, start)
+        sample_run(level, EMPTY_RANGE, work, values, valid, start)
 
 
 @numba.njit(cache=True, nogil=True)
 def workspace(n):  # type: ignore[no-untyped-def]
-    """Room for n places: column and row; the pixel up left of each; weights right and down; two words."""
+    """Allocate arrays for n points: column and row; the pixel up left of each; weights right and down; two words."""
     return (
         np.empty((2, n)),
         np.empty((2, n), np.int64),
@@ -87,28 +91,28 @@ def workspace(n):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def sample_run(level, full, work, values, valid, start):  # type: ignore[no-untyped-def]
-    """Sample a few places, those together that have four neighbours with data.
+    """Sample a run of points: vectorised if the four pixels around each of them are in the image and have data.
 
     Parameters
     ----------
     level, values, valid
-        As in `sample_pixels`; columns may run on over the image's edges.
+        As in `sample_pixels`; columns may lie beyond the image's left and right edges, across which they wrap around.
     full : tuple of int
-        First and last column, first and last row of a part of the image known to have data everywhere, or `NOWHERE`.
+        First and last column, first and last row of a part of the image where every pixel has data, or `EMPTY_RANGE`.
     work : tuple of arrays
-        A `workspace`, in which columns and rows are filled in.
+        A `workspace` that contains the columns and rows.
     start : int
-        Where in the output these places begin.
+        Index of the run's first point in the output.
     """
-    (image, _, mask), (places, corners, weights, _) = level, work
-    first_col, last_col, first_row, last_row = _find_corners(places, corners, weights)
+    (image, _, mask), (points, corners, weights, _) = level, work
+    first_col, last_col, first_row, last_row = _find_corners(points, corners, weights)
     height, width, _ = image.shape
-    # Not in the last row: a word begun at its last pixel but one would end behind the image.
+    # Not in the last row: a word that begins at its last pixel but one would end beyond the image.
     inside = first_col >= 0 and last_col < width - 1 and first_row >= 0 and last_row < height - 2
     known = (
         first_col >= full[0] and last_col < full[1] and first_row >= full[2] and last_row < full[3]
     )
-    n = places.shape[1]
+    n = points.shape[1]
     if inside and (known or _have_data(mask, corners, n)):
         _blend(level, work, values, valid, start, n)
     else:
@@ -117,38 +121,41 @@ def sample_run(level, full, work, values, valid, start):  # type: ignore[no-unty
 
 @numba.njit(cache=True, nogil=True)
 def _sample_pieces(level, work, values, valid, start):  # type: ignore[no-untyped-def]
-    """The same for places of which some are over the dateline, over a pole or beside no-data."""
-    (image, _, mask), (places, corners, weights, _) = level, work
-    _once_round(places, image.shape[1])
-    _find_corners(places, corners, weights)
-    n, begin = places.shape[1], 0
+    """Do the same for points some of which are across the dateline, across a pole or next to no-data.
+
+    Stretches of points between those on the image's edges are still vectorised.
+    """
+    (image, _, mask), (points, corners, weights, _) = level, work
+    _wrap_columns(points, image.shape[1])
+    _find_corners(points, corners, weights)
+    n, begin = points.shape[1], 0
     while begin < n:
-        end = _side_by_side(image.shape, corners, begin)
+        end = _next_on_edge(image.shape, corners, begin)
         size, first = end - begin, start + begin
-        _bring_forward(corners, weights, begin, size)
+        _move_to_front(corners, weights, begin, size)
         if not _have_data(mask, corners, size):
             for j in range(size):
-                valid[first + j] = _blend_with_care(
+                valid[first + j] = _blend_valid(
                     level, corners[:, j], weights[:, j], values[:, first + j]
                 )
         else:
             _blend(level, work, values, valid, first, size)
         if end < n:
             here = values[:, start + end]
-            valid[start + end] = _blend_with_care(level, corners[:, end], weights[:, end], here)
+            valid[start + end] = _blend_valid(level, corners[:, end], weights[:, end], here)
         begin = end + 1
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _once_round(places, width):  # type: ignore[no-untyped-def]
-    """Bring columns that run on over the dateline back into the image."""
-    for j in range(places.shape[1]):
-        places[0, j] -= width * math.floor(places[0, j] * (1.0 / width))
+def _wrap_columns(points, width):  # type: ignore[no-untyped-def]
+    """Wrap columns beyond the left or right edge around into the image."""
+    for j in range(points.shape[1]):
+        points[0, j] -= width * math.floor(points[0, j] * (1.0 / width))
 
 
 @numba.njit(cache=True, nogil=True)
-def _side_by_side(shape, corners, begin):  # type: ignore[no-untyped-def]
-    """The next place, from one on, whose four pixels do not lie side by side in the image."""
+def _next_on_edge(shape, corners, begin):  # type: ignore[no-untyped-def]
+    """Index of the next point, from `begin` on, whose four pixels are not adjacent in the image; the size if none."""
     height, width, _ = shape
     for j in range(begin, corners.shape[1]):
         c, r = corners[0, j], corners[1, j]
@@ -158,11 +165,11 @@ def _side_by_side(shape, corners, begin):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _find_corners(places, corners, weights):  # type: ignore[no-untyped-def]
-    """Fill in corners and weights; return the first and last column and row of corners."""
-    first_col, last_col, first_row, last_row = _FAR, -_FAR, _FAR, -_FAR
-    for j in range(places.shape[1]):
-        col, row = places[0, j] - 0.5, places[1, j] - 0.5
+def _find_corners(points, corners, weights):  # type: ignore[no-untyped-def]
+    """Compute corners and weights of points in place; return the first and last column and row of the corners."""
+    first_col, last_col, first_row, last_row = _LARGE, -_LARGE, _LARGE, -_LARGE
+    for j in range(points.shape[1]):
+        col, row = points[0, j] - 0.5, points[1, j] - 0.5
         c, r = math.floor(col), math.floor(row)
         corners[0, j], corners[1, j] = c, r
         weights[0, j], weights[1, j] = col - c, row - r
@@ -172,8 +179,8 @@ def _find_corners(places, corners, weights):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _bring_forward(corners, weights, begin, size):  # type: ignore[no-untyped-def]
-    """Move some places to the front: only loops from 0 on are known to run forwards, and do several places at once."""
+def _move_to_front(corners, weights, begin, size):  # type: ignore[no-untyped-def]
+    """Move `size` points from `begin` to the front: the compiler vectorises only loops that start at 0."""
     for axis in range(2):
         for j in range(size):
             corners[axis, j] = corners[axis, begin + j]
@@ -182,7 +189,7 @@ def _bring_forward(corners, weights, begin, size):  # type: ignore[no-untyped-de
 
 @numba.njit(cache=True, nogil=True)
 def _have_data(mask, corners, size):  # type: ignore[no-untyped-def]
-    """Whether all four pixels around each of the first places have data."""
+    """Whether all four pixels around each of the first `size` points have data."""
     bits = np.uint8(1)
     for j in range(size):
         c, r = corners[0, j], corners[1, j]
@@ -194,7 +201,7 @@ def _have_data(mask, corners, size):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _blend(level, work, values, valid, start, size):  # type: ignore[no-untyped-def]
-    """Bilinear values (bands, n) of the first places, whose four pixels lie side by side and have data."""
+    """Compute bilinear values of the first `size` points, whose four pixels are adjacent and have data."""
     (image, words, _), (_, corners, weights, pairs) = level, work
     if words.size == 0:
         _blend_values(image, corners, weights, values, start, size)
@@ -205,14 +212,14 @@ def _blend(level, work, values, valid, start, size):  # type: ignore[no-untyped-
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
 def _blend_values(image, corners, weights, values, start, size):  # type: ignore[no-untyped-def]
-    """See `_blend`; of any data type."""
+    """Do the same as `_blend` for any data type."""
     _, width, bands = image.shape
     flat = image.reshape(-1)
     below = np.uint64(width * bands)
     for b in range(bands):
         out = values[b, start : start + size]
         for j in range(out.size):
-            # Unsigned indices spare a test for negative ones.
+            # Unsigned indices need no test for negative values.
             west = np.uint64((corners[1, j] * width + corners[0, j]) * bands + b)
             east = west + np.uint64(bands)
             right, down = weights[0, j], weights[1, j]
@@ -225,7 +232,7 @@ def _blend_values(image, corners, weights, values, start, size):  # type: ignore
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
 def _blend_words(words, shape, corners, weights, pairs, values, start, size):  # type: ignore[no-untyped-def]
-    """The same as `_blend_values`, with two loads a place instead of four a band."""
+    """Do the same as `_blend_values` with two loads per point instead of four per band."""
     _, width, bands = shape
     below = np.uint64(width * bands)
     for j in range(size):
@@ -244,13 +251,16 @@ def _blend_words(words, shape, corners, weights, pairs, values, start, size):  #
 
 @numba.njit(cache=True, nogil=True)
 def _byte(word, shift):  # type: ignore[no-untyped-def]
-    """The byte of a word that begins at a bit, as float32; by way of int32, which processors convert many at once."""
+    """The byte of a word that begins at bit `shift`, as float32; via int32, whose conversion can be vectorised."""
     return np.float32(np.int32((word >> shift) & np.uint64(255)))
 
 
 @numba.njit(cache=True, nogil=True)
-def _blend_with_care(level, corner, weights, values):  # type: ignore[no-untyped-def]
-    """Bilinear values (bands,) over the dateline, over a pole and beside no-data; whether there are any."""
+def _blend_valid(level, corner, weights, values):  # type: ignore[no-untyped-def]
+    """Compute bilinear values (bands,) of one point from its valid pixels, also across the dateline and the poles.
+
+    Returns whether at least half of the bilinear weight fell on valid pixels; otherwise the values are 0.
+    """
     image, _, mask = level
     height, width, bands = image.shape
     (col, row), (right, down) = corner, weights
@@ -259,7 +269,7 @@ def _blend_with_care(level, corner, weights, values):  # type: ignore[no-untyped
     for k in range(4):
         r, c = row + k // 2, col + k % 2
         weight = (down if k // 2 else 1.0 - down) * (right if k % 2 else 1.0 - right)
-        # Over a pole the neighbour is the same row on the opposite meridian.
+        # Across a pole, the neighbour is in the same row on the opposite meridian.
         if r < 0:
             r = -1 - r
             c += width // 2

@@ -1,7 +1,7 @@
 """Geometry on a sphere, vectorised: distances, bearings, destinations, azimuthal frames.
 
-Angles are degrees, lengths metres, arrays float64 and broadcast (see docs/conventions.md). Formulas
-go through unit vectors and `arctan2`, which keep full precision at the poles, at the antipode and
+Angles are in degrees, lengths in metres; arrays are float64 and broadcast (see docs/conventions.md). The
+formulas use unit vectors and `arctan2`, which keep full precision at the poles, at the antipode and
 for tiny distances, where the textbook `arccos` and haversine forms lose it (Vincenty 1975, Survey
 Review 23, for the sphere).
 """
@@ -32,18 +32,17 @@ class XY(NamedTuple):
 
 
 def wrap_longitude(lon: Degrees) -> Array:
-    """Bring any longitude into [-180, 180)."""
+    """Wrap longitudes into [-180, 180)."""
     east = np.asarray(lon, dtype=np.float64)
     wrapped: Array = (east + 180.0) % 360.0 - 180.0
     # The remainder of a tiny negative number rounds up to the modulus itself.
     wrapped = np.where(wrapped >= 180.0, -180.0, wrapped)
-    return np.where(
-        (east >= -180.0) & (east < 180.0), east, wrapped
-    )  # keep what is right to the last bit
+    # Longitudes that are already in the range are returned without a rounding error.
+    return np.where((east >= -180.0) & (east < 180.0), east, wrapped)
 
 
 def _arc(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees) -> tuple[Array, Array, Array]:
-    """Direction to place 2 seen from place 1, east and north (length sin d), and cos d."""
+    """Direction from place 1 to place 2 at an angle d: parts east and north at place 1 (length sin d), and cos d."""
     dlon = np.radians(np.subtract(lon2, lon1))
     phi1, phi2 = np.radians(lat1), np.radians(lat2)
     east = np.cos(phi2) * np.sin(dlon)
@@ -59,7 +58,7 @@ def distance(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees, radius_
 
 
 def bearing(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees) -> Array:
-    """Direction of place 2 as seen from place 1, in degrees clockwise from north, [0, 360)."""
+    """Direction from place 1 to place 2 at place 1, in degrees clockwise from north, [0, 360)."""
     east, north, _ = _arc(lon1, lat1, lon2, lat2)
     return np.degrees(np.arctan2(east, north)) % 360.0
 
@@ -67,7 +66,7 @@ def bearing(lon1: Degrees, lat1: Degrees, lon2: Degrees, lat2: Degrees) -> Array
 def destination(
     lon: Degrees, lat: Degrees, bearing_deg: Degrees, distance_m: Metres, radius_m: float
 ) -> LonLat:
-    """Place reached from (lon, lat) along a great circle, at a bearing and any distance."""
+    """Place at a bearing and any distance from (lon, lat), along a great circle."""
     theta = np.radians(bearing_deg)
     return azimuthal_inverse(
         np.multiply(distance_m, np.sin(theta)),
@@ -83,7 +82,7 @@ def azimuthal_forward(
 ) -> XY:
     """Azimuthal equidistant coordinates of places about a centre (lon0, lat0).
 
-    The antipode of the centre has no single image; it comes out somewhere on the circle of radius
+    The antipode of the centre has no unique coordinates; those returned lie on the circle of radius
     pi R.
     """
     east, north, cos_d = _arc(lon0, lat0, lon, lat)
@@ -114,16 +113,18 @@ def unit_vectors(lon: Degrees, lat: Degrees) -> Array:
     return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
 
 
-def local_frame(lon: float, lat: float, turn_deg: float = 0.0) -> Array:
+def local_frame(lon: float, lat: float, azimuth_deg: float = 0.0) -> Array:
     """Unit vectors up, right and forward at a place, in the body's frame; shape (3, 3), one a row.
 
-    Forward is at the azimuth `turn_deg`: north, with east to its right, if not told otherwise.
+    Forward points to the azimuth `azimuth_deg`. By default forward is north, and right is east.
     """
     lam, phi = math.radians(lon), math.radians(lat)
     sin_lam, cos_lam, sin_phi, cos_phi = math.sin(lam), math.cos(lam), math.sin(phi), math.cos(phi)
     up = [cos_phi * cos_lam, cos_phi * sin_lam, sin_phi]
-    east, north = [-sin_lam, cos_lam, 0.0], [-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi]
-    return np.stack([up, *turned(np.array(east), np.array(north), turn_deg)])
+    east = np.array([-sin_lam, cos_lam, 0.0])
+    north = np.array([-sin_phi * cos_lam, -sin_phi * sin_lam, cos_phi])
+    sin, cos = np.sin(np.radians(azimuth_deg)), np.cos(np.radians(azimuth_deg))
+    return np.stack([up, east * cos - north * sin, east * sin + north * cos])
 
 
 def turned(x_m: Metres, y_m: Metres, turn_deg: Degrees) -> XY:
@@ -144,13 +145,13 @@ def corridor_inverse(
     bearing_deg: float,
     radius_m: float,
 ) -> LonLat:
-    """Places at distances along a great circle from (lon0, lat0) at a bearing, and to its right.
+    """Places at coordinates along a great circle from (lon0, lat0) at a bearing, and across it to its right.
 
-    An oblique equidistant cylindrical frame with that great circle as its equator: lengths along
-    it, and across it at right angles, are true.
+    The coordinates are those of an oblique equidistant cylindrical frame with that great circle as its
+    equator: lengths along it, and across it at right angles, are true.
     """
     t, s = np.asarray(along_m, np.float64) / radius_m, np.asarray(across_m, np.float64) / radius_m
-    # Unit vector in the frame (up at the start, forward, right).
+    # Unit vector in the local frame of the start.
     up, forward, right = np.cos(s) * np.cos(t), np.cos(s) * np.sin(t), np.sin(s)
     theta = np.radians(bearing_deg)
     east = forward * np.sin(theta) + right * np.cos(theta)

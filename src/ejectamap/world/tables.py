@@ -1,4 +1,4 @@
-"""Tables that users bring: CSV, GeoPackage and shapefile read alike, and what can be wrong."""
+"""Input tables: CSV, GeoPackage and shapefile read to the same form, with checks of columns and values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from ejectamap.errors import EjectamapError
 from ejectamap.world.georeference import one_line
 from ejectamap.world.sphere import Array
 
-_STYLES = "layer_styles"  # QGIS keeps its styles in a layer of this name
+_STYLES = "layer_styles"  # name of the layer in which QGIS stores styles
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a user's file; every complaint names the file, the column and the row.
+    """The rows of an input file; every error message names the file, the column and the row.
 
     Attributes
     ----------
     path : Path
     columns : mapping of str to list
-        Values by column name as written in the file.
+        Values by column name, spelled as in the file.
     rows : int
     error : type
-        The kind of `EjectamapError` that complaints are.
+        The type of `EjectamapError` to raise.
     geometry : GeoSeries or None
-        One shape a row, in a vector file.
+        One shape per row, in a vector file.
     """
 
     path: Path
@@ -40,16 +40,16 @@ class Table:
     geometry: Any = None
 
     def fail(self, problem: str) -> NoReturn:
-        """Raise this table's kind of error, with the file's name in front."""
+        """Raise this table's type of error, with the file's name at the beginning of the message."""
         raise self.error(f"{self.path}: {problem}")
 
     def find(self, *names: str) -> str | None:
-        """First of these columns that the file has, in any case; as written in the file."""
+        """First of these columns that the file has, ignoring case; spelled as in the file."""
         present = {column.strip().lower(): column for column in self.columns}
         return next((present[name] for name in names if name in present), None)
 
     def require(self, *names: str) -> str:
-        """Like `find`, but a column that must be there."""
+        """Like `find`, but a missing column is an error."""
         column = self.find(*names)
         if column is None:
             present = ", ".join(self.columns) or "none"
@@ -57,13 +57,13 @@ class Table:
         return column
 
     def numbers(self, column: str, default: float | None = None) -> Array:
-        """Values of a column, finite, shape (rows,); an empty cell takes the default, if any."""
-        texts = self.words(column)
+        """Values of a column, checked to be finite, shape (rows,); empty cells take the default, if there is one."""
+        texts = self.texts(column)
         values = [self._number(column, row, text, default) for row, text in enumerate(texts)]
         return np.array(values, np.float64)
 
     def integers(self, column: str) -> list[int]:
-        """Values of a column as whole numbers."""
+        """Values of a column as whole numbers, checked to be whole."""
         values = self.numbers(column)
         for row, value in enumerate(values, start=1):
             if value != np.floor(value):
@@ -73,7 +73,7 @@ class Table:
         return [int(value) for value in values]
 
     def unique_ids(self, column: str) -> list[int]:
-        """Values of a column as whole numbers of 0 or more, each of them once."""
+        """Values of a column as whole numbers, checked to be 0 or more and unique."""
         ids = self.integers(column)
         first_row: dict[int, int] = {}
         for row, value in enumerate(ids, start=1):
@@ -88,13 +88,14 @@ class Table:
                 )
         return ids
 
-    def words(self, column: str | None) -> list[str]:
-        """Values of a column as text, "" where empty or where there is no such column."""
+    def texts(self, column: str | None) -> list[str]:
+        """Values of a column as text, "" for empty cells and for a column of None."""
         if column is None:
             return [""] * self.rows
         return ["" if pd.isna(value) else str(value).strip() for value in self.columns[column]]  # type: ignore[call-overload]
 
     def _number(self, column: str, row: int, text: str, default: float | None) -> float:
+        """Convert the text of a cell to a finite number; `row` counts from 0."""
         if text == "" and default is not None:
             return default
         try:
@@ -102,18 +103,18 @@ class Table:
         except ValueError:
             value = np.nan
         if not np.isfinite(value):
-            what = "is empty" if text == "" else f"is {text!r}, not a number"
-            self.fail(f"column {column}, row {row + 1} {what}: give a number")
+            problem = "is empty" if text == "" else f"is {text!r}, not a number"
+            self.fail(f"column {column}, row {row + 1} {problem}: give a number")
         return value
 
 
 def read_table(path: Path, error: type[EjectamapError]) -> Table:
-    """Read a CSV (by its suffix) or the only layer of a vector file.
+    """Read a CSV, recognised by its suffix, or the only layer of a vector file.
 
     Raises
     ------
     EjectamapError
-        Of the kind given: the file is missing or unreadable, has no rows, or several layers.
+        Of the type `error`, if the file is missing or unreadable, has no rows, or has several layers.
     """
     if not path.exists():
         raise error(f"{path}: does not exist: check the path")
@@ -144,8 +145,9 @@ def _read_csv(path: Path, error: type[EjectamapError]) -> pd.DataFrame:
 
 def _read_layer(path: Path, error: type[EjectamapError]) -> pd.DataFrame:
     try:
-        found = [(name, kind) for name, kind in pyogrio.list_layers(path) if name != _STYLES]
-        layers = [str(name) for name, kind in found if kind] or [str(name) for name, _ in found]
+        listed = [(name, kind) for name, kind in pyogrio.list_layers(path) if name != _STYLES]
+        # Layers without geometry count only if no layer has one.
+        layers = [str(name) for name, kind in listed if kind] or [str(name) for name, _ in listed]
         if len(layers) != 1:
             names = ", ".join(layers) or "none"
             raise error(f"{path}: should have one layer, has {names}: save the one you mean alone")

@@ -1,4 +1,4 @@
-"""A world: a mosaic, its fresh craters and, where people drew them, their ejecta."""
+"""A world: a mosaic, its fresh craters and the labels of their ejecta."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ejectamap.world.mosaic import Mosaic
 
 @dataclass(frozen=True)
 class World:
-    """What training and mapping look at.
+    """The input data of training and mapping.
 
     Attributes
     ----------
@@ -17,7 +17,7 @@ class World:
     craters : tuple of Crater
         The whole catalogue.
     labels : Labels or None
-        None: nothing was labelled; such a world can only be mapped.
+        None if there are no labels; such a world can be mapped but not trained on.
     """
 
     mosaic: Mosaic
@@ -25,7 +25,7 @@ class World:
     labels: Labels | None
 
     def labelled_craters(self) -> tuple[Crater, ...]:
-        """Craters whose ejecta are known somewhere: in labelled tiles all of them are, else those with a mask."""
+        """Craters with known ejecta: all craters if there are labelled tiles, else those with a mask."""
         if self.labels is None:
             return ()
         if self.labels.tiles is not None:
@@ -34,5 +34,5 @@ class World:
 
     @property
     def tiles(self) -> tuple[Tile, ...] | None:
-        """The labelled windows; None where the labels are complete within each labelled crater's reach."""
+        """The labelled tiles; None if the labels are complete within each labelled crater's reach."""
         return None if self.labels is None else self.labels.tiles
