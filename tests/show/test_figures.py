@@ -1,4 +1,4 @@
-"""Pictures are made, show something, and survive any name."""
+"""Figures are drawn and not blank, also with names that are hard to print."""
 
 from pathlib import Path
 
@@ -10,15 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from ejectamap.errors import OutputError
-from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.export import quantise, write_mask, write_probability
-from ejectamap.mapping.methods import in_memory
-from ejectamap.mapping.origin import OriginMap
-from ejectamap.project import Project
-from ejectamap.show import crater_card, draw_maps, global_map
-from ejectamap.show.furniture import Name, nice_length, place_names, printable
-from ejectamap.show.ground import colour_ground, owner_colours
+from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.crater_map import in_memory
+from ejectamap.maps.origin import OriginMap
+from ejectamap.maps.rasters import quantise, write_mask, write_probability
+from ejectamap.maps.state import crater_path, mask_path, probability_path
+from ejectamap.project.folder import Project
+from ejectamap.show.card import plot_crater_card
+from ejectamap.show.globe import plot_global_map
+from ejectamap.show.ground import colour_ground, origin_colours
+from ejectamap.show.map_elements import Name, nice_length, place_names, printable
 from ejectamap.show.panels import Cylinder, Pole
+from ejectamap.show.run import draw_maps
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
@@ -35,7 +38,7 @@ GRID = Grid(
     cylindrical_crs(RADIUS_M).to_wkt(),
     Affine(PIXEL_M, 0, -128 * PIXEL_M, 0, -PIXEL_M, 64 * PIXEL_M),
 )
-NASTY = (
+HARD_NAMES = (
     '"Quotes" & <b>brackets</b>',
     "Bartók $x^2$ $",
     '漢字 Χαλκίς \U0001f30b <b> " $_^',
@@ -45,7 +48,7 @@ NASTY = (
     "",
 )
 CRATERS = (
-    *(Crater(k, name, -150.0 + 50 * k, 20.0 * (-1) ** k, 4e4) for k, name in enumerate(NASTY)),
+    *(Crater(k, name, -150.0 + 50 * k, 20.0 * (-1) ** k, 4e4) for k, name in enumerate(HARD_NAMES)),
     Crater(20, "Pole", 0.0, 89.0, 4e4),
     Crater(21, "Edge", -180.0, -70.0, 4e4),
 )
@@ -78,14 +81,14 @@ def make_origin() -> np.ndarray:
 
 
 def has_colour(picture: np.ndarray, crater_id: int) -> bool:
-    wanted = np.array(crater_colour(crater_id)) / 255
-    return bool((np.abs(picture[..., :3] - wanted).max(axis=-1) < 0.02).any())
+    colour = np.array(crater_colour(crater_id)) / 255
+    return bool((np.abs(picture[..., :3] - colour).max(axis=-1) < 0.02).any())
 
 
 def test_global_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ejectamap.show.globe._DPI", 72)
     path = tmp_path / "map.png"
-    global_map(path, make_mosaic(), CRATERS, make_origin())
+    plot_global_map(path, make_mosaic(), CRATERS, make_origin())
     picture = imread(path)
     assert picture.shape == (835, 1152, 4)
     assert picture[..., :3].std() > 0.1
@@ -97,8 +100,8 @@ def test_global_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_overlaps_are_striped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     first = np.ones((16, 32), np.uint8)
-    global_map(tmp_path / "plain.png", make_mosaic(1), CRATERS[:1], first)
-    global_map(tmp_path / "map.png", make_mosaic(1), CRATERS[:1], first, 3 * first)
+    plot_global_map(tmp_path / "plain.png", make_mosaic(1), CRATERS[:1], first)
+    plot_global_map(tmp_path / "map.png", make_mosaic(1), CRATERS[:1], first, 3 * first)
     plain, striped = (imread(tmp_path / name)[60:280, 60:740] for name in ("plain.png", "map.png"))
     changed = (np.abs(plain - striped) > 0.02).any(axis=-1)
     assert 0.4 < changed.mean() < 0.6
@@ -110,14 +113,14 @@ def test_global_map_without_ejecta_or_craters(
 ) -> None:
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     nothing = np.zeros((16, 32), np.uint8)
-    global_map(tmp_path / "map.png", make_mosaic(1), (), nothing)
+    plot_global_map(tmp_path / "map.png", make_mosaic(1), (), nothing)
     assert imread(tmp_path / "map.png")[..., :3].std() > 0.1
 
 
 @pytest.mark.parametrize("crater", CRATERS[2:5] + CRATERS[-2:], ids=lambda c: str(c.crater_id))
-def test_card_survives_any_name_and_place(tmp_path: Path, crater: Crater) -> None:
+def test_card_with_any_name_and_place(tmp_path: Path, crater: Crater) -> None:
     path = tmp_path / "card.png"
-    crater_card(
+    plot_crater_card(
         path, make_mosaic(), crater, blob(crater), lambda lon, lat: blob(crater)(lon, lat) > 0.8
     )
     picture = imread(path)
@@ -127,23 +130,25 @@ def test_card_survives_any_name_and_place(tmp_path: Path, crater: Crater) -> Non
 
 
 def test_card_with_one_band_and_nothing_mapped(tmp_path: Path) -> None:
-    def nowhere(lon: np.ndarray, lat: np.ndarray, spacing_m: float) -> np.ndarray:
+    def sample_nothing(lon: np.ndarray, lat: np.ndarray, spacing_m: float) -> np.ndarray:
         return np.zeros(np.broadcast_shapes(np.shape(lon), np.shape(lat)), np.float32)
 
-    crater_card(tmp_path / "a.png", make_mosaic(1), CRATERS[0], nowhere)
-    crater_card(tmp_path / "b.png", make_mosaic(1), CRATERS[0], nowhere)
+    plot_crater_card(tmp_path / "a.png", make_mosaic(1), CRATERS[0], sample_nothing)
+    plot_crater_card(tmp_path / "b.png", make_mosaic(1), CRATERS[0], sample_nothing)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_pictures_that_cannot_be_written(tmp_path: Path) -> None:
+def test_picture_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No such file"):
-        crater_card(tmp_path / "gone" / "a.png", make_mosaic(1), CRATERS[0], blob(CRATERS[0]))
+        plot_crater_card(
+            tmp_path / "missing" / "a.png", make_mosaic(1), CRATERS[0], blob(CRATERS[0])
+        )
 
 
 def write_map(folder: Path, crater_id: int, values: np.ndarray) -> None:
-    probability = folder / f"crater_{crater_id}_probability.tif"
+    probability = crater_path(folder, crater_id, "probability")
     write_probability(probability, GRID, GRID.whole, in_memory(GRID.whole, values))
-    write_mask(folder / f"crater_{crater_id}_mask.tif", GRID, probability)
+    write_mask(crater_path(folder, crater_id, "mask"), GRID, probability)
 
 
 def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,12 +163,12 @@ def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_maps(project)
     first = {path.name: path.stat().st_mtime_ns for path in project.maps.glob("*.png")}
     assert sorted(first) == ["crater_0.png", "global.png"]
-    monkeypatch.setattr("ejectamap.show.run.global_map", lambda *_: None)
+    monkeypatch.setattr("ejectamap.show.run.plot_global_map", lambda *_: None)
     write_map(project.maps, 7, probability)
     draw_maps(project)
     assert (project.maps / "crater_7.png").exists()
     assert (project.maps / "crater_0.png").stat().st_mtime_ns == first["crater_0.png"]
-    probability_0, mask_0 = (project.maps / f"crater_0_{k}.tif" for k in ("probability", "mask"))
+    probability_0, mask_0 = probability_path(project, crater), mask_path(project, crater)
     write_mask(mask_0, GRID, probability_0, 0.9)  # the card shows the threshold
     draw_maps(project)
     assert (project.maps / "crater_0.png").stat().st_mtime_ns > first["crater_0.png"]
@@ -186,7 +191,7 @@ def make_project(folder: Path) -> Project:
     return project
 
 
-@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize("name", HARD_NAMES)
 def test_printable(name: str) -> None:
     text = printable(name)
     assert len(text) <= 28
@@ -195,7 +200,7 @@ def test_printable(name: str) -> None:
     assert printable("漢字") == "??"
 
 
-def test_names_do_not_collide() -> None:
+def test_names_do_not_overlap() -> None:
     figure = Figure(figsize=(4, 4), dpi=100)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -219,7 +224,7 @@ def test_nice_length(length: float, nice: float) -> None:
 
 
 @pytest.mark.parametrize("lat", [90, -90])
-def test_panels_go_there_and_back(lat: int) -> None:
+def test_panel_projections_are_inverted(lat: int) -> None:
     for panel in (Pole((0, 0, 1, 1), 50, RADIUS_M, lat), Cylinder((0, 0, 2, 1), 50, RADIUS_M)):
         places = panel.pixel_places(0.0, 0.0)
         x, y = panel.to_plane(*places)
@@ -236,10 +241,10 @@ def test_pole_is_not_stretched() -> None:
     np.testing.assert_allclose(step_m, panel.pixel_m, rtol=0.01)
 
 
-def test_owner_colours_at_any_resolution() -> None:
+def test_origin_colours_at_any_resolution() -> None:
     origin = np.zeros((4, 8), np.uint16)
     origin[1, 6] = 13  # lat 0 to 45, lon 90 to 135
-    colour = owner_colours(origin, GRID, np.array([[100.0, 80.0]]), np.array([[20.0]]))
+    colour = origin_colours(origin, GRID, np.array([[100.0, 80.0]]), np.array([[20.0]]))
     np.testing.assert_allclose(colour[0, 0], (*(np.array(crater_colour(12)) / 255), 1.0), atol=1e-6)
     assert not colour[0, 1].any()
 

@@ -1,7 +1,1 @@
-"""Look at a map: figures."""
-
-from ejectamap.show.card import crater_card
-from ejectamap.show.globe import global_map
-from ejectamap.show.run import draw_card, draw_maps
-
-__all__ = ["crater_card", "draw_card", "draw_maps", "global_map"]
+"""Figures of a map: the global picture, a card for each crater, and plots of tables."""

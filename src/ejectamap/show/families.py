@@ -1,16 +1,15 @@
-"""The poster's plot of families: ejecta against crater radius, a colour a family."""
+"""Plot of the families of craters: amount of ejecta against crater radius, one colour for each family."""
 
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from ejectamap.analysis.families import AREA, Families
-from ejectamap.show.furniture import printable, save
+from ejectamap.show.map_elements import printable, save_figure, set_logarithmic
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; grey is no family.
+# Colours of Okabe and Ito (2008), which readers with colour blindness can distinguish as well.
 _COLOURS = {
     "A": "#0072B2",
     "B": "#D55E00",
@@ -20,7 +19,7 @@ _COLOURS = {
     "F": "#E69F00",
 }
 _MARKERS = {"A": "o", "B": "s", "C": "^", "D": "D", "E": "v", "F": "P"}
-_NAMED = 15
+_NAMES = 15  # craters whose names are written
 
 
 def plot_families(path: Path, families: Families) -> None:
@@ -29,8 +28,6 @@ def plot_families(path: Path, families: Families) -> None:
     table = table[table[families.quantity] > 0]
     figure = Figure(figsize=(7.5, 5.2), dpi=140, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xscale("log")
-    axes.set_yscale("log")
     for family, group in table.groupby("family"):
         axes.scatter(
             group["radius_km"],
@@ -41,24 +38,17 @@ def plot_families(path: Path, families: Families) -> None:
             linewidths=0,
             label=f"{family} ({len(group)})",
         )
-    unit = "Mapped ejecta, km²" if families.quantity == AREA else "Connected tiles"
     axes.set_xlabel("Crater radius, km")
-    axes.set_ylabel(unit)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter("{x:,.0f}")
-        axis.set_minor_formatter(NullFormatter())
-    axes.grid(which="major", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.margins(0.09)
+    axes.set_ylabel("Mapped ejecta, km²" if families.quantity == AREA else "Connected chips")
+    set_logarithmic(axes, "{x:,.0f}")
     if len(table):
         axes.legend(title="Family (craters)", frameon=False, loc="upper left")
         _write_names(figure, axes, families)
-    save(figure, path)
+    save_figure(figure, path)
 
 
 def _write_names(figure: Figure, axes: Axes, families: Families) -> None:
-    """Write the names of the craters with the most ejecta, each where it hides neither a mark nor another name."""
+    """Write the names of the craters with the most ejecta, where there is room beside the marks and other names."""
     table = families.table.sort_values(families.quantity, ascending=False, kind="stable")
     table = table[table[families.quantity] > 0]
     figure.draw_without_rendering()
@@ -67,7 +57,7 @@ def _write_names(figure: Figure, axes: Axes, families: Families) -> None:
     legend = axes.get_legend()
     taken += [] if legend is None else [legend.get_window_extent()]
     frame = axes.get_window_extent()
-    for row in table.head(_NAMED).to_dict("records"):
+    for row in table.head(_NAMES).to_dict("records"):
         for side, offset in (("left", 7), ("right", -7)):
             text = axes.annotate(
                 printable(str(row["name"])),

@@ -1,4 +1,4 @@
-"""Parts of a planet on flat axes: the cylindrical middle and the two poles."""
+"""Panels of the global picture: a cylindrical projection between two latitudes, and a polar one for each pole."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patches import Circle, Patch
 
-from ejectamap.show.furniture import scale_bar, write
+from ejectamap.show.map_elements import draw_scale_bar, write_text
 from ejectamap.world.sphere import Array, LonLat, azimuthal_forward, azimuthal_inverse
 
 CUT_DEG = 65.0  # latitude at which the cylindrical panel ends
@@ -18,16 +18,16 @@ POLAR_DEG = 55.0  # latitude at which the polar panels end
 
 @dataclass(frozen=True)
 class Panel(ABC):
-    """A part of the planet on flat axes.
+    """A part of the planet in a map projection.
 
     Attributes
     ----------
     box : tuple of float
         Left, bottom, width, height on the figure, in inches.
     dpi : int
-        Pixels an inch.
+        Pixels per inch.
     radius_m : float
-        Of the planet.
+        Radius of the planet.
     """
 
     box: tuple[float, float, float, float]
@@ -53,12 +53,12 @@ class Panel(ABC):
         """Panel coordinates of places."""
 
     @abstractmethod
-    def holds(self, lat: float) -> bool:
+    def contains(self, lat: float) -> bool:
         """Whether a latitude is on the panel."""
 
     @abstractmethod
     def draw_frame(self, axes: Axes, image: AxesImage) -> Patch:
-        """Draw frame and graticule, cut the image to the frame, and return the frame."""
+        """Draw frame and graticule, clip the image to the frame, and return the frame."""
 
     def pixel_places(self, dx: float, dy: float) -> LonLat:
         """Places of all pixels, each (row, col), at an offset from their centres, in pixels."""
@@ -96,17 +96,17 @@ class Cylinder(Panel):
         """Panel coordinates of places: the same numbers."""
         return np.asarray(lon, np.float64), np.asarray(lat, np.float64)
 
-    def holds(self, lat: float) -> bool:
+    def contains(self, lat: float) -> bool:
         """Whether a latitude is on the panel."""
         return abs(lat) <= CUT_DEG
 
     def draw_frame(self, axes: Axes, image: AxesImage) -> Patch:
-        """Draw ticks and a line each 30 degrees, and a scale bar."""
+        """Draw ticks and lines every 30 degrees, and a scale bar."""
         axes.set_xticks(range(-180, 181, 30), [_degrees(lon, "EW") for lon in range(-180, 181, 30)])
         axes.set_yticks(range(-60, 61, 30), [_degrees(lat, "NS") for lat in range(-60, 61, 30)])
         axes.tick_params(labelsize=8, length=3)
         axes.grid(color="white", alpha=0.25, linewidth=0.6)
-        scale_bar(axes, self.metres_per_unit, " at the equator")
+        draw_scale_bar(axes, self.metres_per_unit, " at the equator")
         return axes.patch
 
 
@@ -145,12 +145,12 @@ class Pole(Panel):
         """Panel coordinates of places."""
         return azimuthal_forward(lon, lat, 0.0, self.lat, self.radius_m)
 
-    def holds(self, lat: float) -> bool:
+    def contains(self, lat: float) -> bool:
         """Whether a latitude is on the panel."""
         return abs(lat - self.lat) <= 90 - POLAR_DEG
 
     def draw_frame(self, axes: Axes, image: AxesImage) -> Patch:
-        """Draw a circle, parallels each 10 and meridians each 30 degrees."""
+        """Draw a circle, parallels every 10 and meridians every 30 degrees."""
         frame = Circle((0, 0), self.half_m, fill=False, ec="black", lw=0.8, clip_on=False)
         axes.add_patch(frame)
         image.set_clip_path(frame)
@@ -158,9 +158,9 @@ class Pole(Panel):
         sign = self.lat // 90
         for lat in (60, 70, 80):
             x, y = self.to_plane(45.0, sign * lat)
-            part = float(np.hypot(x, y))
-            axes.add_patch(Circle((0, 0), part, fill=False, ec="white", alpha=0.25, lw=0.6))
-            write(axes, float(x), float(y), _degrees(sign * lat, "NS"), fontsize=6.5)
+            distance_m = float(np.hypot(x, y))
+            axes.add_patch(Circle((0, 0), distance_m, fill=False, ec="white", alpha=0.25, lw=0.6))
+            write_text(axes, float(x), float(y), _degrees(sign * lat, "NS"), fontsize=6.5)
         for lon in range(-180, 180, 30):
             x, y = self.to_plane(lon, sign * np.array([85.0, POLAR_DEG]))
             axes.plot(x, y, color="white", alpha=0.25, linewidth=0.6)

@@ -1,4 +1,4 @@
-"""A ranking study as one figure: what people prefer, and which figures agree with them."""
+"""Figure of a ranking study: which maps the judges prefer, and which figures agree with them."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ejectamap.evaluation.ranking.report import Ranking
-from ejectamap.show.furniture import printable, save
+from ejectamap.show.map_elements import printable, save_figure
 
 _ROW_IN = 0.22
-_COLOUR, _OTHER = "#0072B2", "#D55E00"
+_COLOUR, _COMBINATION_COLOUR = "#0072B2", "#D55E00"
 
 
 def plot_ranking(path: Path, ranking: Ranking) -> None:
@@ -22,32 +22,38 @@ def plot_ranking(path: Path, ranking: Ranking) -> None:
     size = 5.4 * panels, _ROW_IN * rows + 1.2
     figure = Figure(figsize=size, dpi=140, layout="constrained")
     left, *right = figure.subplots(1, panels, squeeze=False)[0]
-    _dots(left, maps["map"], maps, "strength", [_COLOUR] * len(maps))
-    left.set_xlabel("Strength in people's eyes (logarithm of worth)")
+    _draw_intervals(left, maps["map"], maps, "strength", [_COLOUR] * len(maps))
+    left.set_xlabel("Strength by the judges' choices (natural logarithm)")
     for axes in right:
-        table = _with_best(ranking, figures)
+        table = _with_combination(ranking, figures)
         extra = len(table) - len(figures)
-        colours = [_OTHER] * extra + [_COLOUR] * len(figures)
-        _dots(axes, table["figure"], table, "tau", colours)
+        colours = [_COMBINATION_COLOUR] * extra + [_COLOUR] * len(figures)
+        _draw_intervals(axes, table["figure"], table, "tau", colours)
         axes.set_xlim(-1.05, 1.05)
-        axes.set_xlabel("Kendall's tau with people")
-    save(figure, path)
+        axes.set_xlabel("Kendall's tau with the judges")
+    save_figure(figure, path)
 
 
-def _with_best(ranking: Ranking, figures: pd.DataFrame) -> pd.DataFrame:
-    """Figures, after what was found on craters held out."""
-    mix = ranking.combination
-    if mix is None:
+def _with_combination(ranking: Ranking, figures: pd.DataFrame) -> pd.DataFrame:
+    """Figures, preceded by the weighted sum and the best figure on craters held out."""
+    combination = ranking.combination
+    if combination is None:
         return figures
-    found = {"weighted sum, held out": mix.held_out, "best figure, held out": mix.best_single}
-    rows = [{"figure": k, "tau": v.tau, "low": v.low, "high": v.high} for k, v in found.items()]
+    agreements = {
+        "weighted sum, held out": combination.held_out,
+        "best figure, held out": combination.best_single,
+    }
+    rows = [
+        {"figure": name, "tau": agreement.tau, "low": agreement.low, "high": agreement.high}
+        for name, agreement in agreements.items()
+    ]
     return pd.concat([pd.DataFrame(rows), figures], ignore_index=True)
 
 
-def _dots(
+def _draw_intervals(
     axes: Axes, names: "pd.Series[str]", table: pd.DataFrame, column: str, colours: list[str]
 ) -> None:
-    """A row a name, from the top: a dot with its interval."""
+    """Draw one row for each name, from the top: a dot with its interval."""
     y = np.arange(len(table))
     axes.hlines(y, table["low"], table["high"], colors=colours, linewidth=1.4)
     axes.scatter(table[column], y, c=colours, s=22, zorder=3)

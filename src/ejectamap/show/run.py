@@ -1,4 +1,4 @@
-"""Draw the pictures of a finished map: the globe, and a card for each crater."""
+"""Draw the pictures of a finished map: the global picture, and a card for each crater."""
 
 from functools import partial
 from pathlib import Path
@@ -6,29 +6,30 @@ from pathlib import Path
 from rich.progress import track
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
-from ejectamap.mapping.mapfiles import MapFiles
-from ejectamap.mapping.state import is_current, mask_path, probability_path
-from ejectamap.project import Project
-from ejectamap.show.card import ReadTruth, crater_card
-from ejectamap.show.globe import global_map
+from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.state import is_current, mask_path, probability_path
+from ejectamap.project.folder import Project
+from ejectamap.show.card import SampleLabels, plot_crater_card
+from ejectamap.show.globe import plot_global_map
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
 
 
 def draw_maps(project: Project) -> None:
-    """Draw map/global.png and map/crater_{id}.png; a card that is newer than its map and its measurements stays.
+    """Draw map/global.png and map/crater_{id}.png; a card that is newer than its map and its measurements is kept.
 
     Raises
     ------
     OutputError
         If a map is missing or a picture cannot be written.
     """
-    files = MapFiles(project.maps, project.mosaic.grid)
-    owners = files.origin_overview()
-    # Craters that own nothing may lie under others.
+    ejecta_map = EjectaMap(project.maps, project.mosaic.grid)
+    origin = ejecta_map.origin_overview()
+    # A crater that is the origin of no pixel may still have ejecta below those of others.
     mapped = [c for c in project.craters if probability_path(project, c).exists()]
-    second = files.overlaps_overview(crater.crater_id for crater in mapped)
-    global_map(project.maps / "global.png", project.mosaic, project.craters, owners, second)
+    second = ejecta_map.overlaps_overview(crater.crater_id for crater in mapped)
+    path = project.maps / "global.png"
+    plot_global_map(path, project.mosaic, project.craters, origin, second)
     blankets_m = _blankets_m(project)
     stale = [crater for crater in mapped if _is_stale(project, crater, bool(blankets_m))]
     for crater in track(stale, "drawing cards", disable=not stale):
@@ -36,28 +37,30 @@ def draw_maps(project: Project) -> None:
 
 
 def draw_card(project: Project, crater: Crater, blanket_m: float | None = None) -> None:
-    """Draw map/crater_{id}.png of a crater that is mapped; see `crater_card`."""
-    probability = partial(MapFiles(project.maps, project.grid).sample, crater.crater_id)
-    truth = _truth(project.labels, crater)
+    """Draw map/crater_{id}.png of a crater that is mapped; see `plot_crater_card`."""
+    sample_probability = partial(EjectaMap(project.maps, project.grid).sample, crater.crater_id)
+    sample_labels = _label_sampler(project.labels, crater)
     path = card_path(project, crater)
     threshold = project.settings.map.threshold
-    crater_card(path, project.mosaic, crater, probability, truth, blanket_m, threshold)
+    plot_crater_card(
+        path, project.mosaic, crater, sample_probability, sample_labels, blanket_m, threshold
+    )
 
 
-def _truth(labels: Labels | None, crater: Crater) -> ReadTruth | None:
-    """Look up what people drew of a crater; None if they did not."""
+def _label_sampler(labels: Labels | None, crater: Crater) -> SampleLabels | None:
+    """Function that samples a crater's labels; None if the crater is not labelled."""
     if labels is None or crater.crater_id not in labels.masks:
         return None
     return partial(labels.sample, crater.crater_id)
 
 
 def card_path(project: Project, crater: Crater) -> Path:
-    """Where the card of a crater is drawn."""
+    """Path of a crater's card."""
     return project.maps / f"crater_{crater.crater_id}.png"
 
 
 def _blankets_m(project: Project) -> dict[int, float]:
-    """Measured radius of each crater's blanket, by id; none unless measured on these very maps."""
+    """Measured radius of each crater's blanket, by crater id; empty unless measured on the present maps."""
     if not is_current(project, project.outputs / ANALYSIS_NAME):
         return {}
     table = read_analysis(project)
@@ -66,8 +69,8 @@ def _blankets_m(project: Project) -> dict[int, float]:
 
 
 def _is_stale(project: Project, crater: Crater, measured: bool) -> bool:
-    """Whether a card is older than the map, or than the measurements if they are on it."""
-    card, behind = card_path(project, crater), [mask_path(project, crater)]
+    """Whether a card is missing, or older than the map or than the measurements that it shows."""
+    card, sources = card_path(project, crater), [mask_path(project, crater)]
     if measured:
-        behind.append(project.outputs / ANALYSIS_NAME)
-    return not card.exists() or any(card.stat().st_mtime < b.stat().st_mtime for b in behind)
+        sources.append(project.outputs / ANALYSIS_NAME)
+    return not card.exists() or any(card.stat().st_mtime < s.stat().st_mtime for s in sources)

@@ -1,4 +1,4 @@
-"""Lines and letters on a picture: safe text, halos, scale bars, north arrows and names that do not collide."""
+"""Elements of maps and plots: printable text, scale bars, north arrows, names without overlap, logarithmic axes."""
 
 import io
 from collections.abc import Sequence
@@ -16,9 +16,10 @@ from matplotlib.patches import Patch
 from matplotlib.path import Path as MplPath
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from ejectamap.mapping.files import replace_file
+from ejectamap.maps.files import replace_file
 
 HALO = (withStroke(linewidth=2.2, foreground="#101010", alpha=0.85),)
 _LONGEST_NAME = 28
@@ -26,15 +27,15 @@ _LONGEST_NAME = 28
 
 @dataclass(frozen=True)
 class Name:
-    """A name to be written beside a place on the axes.
+    """A name to be written beside a point on the axes.
 
     Attributes
     ----------
     text : str
     x, y : float
-        The place, in data coordinates.
+        The point, in data coordinates.
     gap_px : float
-        Distance to keep from it: the radius of its mark, in pixels.
+        Distance to keep from the point, in pixels: the radius of its mark.
     bold : bool
     """
 
@@ -46,46 +47,46 @@ class Name:
 
 
 def printable(text: str, longest: int = _LONGEST_NAME) -> str:
-    """Make any text fit to print: one line, not too long, without letters that the font lacks."""
+    """Make any text printable: one line of at most `longest` letters; letters that the font lacks become "?"."""
     line = " ".join(text.split())
     line = line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
-    known = _letters(tuple(mpl.rcParams["font.family"]))
+    known = _code_points(tuple(mpl.rcParams["font.family"]))
     return "".join(letter if ord(letter) in known else "?" for letter in line)
 
 
 @lru_cache
-def _letters(family: tuple[str, ...]) -> frozenset[int]:
-    """Code points that the font has in both of the weights that we use."""
+def _code_points(family: tuple[str, ...]) -> frozenset[int]:
+    """Code points that the font has in both weights, normal and bold."""
     fonts = [FontProperties(family=list(family), weight=weight) for weight in ("normal", "bold")]
     regular, bold = (frozenset(get_font(findfont(font)).get_charmap()) for font in fonts)
     return regular & bold
 
 
-def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> Text:
-    """Write text with a halo at data coordinates; dollar signs are just dollar signs."""
-    house: dict[str, Any] = {"color": "white", "fontsize": 8, "path_effects": HALO, "zorder": 6}
-    return axes.text(x, y, text, parse_math=False, **(house | style))
+def write_text(axes: Axes, x: float, y: float, text: str, **style: Any) -> Text:
+    """Write text with a halo at data coordinates; dollar signs do not start mathematics."""
+    defaults: dict[str, Any] = {"color": "white", "fontsize": 8, "path_effects": HALO, "zorder": 6}
+    return axes.text(x, y, text, parse_math=False, **(defaults | style))
 
 
 def place_names(axes: Axes, names: Sequence[Name], frame: Patch, fontsize: float) -> None:
-    """Write names beside their places, inside a frame, without overlap.
+    """Write names beside their points, inside a frame, without overlap.
 
-    The first names choose first; one that finds no free room is left out.
+    Earlier names have priority; a name for which there is no room is left out.
     """
     outline = frame.get_transform().transform_path(frame.get_path())
-    places = axes.transData.transform(np.array([(name.x, name.y) for name in names]).reshape(-1, 2))
+    points = axes.transData.transform(np.array([(name.x, name.y) for name in names]).reshape(-1, 2))
     marks = [
         Bbox.from_extents(x - name.gap_px, y - name.gap_px, x + name.gap_px, y + name.gap_px)
-        for name, (x, y) in zip(names, places, strict=True)
+        for name, (x, y) in zip(names, points, strict=True)
     ]
     taken = [text.get_window_extent() for text in axes.texts]
     to_data = axes.transData.inverted()
-    for k, (name, place) in enumerate(zip(names, places, strict=True)):
+    for k, (name, point) in enumerate(zip(names, points, strict=True)):
         weight = "bold" if name.bold else "normal"
-        text = write(axes, name.x, name.y, name.text, fontsize=fontsize, fontweight=weight)
+        text = write_text(axes, name.x, name.y, name.text, fontsize=fontsize, fontweight=weight)
         size = text.get_window_extent()
         others = taken + marks[:k] + marks[k + 1 :]
-        box = _free_box(place, name.gap_px, size.width, size.height, outline, others)
+        box = _free_box(point, name.gap_px, size.width, size.height, outline, others)
         if box is None:
             text.remove()
             continue
@@ -96,14 +97,14 @@ def place_names(axes: Axes, names: Sequence[Name], frame: Patch, fontsize: float
 
 
 def _free_box(
-    place: Any, gap: float, width: float, height: float, frame: MplPath, taken: Sequence[Bbox]
+    point: Any, gap: float, width: float, height: float, frame: MplPath, taken: Sequence[Bbox]
 ) -> Bbox | None:
-    """Find a box beside a place, in pixels, that is inside the frame and overlaps nothing."""
+    """Find a box beside a point, in pixels, that is inside the frame and overlaps nothing."""
     for distance in (gap + 4, gap + 12):
         for angle in np.radians([0, 180, 90, 270, 35, 145, 325, 215]):
             dx, dy = np.cos(angle), np.sin(angle)
-            x = place[0] + dx * (distance + width / 2)
-            y = place[1] + dy * (distance + height / 2)
+            x = point[0] + dx * (distance + width / 2)
+            y = point[1] + dy * (distance + height / 2)
             box = Bbox.from_extents(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
             inside = frame.contains_points(box.corners()).all()
             if inside and not any(box.overlaps(other) for other in taken):
@@ -117,7 +118,7 @@ def nice_length(at_most: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= at_most))
 
 
-def scale_bar(axes: Axes, metres_per_unit: float, note: str = "") -> None:
+def draw_scale_bar(axes: Axes, metres_per_unit: float, note: str = "") -> None:
     """Draw a scale bar in the lower left corner of axes whose x axis has `metres_per_unit`."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
@@ -128,27 +129,40 @@ def scale_bar(axes: Axes, metres_per_unit: float, note: str = "") -> None:
         line = axes.plot([x, x + length], [y, y], color=colour, linewidth=linewidth, zorder=6)[0]
         line.set_solid_capstyle("butt")
     label = f"{km:g} km{note}"
-    write(axes, x, y + 0.018 * (top - bottom), label, va="bottom", fontsize=8.5)
+    write_text(axes, x, y + 0.018 * (top - bottom), label, va="bottom", fontsize=8.5)
 
 
-def north_arrow(axes: Axes) -> None:
+def draw_north_arrow(axes: Axes) -> None:
     """Draw an arrow to the north in the upper right corner."""
     style: dict[str, Any] = {"arrowstyle": "-|>", "color": "white", "lw": 1.4}
     style["path_effects"] = HALO
     axes.annotate("", (0.95, 0.97), (0.95, 0.885), xycoords="axes fraction", arrowprops=style)
-    write(axes, 0.95, 0.875, "N", transform=axes.transAxes, ha="center", va="top", fontsize=9)
+    write_text(axes, 0.95, 0.875, "N", transform=axes.transAxes, ha="center", va="top", fontsize=9)
+
+
+def set_logarithmic(axes: Axes, tick_format: str) -> None:
+    """Make both axes logarithmic, with ticks at 1, 2 and 5 times powers of ten, and a light grid below the data."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(tick_format)
+        axis.set_minor_formatter(NullFormatter())
+    axes.grid(which="major", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.margins(0.09)
 
 
 def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Add axes at a place on the figure given in inches."""
+    """Add axes to a figure; position and size are in inches from its lower left corner."""
     across, up = figure.get_size_inches()
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG that is whole or absent."""
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG; the file is whole or absent."""
     buffer = io.BytesIO()
-    # Hardly larger than at the usual level, and written in a third of the time.
+    # Files are hardly larger than at the default level 6, and are written in a third of the time.
     figure.savefig(
         buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 4}
     )
