@@ -1,4 +1,4 @@
-"""Mini planets, in memory or on disk, on Mercury's sphere, and projects whose networks train in seconds."""
+"""Small planets, in memory or on disk, on Mercury's sphere, and projects whose networks train in seconds."""
 
 import os
 import warnings
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# One thread each, set before torch starts: tests run beside one another, and small networks gain nothing from more.
+# One thread per test process, set before torch is imported: tests run in parallel, and small networks gain nothing
+# from more threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -17,8 +18,9 @@ from affine import Affine
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
-from ejectamap.project import Project
-from ejectamap.simulate import Planet, simulate_planet, write_planet
+from ejectamap.project.folder import Project
+from ejectamap.simulate.files import write_planet
+from ejectamap.simulate.planet import Planet, simulate_planet
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
@@ -37,7 +39,7 @@ def build_grid(height: int = 64, lon_west: float = -180.0, radius_m: float = RAD
 
 
 def save_raster(path: Path, values: np.ndarray, grid: Grid, **profile: Any) -> Path:
-    """Write values (band, row, col) or (row, col) as a GeoTIFF, on the grid if not told otherwise."""
+    """Write values (band, row, col) or (row, col) as a GeoTIFF, by default with the CRS and transform of the grid."""
     values = values if values.ndim == 3 else values[None]
     settings = {
         "driver": "GTiff",
@@ -49,7 +51,8 @@ def save_raster(path: Path, values: np.ndarray, grid: Grid, **profile: Any) -> P
         "transform": grid.transform,
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # some tests want just that
+        # Some tests need a file without georeference.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, "w", **(settings | profile)) as target:
             target.write(values)
     return path
@@ -87,7 +90,7 @@ def planet_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_project(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
-    """A project on the simulated planet whose networks are the smallest there are."""
+    """A factory of projects on the simulated planet with the smallest networks."""
     tiny = [
         "views.chip_px=32",
         "views.corridor_px=[64, 16]",
@@ -123,13 +126,13 @@ def make_project(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
 
 
 def smooth_values(vectors: np.ndarray) -> np.ndarray:
-    """Two bands, -1 to 1, at unit vectors (..., 3)."""
+    """Values of two bands, -1 to 1, at unit vectors (..., 3); smooth functions of the position."""
     x, y, z = np.moveaxis(vectors, -1, 0)
     return np.stack([np.sin(3 * x + 2 * z) * np.cos(2 * y), np.cos(3 * y - z) * np.sin(2 * x + 1)])
 
 
-def frame(lon: float, lat: float) -> np.ndarray:
-    """Columns up, east and north at a place."""
+def local_axes(lon: float, lat: float) -> np.ndarray:
+    """Matrix whose columns are the unit vectors up, east and north at a place."""
     lam = np.radians(lon)
     up = unit_vectors(lon, lat)
     east = np.array([-np.sin(lam), np.cos(lam), 0.0])
@@ -138,7 +141,7 @@ def frame(lon: float, lat: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SmoothPlanet:
-    """A smooth planet, turned so that everything about `home` is now about a crater, north kept north."""
+    """A smooth planet, rotated so that a crater has the surroundings of the place lon 20, lat 10, north still up."""
 
     mosaic: Mosaic
     crater: Crater
@@ -146,16 +149,16 @@ class SmoothPlanet:
 
 @pytest.fixture(scope="session")
 def turned_planet(make_grid: Callable[..., Grid]) -> Callable[..., SmoothPlanet]:
-    """The planet that one gets by turning the place lon 20, lat 10 to another place."""
-    home = frame(20.0, 10.0)
+    """A factory of planets rotated from the place lon 20, lat 10 to another place."""
+    home = local_axes(20.0, 10.0)
 
-    def make(lon: float, lat: float, height: int = 256, **about: float) -> SmoothPlanet:
+    def make(lon: float, lat: float, height: int = 256, **crater_values: float) -> SmoothPlanet:
         grid = make_grid(height)
-        turn = home @ frame(lon, lat).T
+        rotation = home @ local_axes(lon, lat).T
         places = np.broadcast_arrays(*grid.centres(grid.whole))
-        values = smooth_values(unit_vectors(*places) @ turn.T).astype(np.float32)
+        values = smooth_values(unit_vectors(*places) @ rotation.T).astype(np.float32)
         mosaic = Mosaic.from_array(values, np.ones(grid.shape, bool), grid, ("a", "b"))
-        crater = Crater(1, "Home", lon, lat, **({"radius_m": 60e3} | about))
+        crater = Crater(1, "Home", lon, lat, **({"radius_m": 60e3} | crater_values))
         return SmoothPlanet(mosaic, crater)
 
     return make
@@ -166,23 +169,24 @@ def make_mosaic() -> Callable[..., Mosaic]:
     def make(
         values: Sequence[np.ndarray] | np.ndarray, grid: Grid, valid: np.ndarray | None = None
     ) -> Mosaic:
-        everywhere = np.ones(grid.shape, bool) if valid is None else valid
+        mask = np.ones(grid.shape, bool) if valid is None else valid
         names = tuple(f"band {k}" for k in range(len(values)))
-        return Mosaic.from_array(np.asarray(values), everywhere, grid, names)
+        return Mosaic.from_array(np.asarray(values), mask, grid, names)
 
     return make
 
 
 @pytest.fixture
 def make_ready(make_project: Callable[..., Project]) -> Callable[..., Project]:
-    """A project with networks of random weights, the same ones each time: enough to map with."""
+    """A factory of projects with networks of random but reproducible weights, which can be mapped with."""
     import torch
-    from planets import untrained_networks
+
+    from ejectamap.training.untrained import save_untrained_networks
 
     def make(*changes: str, **more: object) -> Project:
         project = make_project(*changes, **more)
         torch.manual_seed(0)
-        untrained_networks(project)
+        save_untrained_networks(project)
         return project
 
     return make

@@ -1,10 +1,10 @@
-"""Masks of two craters in a folder."""
+"""A folder with masks of two craters."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from drawn_labels import block
+from label_inputs import block
 
 from ejectamap.world.grid import Grid
 
@@ -18,5 +18,5 @@ def folder(tmp_path: Path, grid: Grid, write_raster: Callable[..., Path]) -> Pat
     dateline = block(grid, slice(31, 33), [125, 126, 127, 0, 1])
     write_raster(folder / "mask_crater_1.tif", middle, grid)
     write_raster(folder / "mask_crater_2.tif", dateline, grid)
-    (folder / "notes.txt").write_text("other files are left alone")
+    (folder / "notes.txt").write_text("other files are ignored")
     return folder

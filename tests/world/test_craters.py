@@ -1,4 +1,3 @@
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pytest
+from label_inputs import R, layer
 from pyproj import CRS
 from shapely import MultiPolygon, Point, Polygon, box
 
@@ -14,7 +14,6 @@ from ejectamap.world.body import azimuthal_crs, geographic_crs
 from ejectamap.world.craters import Crater, load_craters
 from ejectamap.world.grid import Grid
 
-R = 2_439_400.0
 HEADER = "crater_id,name,lon,lat,radius_m,reach,family\n"
 
 
@@ -30,15 +29,8 @@ def csv(folder: Path, text: str) -> Path:
     return path
 
 
-def layer(path: Path, shapes: list, crs: object = "sphere", **columns: list) -> Path:
-    crs = geographic_crs(R) if crs == "sphere" else crs
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names cut short, of no CRS: just what we want
-        geopandas.GeoDataFrame(columns, geometry=shapes, crs=crs).to_file(path)
-    return path
-
-
-def refusal(path: Path, grid: Grid) -> str:
+def error_message(path: Path, grid: Grid) -> str:
+    """Load a catalogue that is refused, check that the error is one line beginning with the file's name; return it."""
     with pytest.raises(CraterError) as caught:
         load_craters(path, grid)
     message = str(caught.value)
@@ -61,7 +53,7 @@ def test_csv(tmp_path: Path, fine: Grid) -> None:
     assert basho.lon == pytest.approx(-170.45)
 
 
-def test_columns_in_any_case_and_order_and_few_of_them(tmp_path: Path, fine: Grid) -> None:
+def test_columns_in_any_case_and_order_without_optional_ones(tmp_path: Path, fine: Grid) -> None:
     path = csv(tmp_path, "\ufeffLat, LON,Diameter_km,Crater_ID\n10,20,62,3\n")
     assert load_craters(str(path), fine) == (Crater(3, "crater 3", 20.0, 10.0, 31000.0),)
 
@@ -79,7 +71,7 @@ def test_reach_in_metres() -> None:
 
 
 def test_release_shapefile(tmp_path: Path, fine: Grid) -> None:
-    """Its column names; its rim polygons are not looked at, for the centres are there."""
+    """The column names of the release; its rim polygons are not used, because there are columns of centres."""
     path = layer(
         tmp_path / "fresh_craters.shp",
         [box(0, 0, 1, 1)],
@@ -99,7 +91,7 @@ def test_points(tmp_path: Path, fine: Grid, suffix: str) -> None:
         [Point(30, 40), Point(-179, -5)],
         crater_id=[2, 1],
         name=["b", None],
-        diameter_km=[20.0, 30.0],  # a shapefile cuts this name to ten letters
+        diameter_km=[20.0, 30.0],  # a shapefile truncates this name to ten letters
     )
     first, second = load_craters(path, fine)
     assert (first.lon, first.lat, first.name) == (
@@ -118,7 +110,7 @@ def test_points_in_the_mosaics_own_crs(tmp_path: Path, fine: Grid) -> None:
     assert (crater.lon, crater.lat) == (pytest.approx(30), pytest.approx(-40))
 
 
-def test_rims_give_their_centroid(tmp_path: Path, fine: Grid) -> None:
+def test_centroid_of_rim_polygons(tmp_path: Path, fine: Grid) -> None:
     rim = Point(0, 0).buffer(30_000)
     path = layer(
         tmp_path / "c.gpkg", [rim], azimuthal_crs(120, 75, R), crater_id=[1], radius_m=[3e4]
@@ -127,7 +119,7 @@ def test_rims_give_their_centroid(tmp_path: Path, fine: Grid) -> None:
     assert (crater.lon, crater.lat) == (pytest.approx(120), pytest.approx(75))
 
 
-def test_a_rim_cut_in_two_at_the_dateline_stays_there(tmp_path: Path, fine: Grid) -> None:
+def test_centroid_of_a_rim_divided_at_the_dateline(tmp_path: Path, fine: Grid) -> None:
     rim = MultiPolygon([box(179, -1, 180, 1), box(-180, -1, -179, 1)])
     path = layer(tmp_path / "c.gpkg", [rim], crater_id=[1], radius_m=[3e4])
     (crater,) = load_craters(path, fine)
@@ -135,7 +127,7 @@ def test_a_rim_cut_in_two_at_the_dateline_stays_there(tmp_path: Path, fine: Grid
     assert crater.lat == pytest.approx(0, abs=1e-9)
 
 
-def test_qgis_styles_are_not_a_second_layer(tmp_path: Path, fine: Grid) -> None:
+def test_layer_of_qgis_styles_is_ignored(tmp_path: Path, fine: Grid) -> None:
     path = layer(tmp_path / "c.gpkg", [Point(1, 2)], crater_id=[1], radius_m=[3e4])
     styles = pd.DataFrame({"styleName": ["a"]})
     geopandas.GeoDataFrame(styles).to_file(path, layer="layer_styles", mode="a")
@@ -153,7 +145,7 @@ GOOD = "1,a,10,20,30000,0.25,x\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("", "not a CSV table"),
         (HEADER, "no rows"),
@@ -184,25 +176,25 @@ GOOD = "1,a,10,20,30000,0.25,x\n"
         ('crater_id,name\n1,"open\n', "not a CSV table"),
     ],
 )
-def test_bad_csv(tmp_path: Path, fine: Grid, text: str, complaint: str) -> None:
+def test_bad_csv(tmp_path: Path, fine: Grid, text: str, message: str) -> None:
     path = csv(tmp_path, text)
-    with pytest.raises(CraterError, match=complaint):
+    with pytest.raises(CraterError, match=message):
         load_craters(path, fine)
-    refusal(path, fine)
+    error_message(path, fine)
 
 
 def test_missing_and_unreadable_files(tmp_path: Path, fine: Grid) -> None:
-    assert "does not exist" in refusal(tmp_path / "none.csv", fine)
+    assert "does not exist" in error_message(tmp_path / "none.csv", fine)
     latin = tmp_path / "latin.csv"
     latin.write_bytes(HEADER.encode() + "1,Erté,0,0,30000,,\n".encode("latin-1"))
-    assert "UTF-8" in refusal(latin, fine)
+    assert "UTF-8" in error_message(latin, fine)
     text = tmp_path / "text.gpkg"
     text.write_text("not a database")
-    assert "cannot be read" in refusal(text, fine)
+    assert "cannot be read" in error_message(text, fine)
 
 
 @pytest.mark.parametrize(
-    ("crs", "complaint"),
+    ("crs", "message"),
     [
         (None, "neither columns lon and lat nor a CRS"),
         ("EPSG:4326", r"CRS \(WGS 84\) is not on a sphere"),
@@ -210,31 +202,33 @@ def test_missing_and_unreadable_files(tmp_path: Path, fine: Grid) -> None:
         (CRS.from_user_input("IAU_2015:30110"), "radius of 1737400 m"),
     ],
 )
-def test_bad_crs(tmp_path: Path, fine: Grid, crs: object, complaint: str) -> None:
+def test_bad_crs(tmp_path: Path, fine: Grid, crs: object, message: str) -> None:
     path = layer(tmp_path / "c.gpkg", [Point(1, 2)], crs, crater_id=[1], radius_m=[3e4])
-    with pytest.raises(CraterError, match=complaint):
+    with pytest.raises(CraterError, match=message):
         load_craters(path, fine)
-    refusal(path, fine)
+    error_message(path, fine)
 
 
-def test_crs_of_another_radius_even_if_columns_are_used(tmp_path: Path, fine: Grid) -> None:
+def test_crs_of_another_radius_is_refused_even_if_columns_are_used(
+    tmp_path: Path, fine: Grid
+) -> None:
     path = layer(
         tmp_path / "c.gpkg",
         [Point(1, 2)],
         geographic_crs(2_440_530),
         **{"crater_id": [1], "lon": [1.0], "lat": [2.0], "radius_m": [3e4]},
     )
-    assert "2440530" in refusal(path, fine)
+    assert "2440530" in error_message(path, fine)
 
 
-def test_a_crater_without_geometry(tmp_path: Path, fine: Grid) -> None:
+def test_crater_without_geometry_is_refused(tmp_path: Path, fine: Grid) -> None:
     path = layer(
         tmp_path / "c.gpkg", [Point(1, 2), Polygon()], crater_id=[1, 2], radius_m=[3e4, 3e4]
     )
-    assert "crater 2 has no geometry" in refusal(path, fine)
+    assert "crater 2 has no geometry" in error_message(path, fine)
 
 
-def test_several_layers(tmp_path: Path, fine: Grid) -> None:
+def test_several_layers_are_refused(tmp_path: Path, fine: Grid) -> None:
     path = layer(tmp_path / "c.gpkg", [Point(1, 2)], crater_id=[1], radius_m=[3e4])
     geopandas.read_file(path).to_file(path, layer="other", mode="a")
-    assert "has c, other" in refusal(path, fine)
+    assert "has c, other" in error_message(path, fine)

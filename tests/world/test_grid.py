@@ -139,15 +139,15 @@ def test_overlap_matrix_agrees_with_sets_of_pixels(
     assert matrix.tolist() == [[bool(pixels(a) & pixels(b)) for b in second] for a in first]
 
 
-def marks(grid: Grid, window: Window) -> np.ndarray:
+def window_mask(grid: Grid, window: Window) -> np.ndarray:
     mask = np.zeros(grid.shape, bool)
     mask[window.row : window.row + window.height, grid.columns(window)] = True
     return mask
 
 
 def assert_holds_cap(grid: Grid, lon: float, lat: float, radius_m: float) -> None:
-    """Every pixel with its centre in the cap, and every one under its rim, is in the window."""
-    mask = marks(grid, grid.cap_window(lon, lat, radius_m))
+    """Check that every pixel with its centre in the cap or under its rim is in the window."""
+    mask = window_mask(grid, grid.cap_window(lon, lat, radius_m))
     inside = distance(lon, lat, *grid.centres(grid.whole), R) <= radius_m
     assert not (inside & ~mask).any()
     rim = destination(lon, lat, np.arange(0, 360, 0.5), radius_m * (1 - 1e-9), R)
@@ -182,7 +182,7 @@ def test_cap_window_is_tight(grid: Grid) -> None:
     assert window == Window(28, 60, 8, 8)
 
 
-def test_cap_window_stays_one_rectangle_of_the_raster(grid: Grid) -> None:
+def test_cap_window_at_the_edge_takes_whole_rows(grid: Grid) -> None:
     window = grid.cap_window(179.0, 0.0, np.radians(10) * R)
     assert (window.col, window.width) == (0, grid.width)
 
@@ -199,11 +199,11 @@ def test_strips_cover_a_window_once(grid: Grid) -> None:
 def test_blocks_cover_a_window_once_and_wrap_around(grid: Grid) -> None:
     window = Window(5, grid.width - 3, 11, 20)
     blocks = list(grid.blocks(window, 8))
-    seen = np.zeros(grid.shape, int)
+    count = np.zeros(grid.shape, int)
     for block in blocks:
         assert 0 <= block.col < grid.width
-        seen[block.row : block.row + block.height, grid.columns(block)] += 1
+        count[block.row : block.row + block.height, grid.columns(block)] += 1
     inside = np.zeros(grid.shape, int)
     inside[5:16, grid.columns(window)] = 1
-    assert (seen == inside).all()
+    assert (count == inside).all()
     assert max(max(block.shape) for block in blocks) == 8

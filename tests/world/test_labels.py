@@ -1,13 +1,13 @@
-"""Masks of craters on the mosaic's grid: read over any window, at any place, packed or not."""
+"""Masks of craters on the mosaic's grid: read over windows and at places, packed or not."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_labels import CRATERS, block
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_inputs import CRATERS, block
 
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -43,7 +43,7 @@ def test_read_over_any_window(folder: Path, grid: Grid) -> None:
         assert np.array_equal(labels.any_ejecta(window), union)
 
 
-def test_sample_takes_the_pixel_that_holds_the_place(folder: Path, grid: Grid) -> None:
+def test_sample_reads_the_pixel_that_contains_a_place(folder: Path, grid: Grid) -> None:
     labels = load_labels(folder, grid, CRATERS)
     for crater_id in (1, 2, 3):
         sampled = labels.sample(crater_id, *grid.centres(grid.whole))
@@ -53,7 +53,7 @@ def test_sample_takes_the_pixel_that_holds_the_place(folder: Path, grid: Grid) -
     assert not labels.sample(1, [[0.0, 10.0]], [[90.0], [-90.0]]).any()
 
 
-def test_a_window_of_the_mosaic_over_its_edge(
+def test_mask_of_a_window_that_wraps_around(
     tmp_path: Path, grid: Grid, write_raster: Write
 ) -> None:
     window = Window(28, 120, 8, 20)
@@ -67,7 +67,7 @@ def test_a_window_of_the_mosaic_over_its_edge(
 
 
 def test_ones_at_both_ends_of_a_window(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
-    """The circle of columns is cut where the window is not, if that makes the smaller crop."""
+    """The cropped window may wrap around although that of the file does not, if it is smaller then."""
     window = Window(28, 10, 4, 100)
     mask = np.zeros(window.shape, np.uint8)
     mask[:, [0, -1]] = 1
@@ -79,7 +79,7 @@ def test_ones_at_both_ends_of_a_window(tmp_path: Path, grid: Grid, write_raster:
     assert np.array_equal(labels.read(1, window), mask.astype(bool))
 
 
-def test_a_mask_from_0_to_360_finds_its_place(
+def test_mask_with_longitudes_0_to_360_is_shifted(
     tmp_path: Path, grid: Grid, write_raster: Write, make_grid: Callable[..., Grid]
 ) -> None:
     east = make_grid(lon_west=0.0)
@@ -118,29 +118,29 @@ def test_masks_are_read_in_strips(
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_packed_masks_are_the_same_masks(grid, data):
+def test_packed_masks_equal_plain_masks(grid, data):
     def window():
         height, width = data.draw(st.integers(0, 9)), data.draw(st.integers(0, 128))
         return Window(
             data.draw(st.integers(0, 64 - height)), data.draw(st.integers(0, 127)), height, width
         )
 
-    place, asked = window(), window()
-    mask = np.random.default_rng(data.draw(st.integers(0, 99))).random(place.shape) < 0.5
-    plain = Labels(grid, {4: (place, mask)}, None)
-    packed = Labels(grid, PackedMasks([(4, place, mask)]), None)
-    assert packed.masks[4][0] == place
+    own, target = window(), window()
+    mask = np.random.default_rng(data.draw(st.integers(0, 99))).random(own.shape) < 0.5
+    plain = Labels(grid, {4: (own, mask)}, None)
+    packed = Labels(grid, PackedMasks([(4, own, mask)]), None)
+    assert packed.masks[4][0] == own
     assert (packed.masks[4][1] == mask).all()
     assert list(packed.masks) == [4]
-    found = packed.read(4, asked)
-    assert (found == plain.read(4, asked)).all()
-    rows, cols = np.indices(asked.shape)
-    row, col = rows + asked.row, (cols + asked.col) % 128
-    inside = (row >= place.row) & (row < place.row + place.height)
-    across = (col - place.col) % 128
-    inside &= across < place.width
-    assert (found[inside] == mask[row[inside] - place.row, across[inside]]).all()
-    assert not found[~inside].any()
+    ejecta = packed.read(4, target)
+    assert (ejecta == plain.read(4, target)).all()
+    rows, cols = np.indices(target.shape)
+    row, col = rows + target.row, (cols + target.col) % 128
+    inside = (row >= own.row) & (row < own.row + own.height)
+    across = (col - own.col) % 128
+    inside &= across < own.width
+    assert (ejecta[inside] == mask[row[inside] - own.row, across[inside]]).all()
+    assert not ejecta[~inside].any()
     lon, lat = grid.to_lonlat(col + 0.5, row + 0.5)
-    assert (packed.sample(4, lon, lat) == found).all()
-    assert (plain.sample(4, lon, lat) == found).all()
+    assert (packed.sample(4, lon, lat) == ejecta).all()
+    assert (plain.sample(4, lon, lat) == ejecta).all()

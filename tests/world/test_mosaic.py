@@ -49,19 +49,19 @@ def test_open_keeps_values_type_and_geometry(
     assert valid.all()
 
 
-def test_crs_is_named_as_the_iau_does(
+def test_crs_of_the_iau_authority_is_used_if_equal(
     tmp_path: Path, make_grid: Callable[..., Grid], write_raster: Write
 ) -> None:
     values = np.ones((1, 64, 128), np.uint8)
-    named = {}
+    authorities = {}
     for radius_m, west in ((2_440_530.0, -180.0), (2_440_530.0, 0.0), (R, -180.0)):
         grid = make_grid(64, west, radius_m)
         opened = Mosaic.open(write_raster(tmp_path / "m.tif", values, grid)).grid
         assert opened.transform == grid.transform
         assert opened.lon_west == pytest.approx(west)
-        named[radius_m, west] = CRS.from_wkt(opened.crs).to_authority()
-    assert named.pop((2_440_530.0, -180.0)) == ("IAU_2015", "19910")
-    assert set(named.values()) == {None}
+        authorities[radius_m, west] = CRS.from_wkt(opened.crs).to_authority()
+    assert authorities.pop((2_440_530.0, -180.0)) == ("IAU_2015", "19910")
+    assert set(authorities.values()) == {None}
 
 
 def test_open_reads_in_strips(
@@ -73,7 +73,7 @@ def test_open_reads_in_strips(
     assert np.array_equal(mosaic.read(grid.whole)[0], values)
 
 
-def test_open_takes_degrees_and_0_to_360(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
+def test_open_accepts_degrees_and_0_to_360(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
     values = (smooth(grid) * 100 + 120).astype(np.uint8)
     expected = Mosaic.open(write_raster(tmp_path / "west.tif", values, grid))
     rolled = np.roll(values, 64, axis=2)
@@ -107,7 +107,7 @@ def test_standard_parallel_only_changes_the_width_of_a_unit(
     assert Mosaic.open(path).grid.lon_west == pytest.approx(-180)
 
 
-def test_no_data_is_what_the_file_and_nan_say(
+def test_no_data_value_nan_and_infinity_are_not_valid(
     tmp_path: Path, grid: Grid, write_raster: Write
 ) -> None:
     floats = np.full((2, *grid.shape), 5, np.float32)
@@ -128,8 +128,8 @@ def test_a_zero_is_no_data_only_where_all_bands_are_zero(
     assert np.argwhere(~mosaic.read_valid(grid.whole)).tolist() == [[5, 6]]
 
 
-def test_what_is_not_valid_is_not_seen(grid: Grid) -> None:
-    """Neither in a value nor in the mean of a coarser level, whatever was there."""
+def test_invalid_pixels_have_no_influence(grid: Grid) -> None:
+    """Their values are read as 0 and are left out of the means of coarser levels."""
     values = np.full((2, *grid.shape), 5, np.float32)
     valid = np.ones(grid.shape, bool)
     valid[::2, ::2] = False
@@ -141,8 +141,8 @@ def test_what_is_not_valid_is_not_seen(grid: Grid) -> None:
 
 @pytest.mark.parametrize("col", [0, 3, 8, 61, 120])
 @pytest.mark.parametrize("width", [1, 8, 30])
-def test_validity_of_a_window_is_a_part_of_the_whole(grid: Grid, col: int, width: int) -> None:
-    """On bytes' edges, between them and around the globe."""
+def test_validity_of_a_window_is_that_of_the_whole_grid(grid: Grid, col: int, width: int) -> None:
+    """For windows that begin at a packed byte, within one, and that wrap around."""
     valid = np.random.default_rng(5).random(grid.shape) > 0.5
     mosaic = Mosaic.from_array(np.ones((1, *grid.shape), np.uint8), valid, grid, ("a",))
     window = Window(7, col, 20, width)
@@ -153,7 +153,7 @@ def test_validity_of_a_window_is_a_part_of_the_whole(grid: Grid, col: int, width
 # --- sampling
 
 
-def test_a_pixel_centre_gives_the_pixel(grid: Grid) -> None:
+def test_sample_at_a_pixel_centre_is_its_value(grid: Grid) -> None:
     values = np.random.default_rng(3).integers(0, 65535, (2, *grid.shape)).astype(np.uint16)
     sampled, valid = in_memory(values, grid).sample(*pixel_centres(grid))
     assert np.allclose(sampled, values, atol=0.01)
@@ -178,34 +178,34 @@ def test_shapes_broadcast(grid: Grid) -> None:
     assert mosaic.sample(10.0, 20.0)[0].shape == (2,)
 
 
-def test_no_data_does_not_bleed(grid: Grid) -> None:
+def test_no_data_has_no_influence_on_samples(grid: Grid) -> None:
     values = np.full((1, *grid.shape), 7, np.float32)
     valid = np.random.default_rng(5).random(grid.shape) > 0.3
     values[:, ~valid] = -9999
     mosaic = in_memory(values, grid, valid)
     places = np.random.default_rng(6).uniform(-1, 1, (2, 5000)) * [[180], [90]]
     for spacing_m in (0.0, 2 * grid.pixel_m):
-        sampled, good = mosaic.sample(*places, spacing_m)
-        assert good.any()
-        assert not good.all() or spacing_m > 0
-        assert np.allclose(sampled[0, good], 7)
-        assert (sampled[0, ~good] == 0).all()
+        sampled, sample_valid = mosaic.sample(*places, spacing_m)
+        assert sample_valid.any()
+        assert not sample_valid.all() or spacing_m > 0
+        assert np.allclose(sampled[0, sample_valid], 7)
+        assert (sampled[0, ~sample_valid] == 0).all()
 
 
-def test_valid_where_half_of_the_weight_is(grid: Grid) -> None:
+def test_sample_is_valid_if_half_of_the_weight_is(grid: Grid) -> None:
     valid = np.ones(grid.shape, bool)
     valid[:, 50:] = False
     mosaic = in_memory(np.ones((1, *grid.shape), np.float32), grid, valid)
-    _, good = mosaic.sample(*grid.to_lonlat([49.5, 49.99, 50.01, 50.5], 20.5))
-    assert good.tolist() == [True, True, False, False]
+    _, sample_valid = mosaic.sample(*grid.to_lonlat([49.5, 49.99, 50.01, 50.5], 20.5))
+    assert sample_valid.tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize("lon_west", [-180.0, 0.0])
 @pytest.mark.parametrize("spacing_px", [0, 2])
-def test_a_walk_over_any_seam_is_smooth(
+def test_samples_are_continuous_across_seams_and_poles(
     make_grid: Callable[..., Grid], lon_west: float, spacing_px: float
 ) -> None:
-    """Steps over the dateline, over 0 and over both poles are as small as anywhere else."""
+    """Across the dateline, longitude 0 and both poles, values change as little as elsewhere."""
     grid = make_grid(256, lon_west)
     mosaic = in_memory(smooth(grid), grid)
     along_m = np.linspace(-0.05, 0.05, 2001) * np.pi * R
@@ -220,10 +220,11 @@ def test_a_walk_over_any_seam_is_smooth(
         assert np.abs(np.diff(values, axis=1)).max() < 3e-3
 
 
-# --- what cannot be a mosaic
+# --- rasters that are refused
 
 
-def refusal(path: Path) -> str:
+def error_message(path: Path) -> str:
+    """Open a raster that is refused, check that the error is one line that names the file, and return it."""
     with pytest.raises(MosaicError) as caught:
         Mosaic.open(path)
     message = str(caught.value)
@@ -238,7 +239,7 @@ POLAR = CRS.from_dict({"proj": "stere", "lat_0": 90, "R": R})
 
 
 @pytest.mark.parametrize(
-    ("profile", "complaint"),
+    ("profile", "message"),
     [
         ({"crs": None}, "no CRS: assign"),
         ({"crs": None, "transform": None}, "no CRS: assign"),
@@ -250,37 +251,37 @@ POLAR = CRS.from_dict({"proj": "stere", "lat_0": 90, "R": R})
     ],
 )
 def test_bad_georeference(
-    tmp_path: Path, grid: Grid, write_raster: Write, profile: dict, complaint: str
+    tmp_path: Path, grid: Grid, write_raster: Write, profile: dict, message: str
 ) -> None:
     path = write_raster(tmp_path / "m.tif", ONES, grid, **profile)
-    with pytest.raises(MosaicError, match=complaint):
+    with pytest.raises(MosaicError, match=message):
         Mosaic.open(path)
-    refusal(path)
+    error_message(path)
 
 
-def test_half_a_globe(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
-    assert "spans 360.00 x 90.00 degrees" in refusal(
+def test_half_a_globe_is_refused(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
+    assert "spans 360.00 x 90.00 degrees" in error_message(
         write_raster(tmp_path / "north.tif", ONES[:32], grid)
     )
-    assert "spans 180.00 x 180.00 degrees" in refusal(
+    assert "spans 180.00 x 180.00 degrees" in error_message(
         write_raster(tmp_path / "west.tif", ONES[:, :64], grid)
     )
 
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
-    assert "No such file" in refusal(tmp_path / "none.tif")
+    assert "No such file" in error_message(tmp_path / "none.tif")
     text = tmp_path / "text.tif"
-    text.write_text("not a picture")
-    assert "cannot be read" in refusal(text)
+    text.write_text("not a raster")
+    assert "cannot be read" in error_message(text)
 
 
 def test_truncated_file(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
     noise = np.random.default_rng(9).integers(0, 255, grid.shape).astype(np.uint8)
     path = write_raster(tmp_path / "m.tif", noise, grid)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "cannot be read" in refusal(path)
+    assert "cannot be read" in error_message(path)
 
 
-def test_nothing_but_no_data(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
+def test_mosaic_without_data_is_refused(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
     path = write_raster(tmp_path / "m.tif", ONES, grid, nodata=1)
-    assert "every pixel is no-data" in refusal(path)
+    assert "every pixel is no-data" in error_message(path)

@@ -19,15 +19,13 @@ def test_a_level_is_the_mean_of_the_valid_pixels(
     mosaic = make_mosaic(values, grid, valid)
     blocks = np.where(valid, values, np.nan).reshape(2, 64, 2, 128, 2)
     count = np.isfinite(blocks[0]).sum((1, 3))
-    good = count >= 2
-    assert np.array_equal(np.unpackbits(mosaic.masks[1], axis=1, bitorder="little"), good)
+    valid_mean = count >= 2
+    assert np.array_equal(np.unpackbits(mosaic.masks[1], axis=1, bitorder="little"), valid_mean)
     mean = np.nansum(blocks, (2, 4)) / np.maximum(count, 1)
-    assert np.allclose(np.moveaxis(mosaic.levels[1], -1, 0)[:, good], mean[:, good])
+    assert np.allclose(np.moveaxis(mosaic.levels[1], -1, 0)[:, valid_mean], mean[:, valid_mean])
 
 
-def test_integers_are_rounded_not_cut(
-    make_grid: Callable[..., Grid], make_mosaic: MakeMosaic
-) -> None:
+def test_integer_means_are_rounded(make_grid: Callable[..., Grid], make_mosaic: MakeMosaic) -> None:
     values = np.full((1, 128, 256), 10, np.uint8)
     values[:, ::2] = 11
     values[:, 1::2, ::2] = 11
@@ -61,7 +59,7 @@ def test_a_grid_of_odd_size_is_sampled_to_its_edges(
         assert np.abs(sampled[0] - np.sin(np.radians(places[1]))).max() < 0.05
 
 
-def test_a_reduced_mosaic_is_the_same_ground(grid: Grid, make_mosaic: MakeMosaic) -> None:
+def test_reduced_mosaic_covers_the_same_area(grid: Grid, make_mosaic: MakeMosaic) -> None:
     _, lat = grid.centres(grid.whole)
     values = np.broadcast_to(100 + 50 * np.cos(np.radians(lat)), grid.shape).astype(np.float32)
     fine = make_mosaic(values[None], grid)

@@ -1,4 +1,4 @@
-"""Pictures straight from the mosaic against pyproj's geometry and SciPy's bilinear interpolation."""
+"""Values on sampling grids compared with pyproj's geometry and SciPy's bilinear interpolation."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from ejectamap.views.corridor import Corridor
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
-from ejectamap.world.picture import Picture
+from ejectamap.world.sampling_grid import SamplingGrid
 
 R = 2_439_400.0
 FULL_WIDTH = 23_040
@@ -32,9 +32,9 @@ def crater_at(place: tuple[float, float]) -> Crater:
     return Crater(1, "A", *place, 30e3)
 
 
-def finest(picture: Picture) -> Picture:
-    """The same from the mosaic itself, however coarse it is."""
-    return replace(picture, spacing_m=0.0)
+def at_full_resolution(points: SamplingGrid) -> SamplingGrid:
+    """The same grid, sampled from the finest level of the pyramid."""
+    return replace(points, spacing_m=0.0)
 
 
 def chip_places(crater: Crater, chip: Chip, size_px: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,22 +49,22 @@ def chip_places(crater: Crater, chip: Chip, size_px: int) -> tuple[np.ndarray, n
 def corridor_places(
     crater: Crater, chip: Chip, size_px: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Along a great circle, then at right angles to it, by pyproj's geodesics."""
+    """Places of a corridor's points by pyproj's geodesics: along a great circle, then at right angles to it."""
     corridor, geod = Corridor.between(crater, chip), Geod(a=R, b=R)
     along, across = np.broadcast_arrays(*corridor.pixel_along_across(size_px))
 
-    def everywhere(value: float) -> np.ndarray:
+    def constant(value: float) -> np.ndarray:
         return np.full(along.shape, value)
 
     lon, lat, back = geod.fwd(
-        everywhere(crater.lon), everywhere(crater.lat), everywhere(corridor.bearing_deg), along
+        constant(crater.lon), constant(crater.lat), constant(corridor.bearing_deg), along
     )
     lon, lat, _ = geod.fwd(lon, lat, np.asarray(back) + 180 + 90, across)
     return np.asarray(lon), np.asarray(lat)
 
 
 def bilinear(values: np.ndarray, col: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Bilinear interpolation of (band, row, col) with a column more at either end and the poles' other side."""
+    """Bilinear interpolation of (band, row, col) with one more column at either end and rows across the poles."""
     half = values.shape[2] // 2
     over = np.concatenate(
         [np.roll(values[:, :1], half, 2), values, np.roll(values[:, -1:], half, 2)], 1
@@ -75,51 +75,53 @@ def bilinear(values: np.ndarray, col: np.ndarray, row: np.ndarray) -> np.ndarray
 
 @pytest.fixture(scope="module")
 def index_mosaic(make_grid: MakeGrid, make_mosaic: MakeMosaic) -> Mosaic:
-    """A mosaic whose two bands are its own columns and rows: a sample tells where it was taken."""
+    """A mosaic whose two bands are its own columns and rows: a sample is the position where it was taken."""
     grid = make_grid(2048)
     rows, cols = np.mgrid[: grid.height, : grid.width]
     return make_mosaic(np.stack([cols, rows]).astype(np.float32) + 0.5, grid)
 
 
-def misplacement_px(mosaic: Mosaic, found: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> float:
-    """Largest error of places in pixels of a full-size mosaic, off the seams, where the bands step."""
+def position_error_px(
+    mosaic: Mosaic, samples: np.ndarray, lon: np.ndarray, lat: np.ndarray
+) -> float:
+    """Largest position error, in pixels of a full-size mosaic, except at the seams, where the bands jump."""
     grid = mosaic.grid
     col, row = grid.to_pixel(lon, lat)
     smooth = (col > 0.5) & (col < grid.width - 0.5) & (row > 0.5) & (row < grid.height - 0.5)
-    error_px = np.abs(found - np.stack([col, row]))[:, smooth]
+    error_px = np.abs(samples - np.stack([col, row]))[:, smooth]
     return float(error_px.max()) * FULL_WIDTH / grid.width
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("chip", CHIPS)
-def test_a_chip_is_taken_where_pyproj_says(
+def test_chip_positions_agree_with_pyproj(
     index_mosaic: Mosaic, place: tuple[float, float], chip: Chip
 ) -> None:
     crater = crater_at(place)
-    found, valid = index_mosaic.sample_picture(finest(chip.picture(crater, 96)))
+    samples, valid = index_mosaic.sample_on_grid(at_full_resolution(chip.sampling_grid(crater, 96)))
     assert valid.all()
-    assert misplacement_px(index_mosaic, found, *chip_places(crater, chip, 96)) < 0.05
+    assert position_error_px(index_mosaic, samples, *chip_places(crater, chip, 96)) < 0.05
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("chip", CHIPS[1:])
-def test_a_corridor_is_taken_where_pyproj_says(
+def test_corridor_positions_agree_with_pyproj(
     index_mosaic: Mosaic, place: tuple[float, float], chip: Chip
 ) -> None:
     crater = crater_at(place)
-    picture = Corridor.between(crater, chip).picture(crater, (192, 48))
-    found, valid = index_mosaic.sample_picture(finest(picture))
+    points = Corridor.between(crater, chip).sampling_grid(crater, (192, 48))
+    samples, valid = index_mosaic.sample_on_grid(at_full_resolution(points))
     assert valid.all()
     places = corridor_places(crater, chip, (192, 48))
-    assert misplacement_px(index_mosaic, found, *places) < 0.05
+    assert position_error_px(index_mosaic, samples, *places) < 0.05
 
 
 @pytest.mark.parametrize("spacing_px", [1.0, 4.0])
 @pytest.mark.parametrize("lat", [0.0, 40.0, 65.0, 75.0, 80.0, 84.0, 87.0, 89.0])
-def test_interpolated_places_are_right_towards_the_poles(
+def test_interpolated_positions_are_exact_towards_the_poles(
     make_grid: MakeGrid, make_mosaic: MakeMosaic, lat: float, spacing_px: float
 ) -> None:
-    """Chips of 224 pixels in the middle of the frame and far away from it, in pixels of the mosaic itself."""
+    """For chips of 224 pixels at the centre of the frame and far from it; errors in pixels of the small mosaic."""
     grid = make_grid(2048)
     rows, cols = np.mgrid[: grid.height, : grid.width]
     mosaic = make_mosaic(np.stack([cols, rows]).astype(np.float32) + 0.5, grid)
@@ -128,11 +130,11 @@ def test_interpolated_places_are_right_towards_the_poles(
         (crater_at((7.0, lat)), Chip(0.0, 0.0, side_m)),
         (crater_at((7.0, -20.0)), Chip(1e5, np.radians(lat + 20.0) * R, side_m)),
     ):
-        found, valid = mosaic.sample_picture(finest(chip.picture(crater, 224)))
+        samples, valid = mosaic.sample_on_grid(at_full_resolution(chip.sampling_grid(crater, 224)))
         col, row = grid.to_pixel(*chip_places(crater, chip, 224))
         smooth = (np.abs(col - grid.width / 2) < grid.width / 2 - 1) & (row > 0.5)
         assert valid.all()
-        assert np.abs(found - np.stack([col, row]))[:, smooth].max() < 0.02
+        assert np.abs(samples - np.stack([col, row]))[:, smooth].max() < 0.02
 
 
 @pytest.fixture(scope="module")
@@ -146,30 +148,30 @@ def smooth_mosaic(make_grid: MakeGrid, make_mosaic: MakeMosaic) -> Mosaic:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_smooth_pictures_are_right_to_a_count(
+def test_values_of_a_smooth_mosaic_agree_with_scipy(
     smooth_mosaic: Mosaic, place: tuple[float, float]
 ) -> None:
     crater, chip = crater_at(place), Chip(900e3, -1300e3, 700e3)
     level = np.moveaxis(smooth_mosaic.levels[0], -1, 0)
-    found, valid = chip.sample(smooth_mosaic, crater, 224)
+    samples, valid = chip.sample(smooth_mosaic, crater, 224)
     col, row = smooth_mosaic.grid.to_pixel(*chip_places(crater, chip, 224))
     assert valid.all()
-    assert np.abs(found - bilinear(level, col, row)).max() < 0.05
-    found, valid = Corridor.between(crater, chip).sample(smooth_mosaic, crater, (224, 56))
+    assert np.abs(samples - bilinear(level, col, row)).max() < 0.05
+    samples, valid = Corridor.between(crater, chip).sample(smooth_mosaic, crater, (224, 56))
     col, row = smooth_mosaic.grid.to_pixel(*corridor_places(crater, chip, (224, 56)))
     assert valid.all()
-    assert np.abs(found - bilinear(level, col, row)).max() < 1
+    assert np.abs(samples - bilinear(level, col, row)).max() < 1
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_pictures_beside_no_data_are_as_places_one_by_one(
+def test_grids_next_to_no_data_agree_with_single_places(
     make_grid: MakeGrid, make_mosaic: MakeMosaic, place: tuple[float, float]
 ) -> None:
     grid, rng = make_grid(128), np.random.default_rng(0)
     values = rng.integers(0, 255, (2, *grid.shape)).astype(np.uint8)
     mosaic = make_mosaic(values, grid, rng.random(grid.shape) > 0.3)
     crater, chip = crater_at(place), Chip(300e3, 500e3, 2e6)
-    for picture, places, spacing_m in (
+    for (grid_values, grid_valid), places, spacing_m in (
         (chip.sample(mosaic, crater, 50), chip.places(crater, R, 50), chip.side_m / 50),
         (
             (corridor := Corridor.between(crater, chip)).sample(mosaic, crater, (80, 20)),
@@ -179,17 +181,17 @@ def test_pictures_beside_no_data_are_as_places_one_by_one(
     ):
         values, valid = mosaic.sample(*places, spacing_m)
         assert 0 < valid.mean() < 1
-        # At half of the weight a hundredth of a pixel decides, and from pixel to pixel is all of the range.
-        assert (picture[1] == valid).mean() > 0.997
-        both = valid & picture[1]
-        assert np.abs(picture[0] - values)[:, both].max() < 1
-        assert (picture[0][:, ~picture[1]] == 0).all()
+        # Where half of the weight is valid, a position error of 0.01 pixels decides; values vary over the full range.
+        assert (grid_valid == valid).mean() > 0.997
+        both = valid & grid_valid
+        assert np.abs(grid_values - values)[:, both].max() < 1
+        assert (grid_values[:, ~grid_valid] == 0).all()
 
 
-def test_threads_make_no_difference(smooth_mosaic: Mosaic) -> None:
+def test_threads_give_equal_values(smooth_mosaic: Mosaic) -> None:
     crater = crater_at(PLACES[1])
     chips = [Chip(x, 500e3, 300e3) for x in np.linspace(-2e6, 2e6, 40)]
-    alone = [chip.sample(smooth_mosaic, crater, 64)[0] for chip in chips]
+    sequential = [chip.sample(smooth_mosaic, crater, 64)[0] for chip in chips]
     with ThreadPoolExecutor(4) as pool:
-        together = pool.map(lambda chip: chip.sample(smooth_mosaic, crater, 64)[0], chips)
-        assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+        concurrent = pool.map(lambda chip: chip.sample(smooth_mosaic, crater, 64)[0], chips)
+        assert all(np.array_equal(a, b) for a, b in zip(sequential, concurrent, strict=True))

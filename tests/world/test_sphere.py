@@ -1,4 +1,4 @@
-"""Geometry on the sphere against PROJ, on places chosen to be awkward."""
+"""Geometry on the sphere compared with PROJ, also at poles, dateline and antipode."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ bearings = st.floats(0, 360, exclude_max=True)
 
 
 def random_pairs() -> tuple[np.ndarray, ...]:
-    """10 000 pairs: anywhere, at poles, over the dateline, close together, near the antipode."""
+    """10 000 pairs of places: anywhere, at poles, across the dateline, close together, nearly antipodal."""
     rng = np.random.default_rng(7)
     n = 10_000
     lon1, lon2 = rng.uniform(-180, 180, (2, n))
@@ -61,10 +61,10 @@ def test_distance_and_bearing_agree_with_geod() -> None:
     forward_deg, _, length_m = GEOD.inv(*PAIRS)
     assert np.abs(distance(*PAIRS, R) - length_m).max() < TOLERANCE_M
     turn = np.radians(bearing(*PAIRS) - forward_deg)
-    # At a pole a bearing depends on the longitude it is told from; elsewhere compare sideways.
-    ordinary = np.abs(PAIRS[1]) < 90
+    # At a pole a bearing depends on the longitude given for the pole, so poles are left out.
+    not_at_pole = np.abs(PAIRS[1]) < 90
     sideways_m = R * np.sin(length_m / R) * 2 * np.abs(np.sin(turn / 2))
-    assert sideways_m[ordinary].max() < TOLERANCE_M
+    assert sideways_m[not_at_pole].max() < TOLERANCE_M
 
 
 def test_bearing_lies_in_0_to_360() -> None:
@@ -78,7 +78,7 @@ def test_destination_agrees_with_geod() -> None:
     rng = np.random.default_rng(8)
     theta = rng.uniform(0, 360, PAIRS[0].size)
     length_m = rng.uniform(0, np.pi * R, PAIRS[0].size)
-    # At a pole PROJ measures bearings from another meridian than the place's own longitude.
+    # At a pole PROJ measures bearings from another meridian than the given longitude.
     lat = np.clip(PAIRS[1], -89.999, 89.999)
     lon2, lat2, _ = GEOD.fwd(PAIRS[0], lat, theta, length_m)
     assert gap_m(*destination(PAIRS[0], lat, theta, length_m, R), lon2, lat2).max() < TOLERANCE_M
@@ -105,7 +105,7 @@ def test_azimuthal_frame_agrees_with_aeqd(centre: tuple[float, float]) -> None:
 
 
 @given(lons, lats, lons, lats)
-def test_azimuthal_frame_holds_distance_and_bearing(lon0, lat0, lon, lat) -> None:
+def test_azimuthal_coordinates_keep_distance_and_invert(lon0, lat0, lon, lat) -> None:
     x_m, y_m = azimuthal_forward(lon, lat, lon0, lat0, R)
     assert abs(np.hypot(x_m, y_m) - distance(lon0, lat0, lon, lat, R)) < TOLERANCE_M
     assert gap_m(*azimuthal_inverse(x_m, y_m, lon0, lat0, R), lon, lat) < TOLERANCE_M
@@ -137,7 +137,7 @@ def test_corridor_distances_are_true(lon0, lat0, theta, along_m, across_m) -> No
 
 @given(lons, st.floats(-80, 80), bearings, st.floats(1e4, 1.5e6))
 @settings(max_examples=50)
-def test_corridor_right_is_right(lon0, lat0, theta, across_m) -> None:
+def test_corridor_across_points_to_the_right(lon0, lat0, theta, across_m) -> None:
     right = bearing(lon0, lat0, *corridor_inverse(0.0, across_m, lon0, lat0, theta, R))
     left = bearing(lon0, lat0, *corridor_inverse(0.0, -across_m, lon0, lat0, theta, R))
     assert np.cos(np.radians(right - theta - 90)) == pytest.approx(1)
@@ -159,7 +159,7 @@ def test_wrap_longitude(lon) -> None:
     assert np.cos(np.radians(wrapped - lon)) == pytest.approx(1)
 
 
-def test_wrap_longitude_keeps_what_is_right_to_the_last_bit() -> None:
+def test_wrap_longitude_returns_longitudes_in_range_unchanged() -> None:
     assert wrap_longitude(16.65) == 16.65
     assert list(wrap_longitude([180.0, -180.0, 360.0, -1e-300])) == [-180.0, -180.0, 0.0, -1e-300]
     assert wrap_longitude(np.nextafter(-180.0, -181.0)) < 180

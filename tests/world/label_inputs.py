@@ -1,4 +1,4 @@
-"""Masks, tiles and polygons about two craters of the mini grid."""
+"""Input files of labels of two craters on the small test grid: masks, tiles, polygons."""
 
 import warnings
 from pathlib import Path
@@ -14,7 +14,7 @@ from ejectamap.world.grid import Grid
 from ejectamap.world.label_files import load_labels
 
 R = 2_439_400.0
-# Pixels of the mini grid are 2.8125 degrees: crater 1 is at its middle, crater 2 on the dateline.
+# Pixels of the test grid are 2.8125 degrees; crater 1 is in its middle, crater 2 on the dateline.
 CRATERS = (Crater(1, "middle", 0.0, 0.0, 5e4), Crater(2, "dateline", 179.0, 0.0, 5e4))
 TILES = "tile_id,row,col,height,width\n"
 
@@ -34,13 +34,15 @@ def tiles_csv(folder: Path, rows: str, header: str = TILES) -> Path:
 def layer(path: Path, shapes: list, crs: object = "sphere", **columns: list) -> Path:
     crs = geographic_crs(R) if crs == "sphere" else crs
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of no CRS: just what we want
+        warnings.simplefilter(
+            "ignore"
+        )  # some tests need a layer without CRS or with truncated names
         geopandas.GeoDataFrame(columns, geometry=shapes, crs=crs).to_file(path)
     return path
 
 
-def refusal(path: Path, grid: Grid, tiles: Path | None = None, at: Path | None = None) -> str:
-    """Message of the error, one line that names the file at fault."""
+def error_message(path: Path, grid: Grid, tiles: Path | None = None, at: Path | None = None) -> str:
+    """Load labels that are refused, check that the error is one line beginning with the file's name, and return it."""
     with pytest.raises(LabelError) as caught:
         load_labels(path, grid, CRATERS, tiles)
     message = str(caught.value)
