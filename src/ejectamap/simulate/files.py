@@ -3,12 +3,13 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 
 from ejectamap.simulate.planet import Planet
-from ejectamap.world.grid import Window
+from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels, Tile
 
 
@@ -51,13 +52,9 @@ def _write_mosaic(planet: Planet, path: Path) -> None:
     with rasterio.open(
         path,
         "w",
-        driver="GTiff",
-        height=grid.height,
-        width=grid.width,
+        **_georeference(grid, grid.whole),
         count=mosaic.bands,
         dtype=mosaic.dtype,
-        crs=rasterio.CRS.from_wkt(grid.crs),
-        transform=grid.transform,
         nodata=0,
         tiled=True,
         compress="deflate",
@@ -79,13 +76,20 @@ def _write_mask(truth: Labels, crater_id: int, path: Path) -> None:
     with rasterio.open(
         path,
         "w",
-        driver="GTiff",
-        height=window.height,
-        width=window.width,
+        **_georeference(truth.grid, window),
         count=1,
         dtype="uint8",
-        crs=rasterio.CRS.from_wkt(truth.grid.crs),
-        transform=truth.grid.window_transform(window),
         compress="deflate",
     ) as target:
         target.write(mask.astype(np.uint8), 1)
+
+
+def _georeference(grid: Grid, window: Window) -> dict[str, Any]:
+    """Arguments of `rasterio.open` for a GeoTIFF of a window of a grid."""
+    return {
+        "driver": "GTiff",
+        "height": window.height,
+        "width": window.width,
+        "crs": rasterio.CRS.from_wkt(grid.crs),
+        "transform": grid.window_transform(window),
+    }

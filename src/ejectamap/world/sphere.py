@@ -127,16 +127,6 @@ def local_frame(lon: float, lat: float, azimuth_deg: float = 0.0) -> Array:
     return np.stack([up, east * cos - north * sin, east * sin + north * cos])
 
 
-def turned(x_m: Metres, y_m: Metres, turn_deg: Degrees) -> XY:
-    """Azimuthal coordinates in the frame turned clockwise about its centre, so that y runs along that azimuth.
-
-    Turning by the opposite angle brings them back.
-    """
-    x, y, theta = np.asarray(x_m, np.float64), np.asarray(y_m, np.float64), np.radians(turn_deg)
-    sin, cos = np.sin(theta), np.cos(theta)
-    return XY(x * cos - y * sin, x * sin + y * cos)
-
-
 def corridor_inverse(
     along_m: Metres,
     across_m: Metres,

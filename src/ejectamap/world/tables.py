@@ -150,7 +150,7 @@ def _read_layer(path: Path, error: type[EjectamapError]) -> pd.DataFrame:
         layers = [str(name) for name, kind in listed if kind] or [str(name) for name, _ in listed]
         if len(layers) != 1:
             names = ", ".join(layers) or "none"
-            raise error(f"{path}: should have one layer, has {names}: save the one you mean alone")
+            raise error(f"{path}: should have one layer, has {names}: save only the one to read")
         frame: pd.DataFrame = geopandas.read_file(path, layer=layers[0])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as problem:
         raise error(
