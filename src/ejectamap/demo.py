@@ -1,4 +1,4 @@
-"""The demonstration: from simulated planets to the map of one that no network has seen, and how good it is."""
+"""The demonstration: train on simulated planets, and map and evaluate another one."""
 
 import shutil
 from collections.abc import Iterable
@@ -8,13 +8,15 @@ from rich.console import Console
 
 from ejectamap.analysis.measure import analyze_project
 from ejectamap.errors import ProjectError
-from ejectamap.evaluation import evaluate_project, print_tables
-from ejectamap.mapping import map_project
-from ejectamap.pages.report import write_report
-from ejectamap.project import Project
+from ejectamap.evaluation.run import evaluate_project
+from ejectamap.evaluation.tables import print_tables
+from ejectamap.mapping.run import map_project
+from ejectamap.pages.report.page import write_report
+from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
-from ejectamap.simulate import simulate_planet, write_planet
-from ejectamap.training import train
+from ejectamap.simulate.files import write_planet
+from ejectamap.simulate.planet import simulate_planet
+from ejectamap.training.run import train
 
 _TRAINING_PLANETS = 3
 _WIDTH_PX = 2048
@@ -22,45 +24,46 @@ _MINUTES = 6.0
 
 
 def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Console) -> None:
-    """Simulate planets, train on all but one, map that one, judge and measure the map, and write the report.
+    """Simulate planets, train on all but one, map that one, evaluate and measure the map, and write the report.
 
     Parameters
     ----------
     folder : Path
-        Gets planet-{k} (inputs), training and unseen (projects). What is there from an interrupted run is used.
+        Where planet-{k} (inputs), training and unseen (projects) are written. An interrupted run is continued.
     max_minutes : float, optional
-        Time budget of the training; 6 by default.
+        Time budget of the training, in minutes; 6 by default.
     seed : int
-        Planets take seeds from 10 000 + 100 seed on: the networks that come with the program never saw these.
+        Planets have seeds from 10 000 + 100 seed on, which were not used to train the networks that come with the
+        program.
     console : Console
 
     Raises
     ------
     ProjectError
-        If the folder holds something else.
+        If the folder is not empty and holds no demonstration.
     """
     if folder.exists() and any(folder.iterdir()) and not any(folder.glob("planet-*")):
         raise ProjectError(f"{folder}: is not empty: choose another folder for the demonstration")
     console.print(f"simulating {_TRAINING_PLANETS + 1} planets")
-    first = 10_000 + 100 * seed
+    first_seed = 10_000 + 100 * seed
 
     def project(name: str, k: int, *changes: str) -> Project:
-        return simulated_project(folder, name, k, first + k, _WIDTH_PX, seed, changes)
+        return simulated_project(folder, name, k, first_seed + k, _WIDTH_PX, seed, changes)
 
     others = [project(f"training-{k}", k) for k in range(1, _TRAINING_PLANETS)]
-    pupil = project("unseen", _TRAINING_PLANETS)
+    unseen = project("unseen", _TRAINING_PLANETS)
     names = ", ".join(f"../{other.folder.name}" for other in others)
-    teacher = project(
+    training = project(
         "training", 0, "training.test_fraction=0", f"training.also_train_on=[{names}]"
     )
     console.rule(f"training on {_TRAINING_PLANETS} planets")
-    train(teacher, max_minutes or _MINUTES)
-    console.rule("mapping a planet of another seed")
-    shutil.copytree(teacher.models, pupil.models, dirs_exist_ok=True)
-    map_project(pupil)
-    print_tables(evaluate_project(pupil), console)
-    plot_analysis(pupil.outputs / "analysis.png", analyze_project(pupil))
-    console.print(f"\nall of it, to look at: {write_report(pupil)}", soft_wrap=True)
+    train(training, max_minutes or _MINUTES)
+    console.rule("mapping a planet that was not trained on")
+    shutil.copytree(training.models, unseen.models, dirs_exist_ok=True)
+    map_project(unseen)
+    print_tables(evaluate_project(unseen), console)
+    plot_analysis(unseen.outputs / "analysis.png", analyze_project(unseen))
+    console.print(f"\nthe report: {write_report(unseen)}", soft_wrap=True)
 
 
 def simulated_project(
@@ -72,18 +75,18 @@ def simulated_project(
     seed: int = 0,
     changes: Iterable[str] = (),
 ) -> Project:
-    """Open a project on a simulated planet, or make both.
+    """Open a project on a simulated planet; make what does not exist yet.
 
     Parameters
     ----------
     folder : Path
-        Gets planet-{k} (mosaic, craters, labels) and the project.
+        Where planet-{k} (mosaic, craters, labels) and the project are.
     name : str
-        Of the project's folder.
+        Name of the project's folder.
     k, planet_seed, width_px : int
         Number, seed and mosaic width of the planet.
     seed : int
-        Of the project.
+        Seed of the project.
     changes : iterable of str
         `section.key=value` changes to the preset laptop.
     """

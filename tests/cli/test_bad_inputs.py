@@ -1,4 +1,4 @@
-"""What is wrong with an input is said in one line that names the file, the field and the remedy."""
+"""Errors in input files: one line that names the file, the field and the remedy."""
 
 import shutil
 from collections.abc import Callable
@@ -38,12 +38,12 @@ def edit(path: Path, old: str, new: str) -> None:
 # --- mosaics
 
 
-def test_no_crs(refused: Callable[..., None], files: Path) -> None:
+def test_mosaic_without_crs(refused: Callable[..., None], files: Path) -> None:
     rewrite(files / "mosaic.tif", crs=None)
     refused("mosaic.tif", "no CRS", "gdal_edit.py -a_srs")
 
 
-def test_a_crs_of_another_radius_than_the_labels(refused: Callable[..., None], files: Path) -> None:
+def test_mosaic_and_labels_of_different_radius(refused: Callable[..., None], files: Path) -> None:
     with rasterio.open(files / "mosaic.tif") as source:
         transform, shape = source.transform, source.shape
     moon = CRS.from_dict({"proj": "eqc", "R": 1_737_400.0})
@@ -54,23 +54,23 @@ def test_a_crs_of_another_radius_than_the_labels(refused: Callable[..., None], f
     refused("mask_crater_0.tif", "radius of 2440530 m", "1737400 m", "reproject")
 
 
-def test_wrongly_projected(refused: Callable[..., None], files: Path) -> None:
+def test_mosaic_in_another_projection(refused: Callable[..., None], files: Path) -> None:
     rewrite(files / "mosaic.tif", crs=CRS.from_dict({"proj": "sinu", "R": 2_440_530.0}))
     refused("mosaic.tif", "sinusoidal", "gdalwarp")
 
 
-def test_half_a_globe(refused: Callable[..., None], files: Path) -> None:
+def test_mosaic_of_half_a_globe(refused: Callable[..., None], files: Path) -> None:
     rewrite(files / "mosaic.tif", lambda values: values[:, :64])
     refused("mosaic.tif", "360.00 x 90.00 degrees", "gdalwarp -te")
 
 
-def test_a_truncated_tiff(refused: Callable[..., None], files: Path) -> None:
+def test_truncated_mosaic(refused: Callable[..., None], files: Path) -> None:
     path = files / "mosaic.tif"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     refused("mosaic.tif", "cannot be read", "copy it again")
 
 
-def test_all_no_data(refused: Callable[..., None], files: Path) -> None:
+def test_mosaic_without_data(refused: Callable[..., None], files: Path) -> None:
     rewrite(files / "mosaic.tif", np.zeros_like)
     refused("mosaic.tif", "every pixel is no-data", "check the no-data value")
 
@@ -78,12 +78,14 @@ def test_all_no_data(refused: Callable[..., None], files: Path) -> None:
 # --- craters
 
 
-def test_swapped_lon_and_lat(refused: Callable[..., None], files: Path) -> None:
+def test_craters_with_swapped_lon_and_lat(refused: Callable[..., None], files: Path) -> None:
     edit(files / "craters.csv", "lon,lat", "lat,lon")
     refused("craters.csv", "lat is", "beyond 90 degrees", "swapped")
 
 
-def test_kilometres_in_a_column_of_metres(refused: Callable[..., None], files: Path) -> None:
+def test_craters_with_kilometres_in_a_column_of_metres(
+    refused: Callable[..., None], files: Path
+) -> None:
     lines = (files / "craters.csv").read_text().splitlines()
     rows = [line.split(",") for line in lines]
     column = rows[0].index("radius_m")
@@ -93,17 +95,17 @@ def test_kilometres_in_a_column_of_metres(refused: Callable[..., None], files: P
     refused("craters.csv", "column radius_m", "kilometres", "radius_km")
 
 
-def test_duplicate_ids(refused: Callable[..., None], files: Path) -> None:
+def test_craters_with_duplicate_ids(refused: Callable[..., None], files: Path) -> None:
     edit(files / "craters.csv", "\n1,", "\n2,")
     refused("craters.csv", "column crater_id", "rows 2 and 3", "an id of its own")
 
 
-def test_a_missing_column(refused: Callable[..., None], files: Path) -> None:
+def test_craters_with_a_missing_column(refused: Callable[..., None], files: Path) -> None:
     edit(files / "craters.csv", "radius_m", "size")
     refused("craters.csv", "no column radius_m", "columns present: crater_id")
 
 
-def test_no_craters(refused: Callable[..., None], files: Path) -> None:
+def test_empty_crater_table(refused: Callable[..., None], files: Path) -> None:
     (files / "craters.csv").write_text("crater_id,lon,lat,radius_m\n")
     refused("craters.csv", "has no rows")
 
@@ -111,29 +113,29 @@ def test_no_craters(refused: Callable[..., None], files: Path) -> None:
 # --- labels and tiles
 
 
-def test_an_unknown_id_in_the_labels(refused: Callable[..., None], files: Path) -> None:
+def test_label_of_an_unknown_crater(refused: Callable[..., None], files: Path) -> None:
     (files / "labels" / "mask_crater_0.tif").rename(files / "labels" / "mask_crater_99.tif")
     refused("mask_crater_99.tif", "crater 99 is not in the catalogue", "remove its label")
 
 
-def test_empty_labels(refused: Callable[..., None], files: Path) -> None:
+def test_labels_without_ejecta(refused: Callable[..., None], files: Path) -> None:
     for path in (files / "labels").iterdir():
         rewrite(path, np.zeros_like)
     refused("labels", "every mask is empty", "draw the ejecta")
 
 
-def test_no_labels_in_the_folder(refused: Callable[..., None], files: Path) -> None:
+def test_label_folder_without_masks(refused: Callable[..., None], files: Path) -> None:
     shutil.rmtree(files / "labels")
     (files / "labels").mkdir()
     refused("labels", "has no mask_crater_{id}.tif")
 
 
-def test_a_tile_outside_the_mosaic(refused: Callable[..., None], files: Path) -> None:
+def test_tile_outside_the_mosaic(refused: Callable[..., None], files: Path) -> None:
     (files / "tiles.csv").write_text("tile_id,row,col,height,width\n0,120,10,16,16\n")
     refused("tiles.csv", "tile 0", "not in the mosaic of 128 x 256", "mosaic pixels", tiles=True)
 
 
-def test_tiles_out_of_every_reach(refused: Callable[..., None], files: Path) -> None:
+def test_tiles_beyond_every_reach(refused: Callable[..., None], files: Path) -> None:
     edit(files / "craters.csv", "\n", "\n")
     lines = [line.split(",") for line in (files / "craters.csv").read_text().splitlines()]
     column = lines[0].index("reach")
@@ -162,18 +164,18 @@ def test_tiles_out_of_every_reach(refused: Callable[..., None], files: Path) -> 
         ("training.also_train_on=[../none]", ("none", "holds no project.yaml")),
     ],
 )
-def test_settings_that_cannot_be_built(
+def test_settings_of_impossible_networks(
     refused: Callable[..., None], change: str, words: tuple[str, ...]
 ) -> None:
     refused(*words, changes=("training.start_from=none", "context.encoder=tu-test_resnet", change))
 
 
-def test_a_project_file_that_is_no_yaml(run: Run, tmp_path: Path) -> None:
+def test_project_file_that_is_not_yaml(run: Run, tmp_path: Path) -> None:
     (tmp_path / "project.yaml").write_text("inputs: [mosaic\nseed: {")
     run("check", tmp_path).is_refusal("project.yaml", "is not YAML")
 
 
-def test_a_key_that_is_not_there(run: Run, files: Path, tmp_path: Path) -> None:
+def test_unknown_settings(run: Run, files: Path, tmp_path: Path) -> None:
     new = [
         "new",
         tmp_path / "p",

@@ -1,4 +1,4 @@
-"""Small releases in the layout of the authors' own, made of simulated planets."""
+"""A small release in the layout of the published one, made of a simulated planet."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +10,11 @@ import pandas as pd
 import rasterio
 import shapely
 import torch
-from their_networks import TheirConnection, TheirSegmentation, save_checkpoint
+from released_networks import ReleasedConnection, ReleasedSegmentation, save_checkpoint
 from torch import nn
 
-from ejectamap.simulate import simulate_planet, write_planet
+from ejectamap.simulate.files import write_planet
+from ejectamap.simulate.planet import simulate_planet
 from ejectamap.world.body import azimuthal_crs, geographic_crs
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import azimuthal_inverse, distance
@@ -40,7 +41,7 @@ def _write(path: Path, values: np.ndarray, grid: Grid, window: Window) -> None:
 
 
 class MiniRelease:
-    """A release folder, and the truth about it in memory."""
+    """A release folder, and its true ejecta in memory."""
 
     def __init__(self, root: Path) -> None:
         self.data, self.results = root / "data", root / "results"
@@ -71,17 +72,17 @@ class MiniRelease:
         return np.s_[w.row : w.row + w.height, w.col : w.col + w.width]
 
     def _choose_tiles(self) -> dict[int, Window]:
-        """Three tiles about every crater, side by side, none over an edge, numbered from 5."""
+        """Choose three tiles near every crater, side by side, none across an edge, numbered from 5."""
         tiles: dict[int, Window] = {}
         taken = set()
         for crater in self.craters.values():
             col, row = self.grid.to_pixel(crater.lon, crater.lat)
             for step in (0, 1, -2):
-                place = int(row) // TILE_PX, (int(col) // TILE_PX + step) % (256 // TILE_PX)
-                if place not in taken:
-                    taken.add(place)
+                cell = int(row) // TILE_PX, (int(col) // TILE_PX + step) % (256 // TILE_PX)
+                if cell not in taken:
+                    taken.add(cell)
                     tiles[FIRST_TILE + len(tiles)] = Window(
-                        place[0] * TILE_PX, place[1] * TILE_PX, TILE_PX, TILE_PX
+                        cell[0] * TILE_PX, cell[1] * TILE_PX, TILE_PX, TILE_PX
                     )
         return tiles
 
@@ -121,8 +122,8 @@ class MiniRelease:
         )
 
     def _write_labels(self) -> None:
-        everyone = np.any(list(self.labels.values()), axis=0)
-        counts = [int(everyone[self.window(t)].sum()) for t in self.tiles]
+        any_ejecta = np.any(list(self.labels.values()), axis=0)
+        counts = [int(any_ejecta[self.window(t)].sum()) for t in self.tiles]
         self._positions(counts).to_csv(self.data / "ejc_data" / "human_positions.csv", index=False)
         for crater_id, mask in self.labels.items():
             folder = self.data / "cyl_data"
@@ -132,7 +133,7 @@ class MiniRelease:
             self._positions(counts).to_csv(path, index=False)
 
     def _write_pairs(self) -> pd.DataFrame:
-        """All pairs; every third in reach is test, and of Kuiper's a few were not used."""
+        """Write all pairs; every third pair in reach is a test pair, and some of Kuiper's are unused."""
         reach = {0: 0.75, 12: 0.5, 17: 0.25}
         rows = []
         for crater_id, mask in self.labels.items():
@@ -165,7 +166,7 @@ class MiniRelease:
             table.to_csv(folder / f"eval_positions_crater_{crater_id}.csv", index=False)
 
     def _write_manual(self) -> None:
-        """Debussy's and Kuiper's whole patterns in their frames: nearest pixel, row 0 at the top."""
+        """Write the whole patterns of Debussy and Kuiper in their frames, by nearest neighbour."""
         size, pixel_m = 2 * self.grid.height, self.grid.pixel_m
         folder = self.data / "man_data"
         folder.mkdir()
@@ -194,7 +195,7 @@ class MiniRelease:
                 target.write(frame.astype(np.uint8), 1)
 
     def _write_published(self) -> dict[int, np.ndarray]:
-        """Cropped masks with holes, with ejecta that are none, with a tile missed and one invented."""
+        """Write cropped masks with errors: missing and extra pixels, a missing tile and an extra one."""
         name = "ejc-version-200_conn-version-32_test-set-61_x20"
         folder = self.results / "output_masks" / name
         published = {}
@@ -202,18 +203,18 @@ class MiniRelease:
         for crater_id, truth in self.whole.items():
             mask = truth & (rng.random(truth.shape) > 0.2)
             crater = self.craters[crater_id]
-            away = distance(
+            distance_m = distance(
                 crater.lon, crater.lat, *self.grid.centres(self.grid.whole), self.grid.radius_m
             )
-            mask |= (rng.random(truth.shape) > 0.9) & (away < 2.5 * crater.radius_m)
+            mask |= (rng.random(truth.shape) > 0.9) & (distance_m < 2.5 * crater.radius_m)
             own = self.pairs[(self.pairs["crat_FID"] == crater_id) & (self.pairs["test_61"] >= 0)]
-            found = own[own["num_1"] > 0].sort_values("num_1")["pos_index"]
-            for tile_id in found.tolist()[: len(found) // 3]:
+            with_ejecta = own[own["num_1"] > 0].sort_values("num_1")["pos_index"]
+            for tile_id in with_ejecta.tolist()[: len(with_ejecta) // 3]:
                 mask[self.window(tile_id)] = False
             for tile_id in own[own["num_1"] == 0]["pos_index"].tolist()[:1]:
                 mask[self.window(tile_id)][4:6, 3:9] = True
             rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-            height, width = (int(found[-1] - found[0]) + 1 for found in (rows, cols))
+            height, width = (int(indices[-1] - indices[0]) + 1 for indices in (rows, cols))
             window = Window(int(rows[0]), int(cols[0]), height, width)
             part = mask[rows[0] : rows[0] + height, cols[0] : cols[0] + width]
             path = folder / f"cylindrical_mask_crater_{crater_id}.tif"
@@ -222,18 +223,18 @@ class MiniRelease:
         return published
 
     def add_networks(self, prefix: str = "model.") -> dict[str, nn.Module]:
-        """Checkpoints of two connection networks and one segmentation network, and their tables."""
+        """Write checkpoints of two connection networks and one segmentation network, and their tables."""
         torch.manual_seed(0)
         bands = self.mosaic.bands
-        made: dict[str, nn.Module] = {}
+        networks: dict[str, nn.Module] = {}
         for folder, kind, count in (("conn_results", "conn", 2), ("ejc_results", "ejc", 1)):
             version = self.results / folder / ("version_32" if kind == "conn" else "version_200")
             version.mkdir(parents=True)
             norm = np.stack([np.r_[np.full(bands, 90.0), 0.5], np.r_[np.full(bands, 40.0), 2.0]])
             np.save(version / "best-norm_test-set-61.npy", norm)
             for number in range(count):
-                model = TheirConnection(bands) if kind == "conn" else TheirSegmentation(bands)
-                made[f"{kind}-{number}"] = model.eval()
+                model = ReleasedConnection(bands) if kind == "conn" else ReleasedSegmentation(bands)
+                networks[f"{kind}-{number}"] = model.eval()
                 name = f"best-checkpoint_test-set-61_iteration-{number}.ckpt"
                 save_checkpoint(version / name, model, prefix)
         pd.DataFrame(
@@ -250,4 +251,4 @@ class MiniRelease:
         }
         path = self.results / "ejecta_version_hparams.csv"
         pd.DataFrame(columns).to_csv(path, index=False)
-        return made
+        return networks

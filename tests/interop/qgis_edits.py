@@ -1,4 +1,4 @@
-"""A project's round maps, and corrections of them as QGIS would make them."""
+"""Circular maps of a project's craters, and edits of exported layers as QGIS would make them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 from shapely.geometry import MultiPolygon
 
 from ejectamap.interop.qgis import EDITED, TILES, tile_box
-from ejectamap.mapping.methods import CraterMap, in_memory
-from ejectamap.project import Project
+from ejectamap.maps.crater_map import CraterMap, in_memory
+from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import distance
 
@@ -26,6 +26,7 @@ def round_mask(project: Project, k: int) -> np.ndarray:
 
 
 def round_map(project: Project, k: int) -> CraterMap:
+    """A map with probability 1 within 500 km of a crater, and 0 elsewhere."""
     whole = project.mosaic.grid.whole
     near = round_mask(project, k).astype(np.float32)
     return CraterMap(project.craters[k], whole, in_memory(whole, near))
@@ -39,12 +40,13 @@ def edit(path: Path, change: Edit, layer: str = EDITED) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
+    """Content of each file below a folder, by relative path."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def add(k: int, window: Window, grid: Grid) -> Edit:
-    """Draw a rectangle of whole pixels that belongs to a crater."""
+def add_rectangle(k: int, window: Window, grid: Grid) -> Edit:
+    """Add a rectangle of whole pixels to a crater's polygon."""
 
     def change(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         row = frame.index[frame["crater_id"] == k][0]
@@ -56,8 +58,8 @@ def add(k: int, window: Window, grid: Grid) -> Edit:
     return change
 
 
-def beside(project: Project, k: int, width: int = 7) -> Window:
-    """A window some pixels east of a crater."""
+def window_east_of(project: Project, k: int, width: int = 7) -> Window:
+    """A window of 4 rows, 8 pixels east of a crater's centre."""
     crater, grid = project.craters[k], project.mosaic.grid
     col, row = (int(v) for v in grid.to_pixel(crater.lon, crater.lat))
     return Window(min(max(row, 2), grid.height - 6), (col + 8) % grid.width, 4, width)

@@ -1,4 +1,4 @@
-"""Catalogue and archive: what is written can be read by others, stays true, and survives any name."""
+"""STAC and PDS4 exports are valid, agree with the map, and cope with any crater name."""
 
 import json
 import shutil
@@ -19,11 +19,11 @@ from ruamel.yaml import YAML
 
 from ejectamap.errors import ProjectError
 from ejectamap.interop.pds4 import export_pds4
-from ejectamap.interop.stac import SSYS, _footprint, export_stac
-from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.methods import CraterMap, in_memory
-from ejectamap.mapping.run import bring_in
-from ejectamap.project import Project
+from ejectamap.interop.stac import SSYS, export_stac, footprint
+from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.crater_map import CraterMap, in_memory
+from ejectamap.maps.writing import import_maps
+from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
 
 NAMES = ("\"Q\" <b> & 'x' |*_", "Bashō 漢字", "x" * 200)
@@ -45,7 +45,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory, planet_files: Path) -> Proj
         CraterMap(crater, window, in_memory(window, rng.random(window.shape, np.float32)))
         for crater, window in zip(project.craters, windows, strict=True)
     ]
-    bring_in(project, maps)
+    import_maps(project, maps)
     return project
 
 
@@ -67,7 +67,7 @@ def test_stac_is_valid(mapped: Project) -> None:
         assert SSYS in content["stac_extensions"]
 
 
-def test_stac_leads_to_the_maps_wherever_it_lies(mapped: Project, tmp_path: Path) -> None:
+def test_stac_links_to_the_maps_after_a_move(mapped: Project, tmp_path: Path) -> None:
     export_stac(mapped)
     shutil.copytree(mapped.folder, tmp_path / "moved")
     collection = pystac.Collection.from_file(str(tmp_path / "moved" / "stac" / "collection.json"))
@@ -92,32 +92,32 @@ def test_stac_leads_to_the_maps_wherever_it_lies(mapped: Project, tmp_path: Path
             assert bands[0].scale == pytest.approx(0.004)
 
 
-def test_stac_is_the_same_twice(mapped: Project) -> None:
+def test_two_stac_exports_have_equal_bytes(mapped: Project) -> None:
     first = {p: p.read_bytes() for p in export_stac(mapped).parent.rglob("*") if p.is_file()}
     export_stac(mapped)
     assert {p: p.read_bytes() for p in first} == first
 
 
-def test_footprint_is_cut_where_longitudes_wrap(make_grid: Callable[..., Grid]) -> None:
-    bounds, shape = _footprint(make_grid(64, 0.0), Window(16, 60, 16, 8))  # 168.75 to 191.25 E
+def test_footprint_is_split_at_180_degrees(make_grid: Callable[..., Grid]) -> None:
+    bounds, shape = footprint(make_grid(64, 0.0), Window(16, 60, 16, 8))  # 168.75 to 191.25 E
     assert bounds == [168.75, 0.0, -168.75, 45.0]
     assert shape["type"] == "MultiPolygon"
-    bounds, shape = _footprint(make_grid(64), Window(16, 60, 16, 8))
+    bounds, shape = footprint(make_grid(64), Window(16, 60, 16, 8))
     assert bounds == [-11.25, 0.0, 11.25, 45.0]
     assert shape["type"] == "Polygon"
 
 
-def test_pds4_products_hold_the_same_values(mapped: Project) -> None:
+def test_pds4_products_have_the_values_of_the_map(mapped: Project) -> None:
     folder = export_pds4(mapped, "MESSENGER & <co>", "urn:nasa:pds:x:data")
     rasters = sorted(mapped.maps.glob("*.tif"))
     assert len(rasters) == 1 + 2 * len(NAMES)
     for path in rasters:
         label = folder / f"{path.stem}.xml"
-        with rasterio.open(label) as product, rasterio.open(path) as ours:
+        with rasterio.open(label) as product, rasterio.open(path) as original:
             assert product.driver == "PDS4"
-            np.testing.assert_array_equal(product.read(), ours.read())
-            assert product.transform.almost_equals(ours.transform)
-            assert product.crs.to_dict()["R"] == ours.crs.to_dict()["R"] == 2_440_530
+            np.testing.assert_array_equal(product.read(), original.read())
+            assert product.transform.almost_equals(original.transform)
+            assert product.crs.to_dict()["R"] == original.crs.to_dict()["R"] == 2_440_530
         root = ElementTree.parse(label).getroot()
         space = {"p": "http://pds.nasa.gov/pds4/pds/v1"}
         area = "p:Identification_Area/p:"
@@ -131,7 +131,7 @@ def test_pds4_products_hold_the_same_values(mapped: Project) -> None:
     assert root.findtext("p:Identification_Area/p:title", "", space) == f"Ejecta of {NAMES[0]}"
 
 
-def test_citation_and_card(mapped: Project) -> None:
+def test_citation_and_model_card(mapped: Project) -> None:
     folder = export_stac(mapped).parent
     cited = YAML(typ="safe").load((folder / "CITATION.cff").read_text(encoding="utf-8"))
     assert cited["title"] == "Ejecta of fresh craters on Mercury: A map"
@@ -148,7 +148,7 @@ def test_the_programs_own_citation() -> None:
     assert cited["cff-version"] == "1.2.0"
 
 
-def test_rasters_are_dressed_for_a_gis(mapped: Project) -> None:
+def test_rasters_have_descriptions_colours_and_crs_for_a_gis(mapped: Project) -> None:
     with rasterio.open(mapped.maps / "crater_0_mask.tif") as mask:
         assert mask.descriptions[0].startswith("1 = ejecta")
         assert mask.colormap(1)[1] == (*crater_colour(0), 255)

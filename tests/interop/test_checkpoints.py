@@ -1,4 +1,4 @@
-"""Checkpoints of others: converted weight by weight, and never run."""
+"""Conversion of the release's checkpoints, without running code in them."""
 
 import io
 import os
@@ -14,26 +14,29 @@ from mini_release import MiniRelease
 from rich.console import Console
 
 from ejectamap.errors import ReleaseError
-from ejectamap.interop import import_ejmap
-from ejectamap.interop.checkpoints import fill, read_normalisation, read_weights
-from ejectamap.interop.hyperparameters import read_version
-from ejectamap.mapping import map_project, mapped_craters
-from ejectamap.networks import build_segmentation
+from ejectamap.interop.release.checkpoints import load_weights, read_normalisation, read_weights
+from ejectamap.interop.release.ejmap import import_ejmap
+from ejectamap.interop.release.hyperparameters import read_version
+from ejectamap.mapping.run import map_project
+from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.state import crater_path
 from ejectamap.networks.ensemble import Ensemble
-from ejectamap.project import Project
+from ejectamap.networks.segmentation import build_segmentation
+from ejectamap.project.bundle_views import ChipViews
+from ejectamap.project.folder import Project
 
 CONNECTION = "conn_results/version_32/best-checkpoint_test-set-61_iteration-0.ckpt"
 SEGMENTATION = "ejc_results/version_200/best-checkpoint_test-set-61_iteration-0.ckpt"
 
 
-def bring(release: MiniRelease, folder: Path) -> tuple[Project, str]:
+def import_release(release: MiniRelease, folder: Path) -> tuple[Project, str]:
     console = Console(file=io.StringIO(), width=400)
     project = import_ejmap(release.data, folder, release.results, 61, console)
     return project, console.file.getvalue()  # type: ignore[attr-defined]
 
 
 class Trap:
-    """Runs a command when it is unpickled."""
+    """An object that runs a command when it is unpickled."""
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -43,81 +46,83 @@ class Trap:
 
 
 @pytest.mark.parametrize("prefix", ["model.", "", "task.inner.net."])
-def test_bundles_answer_as_their_networks_do(
+def test_bundles_predict_as_the_released_networks_do(
     release: MiniRelease, tmp_path: Path, prefix: str
 ) -> None:
-    made = release.add_networks(prefix)
-    project, said = bring(release, tmp_path / "p")
-    assert "imported" not in said
+    networks = release.add_networks(prefix)
+    project, output = import_release(release, tmp_path / "p")
+    assert "imported" not in output
     bands, generator = release.mosaic.bands, torch.Generator().manual_seed(1)
-    # What their networks see: raw bands and one more channel, less the offsets, over the divisors.
+    # Inputs of the released networks: (raw bands and one more channel - offset) / divisor.
     corridors = 255 * torch.rand((2, bands + 1, 8, 32), generator=generator)
     offset = torch.tensor([90.0] * bands + [0.5])
     divisor = torch.tensor([40.0] * bands + [2.0])
     scale = torch.tensor([255.0] * bands + [1.0])
-    ours = Ensemble.load(project.models / "connection", bands)
-    assert len(ours) == 2
-    found = ours.probabilities(corridors / scale[:, None, None])
-    seen = (corridors - offset[:, None, None]) / divisor[:, None, None]
+    ensemble = Ensemble.load(project.models / "connection", bands)
+    assert len(ensemble) == 2
+    probabilities = ensemble.probabilities(corridors / scale[:, None, None])
+    inputs = (corridors - offset[:, None, None]) / divisor[:, None, None]
     with torch.inference_mode():
         for k in range(2):
-            wanted = made[f"conn-{k}"](seen).sigmoid()
-            torch.testing.assert_close(found[:, k], wanted, atol=1e-5, rtol=0)
+            expected = networks[f"conn-{k}"](inputs).sigmoid()
+            torch.testing.assert_close(probabilities[:, k], expected, atol=1e-5, rtol=0)
     chips = 255 * torch.rand((2, bands + 1, 32, 32), generator=generator)
-    about = 255 * torch.rand((2, bands + 1), generator=generator)
-    ours = Ensemble.load(project.models / "segmentation", bands)
-    found = ours.probabilities(chips / scale[:, None, None], about / scale)
-    seen = (chips - offset[:, None, None]) / divisor[:, None, None]
+    metadata = 255 * torch.rand((2, bands + 1), generator=generator)
+    ensemble = Ensemble.load(project.models / "segmentation", bands)
+    probabilities = ensemble.probabilities(chips / scale[:, None, None], metadata / scale)
+    inputs = (chips - offset[:, None, None]) / divisor[:, None, None]
     with torch.inference_mode():
-        wanted = made["ejc-0"](seen, (about - offset) / divisor).sigmoid()
-    torch.testing.assert_close(found[:, 0], wanted, atol=1e-5, rtol=0)
-    assert ours.views["annulus_radii"] == [2.0, 5.0]
-    assert ours.views["chip_px"] == 16
-    assert ours.views["tile_m"] == pytest.approx(16 * release.grid.pixel_m)
+        expected = networks["ejc-0"](inputs, (metadata - offset) / divisor).sigmoid()
+    torch.testing.assert_close(probabilities[:, 0], expected, atol=1e-5, rtol=0)
+    views = ensemble.views.narrow(ChipViews)
+    assert views.annulus_radii == (2.0, 5.0)
+    assert views.chip_px == 16
+    assert views.tile_m == pytest.approx(16 * release.grid.pixel_m)
 
 
-def test_imported_networks_make_a_map(release: MiniRelease, tmp_path: Path) -> None:
+def test_imported_networks_can_map(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
-    project, _ = bring(release, tmp_path / "p")
+    project, _ = import_release(release, tmp_path / "p")
     assert project.settings.method == "two-stage"
     assert project.settings.connection.architecture == "test_resnet"
-    before = (project.maps / "crater_17_probability.tif").read_bytes()
+    path = crater_path(project.maps, 17, "probability")
+    before = path.read_bytes()
     map_project(project, [17])
-    assert (project.maps / "crater_17_probability.tif").read_bytes() != before
+    assert path.read_bytes() != before
     assert len(mapped_craters(project)) == 4
     connections = pd.read_parquet(project.maps / "connections.parquet")
     assert set(connections["crater_id"]) == {17}
 
 
-def test_hyperparameters_are_never_run(release: MiniRelease, tmp_path: Path) -> None:
+def test_code_in_hyperparameters_does_not_run(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
-    path, sign = release.results / CONNECTION, tmp_path / "it-ran"
+    path, marker = release.results / CONNECTION, tmp_path / "it-ran"
     content = torch.load(path, weights_only=True)
-    content["hyper_parameters"] = {"model": Trap(f"touch {sign}")}
+    content["hyper_parameters"] = {"model": Trap(f"touch {marker}")}
     torch.save(content, path)
-    project, said = bring(release, tmp_path / "p")
-    assert not sign.exists()
-    assert "imported" not in said
+    project, output = import_release(release, tmp_path / "p")
+    assert not marker.exists()
+    assert "imported" not in output
     assert len(Ensemble.load(project.models / "connection", release.mosaic.bands)) == 2
-    # The trap is a real one.
+    # An ordinary unpickler runs it.
     torch.load(path, weights_only=False)
-    assert sign.exists()
+    assert marker.exists()
 
 
-def test_a_damaged_checkpoint_costs_its_ensemble(release: MiniRelease, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_leaves_out_its_ensemble(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
     path = release.results / CONNECTION
     path.write_bytes(path.read_bytes()[:5000])
-    project, said = bring(release, tmp_path / "p")
-    (line,) = [line for line in said.splitlines() if str(path) in line]
+    project, output = import_release(release, tmp_path / "p")
+    (line,) = [line for line in output.splitlines() if str(path) in line]
     assert "is not a checkpoint" in line
     assert "no connection network was imported" in line
-    # One of an ensemble missing would be another ensemble: none is taken; the other kind is.
+    # An incomplete ensemble would predict differently, so none of its members is imported; the other kind is.
     assert not (project.models / "connection").exists()
     assert (project.models / "segmentation" / "member-00").exists()
 
 
-def test_damaged_checkpoints_are_named(tmp_path: Path) -> None:
+def test_names_damaged_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / "best-checkpoint_x.ckpt"
     for content in (b"", b"nothing", b"PK\x03\x04 nothing"):
         path.write_bytes(content)
@@ -133,8 +138,8 @@ def small_network() -> torch.nn.Module:
     return build_segmentation("Unet", "tu-test_resnet", 4, 4, pretrained=False)
 
 
-def their_weights() -> dict[str, torch.Tensor]:
-    """A state dict as the release would have it, of our own network."""
+def released_weights() -> dict[str, torch.Tensor]:
+    """A state dict of our own network with the names of the release."""
     weights = {}
     for name, value in small_network().state_dict().items():
         part = name.removeprefix("network.").replace("segmentation_head", "head")
@@ -168,15 +173,15 @@ def their_weights() -> dict[str, torch.Tensor]:
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(change: Callable[[dict], Any], words: str) -> None:
-    weights = their_weights()
-    fill(small_network(), weights, Path("theirs.ckpt"))
+def test_refuses_weights_that_do_not_fit(change: Callable[[dict], Any], words: str) -> None:
+    weights = released_weights()
+    load_weights(small_network(), weights, Path("released.ckpt"))
     change(weights)
-    with pytest.raises(ReleaseError, match=rf"theirs\.ckpt: does not fit: .*{words}"):
-        fill(small_network(), weights, Path("theirs.ckpt"))
+    with pytest.raises(ReleaseError, match=rf"released\.ckpt: does not fit: .*{words}"):
+        load_weights(small_network(), weights, Path("released.ckpt"))
 
 
-def test_normalisation_of_its_own_run_comes_first(tmp_path: Path) -> None:
+def test_normalisation_of_the_own_run_is_preferred(tmp_path: Path) -> None:
     path = tmp_path / "best-checkpoint_test-set-61_iteration-1.ckpt"
     with pytest.raises(ReleaseError, match=r"has no best-norm_test-set-61_iteration-1\.npy"):
         read_normalisation(path, 3)
@@ -195,11 +200,11 @@ def test_normalisation_of_its_own_run_comes_first(tmp_path: Path) -> None:
         read_normalisation(path, 3)
 
 
-def test_versions_without_a_table_are_the_published_ones(tmp_path: Path) -> None:
+def test_published_versions_need_no_table(tmp_path: Path) -> None:
     final = read_version("connection", 32, (tmp_path,))
-    assert final.network(3) == {"architecture": "densenet169.tv_in1k", "in_channels": 4}
+    assert final.network_arguments(3) == {"architecture": "densenet169.tv_in1k", "in_channels": 4}
     final = read_version("segmentation", 200, (tmp_path,))
-    assert final.network(3) == {
+    assert final.network_arguments(3) == {
         "decoder": "UnetPlusPlus",
         "encoder": "resnet34",
         "in_channels": 4,
@@ -223,16 +228,16 @@ def test_versions_without_a_table_are_the_published_ones(tmp_path: Path) -> None
         ({"model_name": ""}, "has no model_name"),
     ],
 )
-def test_versions_that_are_built_otherwise(tmp_path: Path, row: dict, words: str) -> None:
+def test_refuses_unsupported_hyperparameters(tmp_path: Path, row: dict, words: str) -> None:
     table = pd.DataFrame([{"version": 200, "model_name": "Unet"} | row])
     table.to_csv(tmp_path / "ejecta_version_hparams.csv", index=False)
     with pytest.raises(ReleaseError, match=words):
-        read_version("segmentation", 200, (tmp_path,)).network(3)
+        read_version("segmentation", 200, (tmp_path,)).network_arguments(3)
     with pytest.raises(ReleaseError, match="has no version 7"):
         read_version("segmentation", 7, (tmp_path,))
 
 
-def test_one_version_must_be_chosen(release: MiniRelease, tmp_path: Path) -> None:
+def test_refuses_several_unpublished_versions(release: MiniRelease, tmp_path: Path) -> None:
     release.add_networks()
     folder = release.results / "conn_results"
     for number in (3, 4):
@@ -246,4 +251,4 @@ def test_one_version_must_be_chosen(release: MiniRelease, tmp_path: Path) -> Non
         path.unlink()
     (folder / "version_x").rmdir()
     with pytest.raises(ReleaseError, match="holds versions 3, 4"):
-        bring(release, tmp_path / "p")
+        import_release(release, tmp_path / "p")

@@ -1,4 +1,4 @@
-"""The authors' release as a project: what it says, what it scores, and what is wrong with damaged ones."""
+"""Import of the release as a project: contents, scores, and messages for damaged files."""
 
 import io
 import json
@@ -13,23 +13,23 @@ from rich.console import Console
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
 from ejectamap.errors import EjectamapError, ProjectError, ReleaseError
-from ejectamap.evaluation import evaluate_project
-from ejectamap.interop import import_ejmap
-from ejectamap.mapping import mapped_craters
-from ejectamap.project import Project
+from ejectamap.evaluation.run import evaluate_project
+from ejectamap.interop.release.ejmap import import_ejmap
+from ejectamap.maps.provenance import mapped_craters
+from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.label_files import load_labels
 
 
-def bring(release: MiniRelease, folder: Path, **other: object) -> tuple[Project, str]:
+def import_release(release: MiniRelease, folder: Path, **other: object) -> tuple[Project, str]:
     console = Console(file=io.StringIO(), width=300)
     options: dict = {"results": release.results, "split": 61} | other
     project = import_ejmap(release.data, folder, options["results"], options["split"], console)
     return project, console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_names_reaches_tiles_and_labels(release: MiniRelease, tmp_path: Path) -> None:
-    project, said = bring(release, tmp_path / "p", results=None)
+def test_imports_names_reaches_tiles_and_labels(release: MiniRelease, tmp_path: Path) -> None:
+    project, output = import_release(release, tmp_path / "p", results=None)
     assert [(c.crater_id, c.name) for c in project.craters] == [
         (0, "Hokusai"),
         (12, "Debussy"),
@@ -42,46 +42,46 @@ def test_names_reaches_tiles_and_labels(release: MiniRelease, tmp_path: Path) ->
     assert {t.tile_id: t.window for t in labels.tiles or ()} == release.tiles
     for crater_id, mask in release.labels.items():
         np.testing.assert_array_equal(labels.read(crater_id, release.grid.whole), mask)
-    assert "no checkpoints" in said
-    assert "no published masks" in said
+    assert "no checkpoints" in output
+    assert "no published masks" in output
 
 
-def test_split_is_the_one_asked_for(release: MiniRelease, tmp_path: Path) -> None:
-    project, _ = bring(release, tmp_path / "p", results=None)
+def test_imports_the_chosen_split(release: MiniRelease, tmp_path: Path) -> None:
+    project, _ = import_release(release, tmp_path / "p", results=None)
     table = pd.read_csv(project.split_path).set_index(["crater_id", "tile_id"])["split"]
     for row in release.pairs.itertuples():
         use = {0: "train", 1: "test", -1: "unused"}[row.test_61]
         assert table.get((row.crat_FID, row.pos_index), "unused") == use
-    # The crater without labels was used for nothing.
+    # All pairs of the crater without labels are unused.
     assert set(table[40]) == {"unused"}
     given = pd.read_csv(project.folder / "release" / "split.csv")
     assert given["test"].tolist() == release.pairs["test_61"].tolist()
     with pytest.raises(ReleaseError, match=r"no split 3: use --split with one of 7, 61"):
-        bring(release, tmp_path / "q", split=3)
+        import_release(release, tmp_path / "q", split=3)
 
 
-def test_published_masks_score_what_scikit_learn_says(release: MiniRelease, tmp_path: Path) -> None:
-    project, _ = bring(release, tmp_path / "p")
-    found = evaluate_project(project)
+def test_scores_of_published_masks_equal_scikit_learn(release: MiniRelease, tmp_path: Path) -> None:
+    project, _ = import_release(release, tmp_path / "p")
+    evaluation = evaluate_project(project)
     used = release.pairs[release.pairs["test_61"] >= 0]
-    for scores, pairs in ((found.all, used), (found.test, used[used["test_61"] == 1])):
+    for scores, pairs in ((evaluation.all, used), (evaluation.test, used[used["test_61"] == 1])):
         keys = list(zip(pairs["crat_FID"], pairs["pos_index"].tolist(), strict=True))
         truth = [release.labels[c][release.window(t)].ravel() for c, t in keys]
         mapped = [release.published[c][release.window(t)].ravel() for c, t in keys]
         tiles = np.array([(t.any(), m.any()) for t, m in zip(truth, mapped, strict=True)])
         pixels = np.concatenate(truth), np.concatenate(mapped)
-        for counts, answers in ((scores.pixel, pixels), (scores.tile, tuple(tiles.T))):
-            assert counts.f1 == pytest.approx(f1_score(*answers), abs=1e-12)
-            assert counts.precision == pytest.approx(precision_score(*answers), abs=1e-12)
-            assert counts.recall == pytest.approx(recall_score(*answers), abs=1e-12)
-            assert counts.iou == pytest.approx(jaccard_score(*answers), abs=1e-12)
+        for counts, arrays in ((scores.pixel, pixels), (scores.tile, tuple(tiles.T))):
+            assert counts.f1 == pytest.approx(f1_score(*arrays), abs=1e-12)
+            assert counts.precision == pytest.approx(precision_score(*arrays), abs=1e-12)
+            assert counts.recall == pytest.approx(recall_score(*arrays), abs=1e-12)
+            assert counts.iou == pytest.approx(jaccard_score(*arrays), abs=1e-12)
             assert 0 < counts.f1 <= 1
-    assert found.split
-    assert found.all.pixel.f1 < 1 > found.all.tile.f1
+    assert evaluation.split
+    assert evaluation.all.pixel.f1 < 1 > evaluation.all.tile.f1
 
 
-def test_published_masks_are_a_map_with_its_origin(release: MiniRelease, tmp_path: Path) -> None:
-    project, _ = bring(release, tmp_path / "p")
+def test_published_masks_are_imported_as_a_map(release: MiniRelease, tmp_path: Path) -> None:
+    project, _ = import_release(release, tmp_path / "p")
     assert [c.crater_id for c in mapped_craters(project)] == [0, 12, 17, 40]
     provenance = json.loads((project.folder / "provenance.json").read_text())
     assert provenance["imported"] == [0, 12, 17, 40]
@@ -89,28 +89,28 @@ def test_published_masks_are_a_map_with_its_origin(release: MiniRelease, tmp_pat
         assert (project.maps / name).exists()
 
 
-def test_whole_patterns_judge_the_map(release: MiniRelease, tmp_path: Path) -> None:
-    """Patterns from the azimuthal frames are where they were, and an evaluation can use them."""
-    project, _ = bring(release, tmp_path / "p")
+def test_whole_patterns_can_be_evaluated_against(release: MiniRelease, tmp_path: Path) -> None:
+    """Patterns resampled from azimuthal frames agree with the truth, and an evaluation can use them."""
+    project, _ = import_release(release, tmp_path / "p")
     reference = project.folder / "release" / "reference"
     labels = load_labels(reference, release.grid, project.craters)
     assert sorted(labels.masks) == [12, 17]
     for crater_id in labels.masks:
-        there = labels.read(crater_id, release.grid.whole)
-        # The way there and back through pixels moves edges by up to a pixel.
-        assert f1_score(release.whole[crater_id].ravel(), there.ravel()) > 0.9
+        mask = labels.read(crater_id, release.grid.whole)
+        # Resampling to the frame and back moves edges by up to a pixel.
+        assert f1_score(release.whole[crater_id].ravel(), mask.ravel()) > 0.9
     inputs = project.settings.inputs.model_copy(
         update={"labels": "release/reference", "tiles": None}
     )
     settings = project.settings.model_copy(update={"inputs": inputs})
     write_settings(settings, project.folder / "project.yaml")
-    found = evaluate_project(Project.open(project.folder))
-    assert [row.crater_id for row in found.craters] == [12, 17]
-    assert 0.5 < found.all.pixel.f1 < 1
+    evaluation = evaluate_project(Project.open(project.folder))
+    assert [row.crater_id for row in evaluation.craters] == [12, 17]
+    assert 0.5 < evaluation.all.pixel.f1 < 1
 
 
-def test_chips_of_the_release(release: MiniRelease, tmp_path: Path) -> None:
-    project, _ = bring(release, tmp_path / "p", results=None)
+def test_imports_chips(release: MiniRelease, tmp_path: Path) -> None:
+    project, _ = import_release(release, tmp_path / "p", results=None)
     chips = pd.read_csv(project.folder / "release" / "chips.csv")
     assert len(chips) == 3 * 16
     first, pixel_m = chips.iloc[0], release.grid.pixel_m
@@ -118,40 +118,40 @@ def test_chips_of_the_release(release: MiniRelease, tmp_path: Path) -> None:
     assert first["side_m"] == pytest.approx(16 * pixel_m)
 
 
-def test_an_old_project_stays(release: MiniRelease, tmp_path: Path) -> None:
+def test_does_not_overwrite_a_project(release: MiniRelease, tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "project.yaml").write_text("mine")
     with pytest.raises(ProjectError, match="already holds a project"):
-        bring(release, tmp_path / "p")
+        import_release(release, tmp_path / "p")
     assert (tmp_path / "p" / "project.yaml").read_text() == "mine"
 
 
-def test_every_missing_piece_is_named(release: MiniRelease, tmp_path: Path) -> None:
+def test_names_every_missing_file(release: MiniRelease, tmp_path: Path) -> None:
     (release.data / "conn_data" / "az_positions_all.csv").unlink()
     (release.data / "ejc_data" / "fresh_craters.shp").unlink()
-    lines = complaints(release, tmp_path)
+    lines = error_lines(release, tmp_path)
     assert len(lines) == 2
     assert "fresh_craters.shp: is missing" in lines[0]
     assert "az_positions_all.csv: is missing" in lines[1]
     assert not (tmp_path / "p").exists()
 
 
-def test_every_damaged_label_is_named(release: MiniRelease, tmp_path: Path) -> None:
+def test_names_every_damaged_label(release: MiniRelease, tmp_path: Path) -> None:
     masks = release.data / "cyl_data"
     (masks / "mask_crater_0.tif").unlink()
     (masks / "mask_crater_12.tif").write_bytes(b"II*\0 nothing")
     table = pd.read_csv(masks / "positions_crater_17.csv")
     table.loc[0, "y"] += 1
     table.to_csv(masks / "positions_crater_17.csv", index=False)
-    lines = complaints(release, tmp_path)
+    lines = error_lines(release, tmp_path)
     for line, words in zip(lines, ("mask_crater_0", "mask_crater_12", "tile 5"), strict=True):
         assert words in line
     assert not (tmp_path / "p").exists()
 
 
-def complaints(release: MiniRelease, tmp_path: Path) -> list[str]:
+def error_lines(release: MiniRelease, tmp_path: Path) -> list[str]:
     console = Console(file=io.StringIO(), width=300)
-    with pytest.raises(ReleaseError, match="pieces that are needed"):
+    with pytest.raises(ReleaseError, match="files that are needed"):
         import_ejmap(release.data, tmp_path / "p", release.results, 61, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
@@ -165,7 +165,7 @@ def complaints(release: MiniRelease, tmp_path: Path) -> list[str]:
         ("ejc_data/human_positions.csv", "pos_index", 6, "stands in rows"),
     ],
 )
-def test_impossible_tables(
+def test_refuses_invalid_tables(
     release: MiniRelease, tmp_path: Path, table: str, column: str, value: int, words: str
 ) -> None:
     path = release.data / table
@@ -173,10 +173,10 @@ def test_impossible_tables(
     frame.loc[0, column] = value
     frame.to_csv(path, index=False)
     with pytest.raises(EjectamapError, match=words):
-        bring(release, tmp_path / "p", results=None)
+        import_release(release, tmp_path / "p", results=None)
 
 
-def test_what_can_be_done_without_is_only_named(release: MiniRelease, tmp_path: Path) -> None:
+def test_names_damaged_optional_files_and_continues(release: MiniRelease, tmp_path: Path) -> None:
     chips = release.data / "conn_data" / "eval_positions" / "eval_positions_crater_17.csv"
     chips.write_text(chips.read_text().replace("96,96,16", "96,250,16", 1))
     (release.data / "man_data" / "az_manual_Kuiper.tif").rename(
@@ -189,8 +189,8 @@ def test_what_can_be_done_without_is_only_named(release: MiniRelease, tmp_path: 
     table = pd.read_csv(positions)
     table.loc[0, "num_1"] += 1
     table.to_csv(positions, index=False)
-    project, said = bring(release, tmp_path / "p")
-    lines = said.splitlines()
+    project, output = import_release(release, tmp_path / "p")
+    lines = output.splitlines()
     for words in (
         "tile 5 should hold",
         "is not a square in the frame of 256",
@@ -203,12 +203,12 @@ def test_what_can_be_done_without_is_only_named(release: MiniRelease, tmp_path: 
     assert [c.crater_id for c in mapped_craters(project)] == [17, 40]
 
 
-def test_a_second_map_must_be_chosen(release: MiniRelease, tmp_path: Path) -> None:
+def test_refuses_several_unpublished_maps(release: MiniRelease, tmp_path: Path) -> None:
     masks = release.results / "output_masks"
     (old,) = masks.iterdir()
     shutil.copytree(old, masks / "another")
-    project, _ = bring(release, tmp_path / "p")
+    project, _ = import_release(release, tmp_path / "p")
     assert len(mapped_craters(project)) == 4
     old.rename(masks / "mine")
     with pytest.raises(ReleaseError, match=r"several maps \(another, mine\)"):
-        bring(release, tmp_path / "q")
+        import_release(release, tmp_path / "q")

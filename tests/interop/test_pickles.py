@@ -1,4 +1,4 @@
-"""Checkpoints with objects of any kind in them are read, and nothing that they name ever runs."""
+"""Checkpoints with arbitrary objects can be read, and nothing that they name is run."""
 
 import builtins
 import functools
@@ -23,8 +23,8 @@ import torch
 from torch import nn
 
 from ejectamap.errors import ReleaseError
-from ejectamap.interop.checkpoints import read_weights
-from ejectamap.interop.pickles import Described, open_archive
+from ejectamap.interop.release.checkpoints import read_weights
+from ejectamap.interop.release.pickles import Placeholder, open_archive
 
 
 def write_archive(path: Path, pickled: bytes, **records: bytes) -> Path:
@@ -41,13 +41,13 @@ def read(path: Path) -> Any:
 
 
 class Choice:
-    """A class that only this test knows."""
+    """A class that is defined in this test only."""
 
     def __init__(self, value: object) -> None:
         self.value = value
 
 
-class TheirModule(L.LightningModule):
+class ReleasedModule(L.LightningModule):
     def __init__(self, **hyperparameters: Any) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -60,10 +60,10 @@ class TheirModule(L.LightningModule):
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_a_lightning_checkpoint_with_objects_in_it(tmp_path: Path, protocol: int) -> None:
-    # Lightning warns of networks among the hyperparameters, which the release's authors may have overlooked.
+def test_reads_a_lightning_checkpoint_with_objects(tmp_path: Path, protocol: int) -> None:
+    # Lightning warns of networks among the hyperparameters; a checkpoint may contain them all the same.
     warnings.filterwarnings("ignore", message=".*is an instance of `nn.Module`.*")
-    module = TheirModule(
+    module = ReleasedModule(
         classifier=timm.create_model("test_resnet", num_classes=1),
         decoder=smp.Unet("tu-test_resnet", encoder_weights=None),
         loss=smp.losses.DiceLoss("binary"),
@@ -91,14 +91,14 @@ def test_a_lightning_checkpoint_with_objects_in_it(tmp_path: Path, protocol: int
     path = tmp_path / "best-checkpoint.ckpt"
     torch.save(content, path, pickle_protocol=protocol)
     weights = read_weights(path)
-    wanted = module.state_dict()
-    assert list(weights) == list(wanted)
-    for name, value in wanted.items():
+    expected = module.state_dict()
+    assert list(weights) == list(expected)
+    for name, value in expected.items():
         assert weights[name].dtype == value.dtype
         assert torch.equal(weights[name], value)
 
 
-def test_views_of_one_storage_and_shared_parameters(tmp_path: Path) -> None:
+def test_reads_tensors_that_share_a_storage(tmp_path: Path) -> None:
     whole = torch.arange(24.0).reshape(4, 6)
     state = {
         "whole": whole,
@@ -110,14 +110,14 @@ def test_views_of_one_storage_and_shared_parameters(tmp_path: Path) -> None:
     }
     path = tmp_path / "x.ckpt"
     torch.save({"state_dict": state}, path)
-    found = read_weights(path)
+    weights = read_weights(path)
     for name, value in state.items():
-        assert torch.equal(found[name], value.detach())
-        assert type(found[name]) is torch.Tensor
+        assert torch.equal(weights[name], value.detach())
+        assert type(weights[name]) is torch.Tensor
 
 
 class Calls:
-    """Pickles as the call of a function, with a state that is set afterwards."""
+    """An object whose pickle calls a function and then sets a state."""
 
     def __init__(self, function: Callable[..., Any], *args: Any, state: Any = None) -> None:
         self.call = (function, args, state)
@@ -126,17 +126,17 @@ class Calls:
         return self.call
 
 
-def crimes(sign: Path) -> dict[str, bytes]:
-    """Pickles each of which makes a file where pickles are believed."""
-    command = f"touch {sign}"
+def malicious_pickles(marker: Path) -> dict[str, bytes]:
+    """Pickles that create a file when an ordinary unpickler reads them, by name."""
+    command = f"touch {marker}"
     argument = f"(S{command!r}\ntR".encode()
     code = f"__import__('os').system({command!r})"
     saved = io.BytesIO()
     torch.save(Calls(os.system, command), saved)
     called = {
         "os.system": Calls(os.system, command),
-        "subprocess": Calls(subprocess.call, ["touch", str(sign)]),
-        "newobj": Calls(subprocess.Popen, ["touch", str(sign)]),
+        "subprocess": Calls(subprocess.call, ["touch", str(marker)]),
+        "newobj": Calls(subprocess.Popen, ["touch", str(marker)]),
         "eval": Calls(builtins.eval, code),
         "exec": Calls(builtins.exec, code),
         "nested reduce": Calls(list, Calls(map, os.system, [command])),
@@ -151,7 +151,7 @@ def crimes(sign: Path) -> dict[str, bytes]:
         + argument
         + b".",
         "called twice": b"cfunctools\npartial\n(cos\nsystem\ntR" + argument + b".",
-        # A partial takes its function from a state that is set afterwards.
+        # A partial gets its function from a state that is set after it was created.
         "build": b"cfunctools\npartial\n(cbuiltins\nprint\ntR(cos\nsystem\n(t(dNtb"
         + argument
         + b".",
@@ -159,48 +159,52 @@ def crimes(sign: Path) -> dict[str, bytes]:
     return {what: pickle.dumps(call) for what, call in called.items()} | written
 
 
-@pytest.mark.parametrize("what", list(crimes(Path("x"))))
-def test_nothing_that_a_pickle_names_runs(tmp_path: Path, what: str) -> None:
-    sign = tmp_path / "it-ran"
-    crime = crimes(sign)[what]
-    # Done first, then thrown away, before a harmless state dict.
+@pytest.mark.parametrize("what", list(malicious_pickles(Path("x"))))
+def test_functions_that_a_pickle_names_do_not_run(tmp_path: Path, what: str) -> None:
+    marker = tmp_path / "it-ran"
+    malicious = malicious_pickles(marker)[what]
+    # The call comes first, its result is discarded, and a harmless state dict follows.
     rest = io.BytesIO()
     torch.save({"state_dict": {"a": torch.ones(2)}}, rest)
     with zipfile.ZipFile(rest) as file:
         harmless, number = file.read("archive/data.pkl"), file.read("archive/data/0")
-    path = write_archive(tmp_path / "x.ckpt", crime[:-1] + b"0" + harmless, **{"data/0": number})
+    path = write_archive(
+        tmp_path / "x.ckpt", malicious[:-1] + b"0" + harmless, **{"data/0": number}
+    )
     assert torch.equal(read_weights(path)["a"], torch.ones(2))
-    assert isinstance(read(write_archive(tmp_path / "y.ckpt", crime)), Described)
+    assert isinstance(read(write_archive(tmp_path / "y.ckpt", malicious)), Placeholder)
     time.sleep(0.05)
-    assert not sign.exists()
-    # The crime is a real one.
+    assert not marker.exists()
+    # An ordinary unpickler runs it.
     if what == "newobj":
-        pickle.loads(crime).wait()
+        pickle.loads(malicious).wait()
     else:
-        pickle.loads(crime)
-    assert sign.exists()
+        pickle.loads(malicious)
+    assert marker.exists()
 
 
 @pytest.mark.parametrize(
-    "name", ["ejectamap.interop.pickles\nDescribed", "torch\nTensor", "os\nenviron"]
+    "name", ["ejectamap.interop.release.pickles\nPlaceholder", "torch\nTensor", "os\nenviron"]
 )
-@pytest.mark.parametrize("made", ["", "(tR"])
-def test_a_state_changes_nothing(tmp_path: Path, name: str, made: str) -> None:
-    before = dict(vars(Described))
-    pickled = f"c{name}\n{made}(N(S'args'\ncos\nsystem\nS'__call__'\ncos\nsystem\ndtb."
-    found = read(write_archive(tmp_path / "x.ckpt", pickled.encode()))
-    assert dict(vars(Described)) == before
-    assert found is found() if made else issubclass(found, Described)
+@pytest.mark.parametrize("call", ["", "(tR"])
+def test_setting_a_state_has_no_effect(tmp_path: Path, name: str, call: str) -> None:
+    before = dict(vars(Placeholder))
+    pickled = f"c{name}\n{call}(N(S'args'\ncos\nsystem\nS'__call__'\ncos\nsystem\ndtb."
+    content = read(write_archive(tmp_path / "x.ckpt", pickled.encode()))
+    assert dict(vars(Placeholder)) == before
+    assert content is content() if call else issubclass(content, Placeholder)
 
 
-def rebuilt(kind: str = "FloatStorage", key: str = "0", count: int = 2, offset: int = 0) -> str:
-    """A tensor of `count` numbers as opcodes."""
-    stored = f"(S'storage'\nctorch\n{kind}\nS{key!r}\nS'cpu'\nI{count}\ntQ"
-    return f"ctorch._utils\n_rebuild_tensor_v2\n({stored}I{offset}\n(I{count}\nt(I1\ntI00\nNtR"
+def tensor_opcodes(
+    kind: str = "FloatStorage", key: str = "0", count: int = 2, offset: int = 0
+) -> str:
+    """Pickle opcodes of a tensor of `count` numbers."""
+    storage = f"(S'storage'\nctorch\n{kind}\nS{key!r}\nS'cpu'\nI{count}\ntQ"
+    return f"ctorch._utils\n_rebuild_tensor_v2\n({storage}I{offset}\n(I{count}\nt(I1\ntI00\nNtR"
 
 
 def state_dict(path: Path, tensor: str) -> dict[str, torch.Tensor]:
-    """Read a checkpoint of one tensor, beside which there are two numbers."""
+    """Read a checkpoint of one tensor and a storage of two numbers."""
     pickled = f"(dS'state_dict'\n(dS'a'\n{tensor}ss.".encode()
     return read_weights(write_archive(path, pickled, **{"data/0": b"\0" * 8}))
 
@@ -210,28 +214,28 @@ def state_dict(path: Path, tensor: str) -> dict[str, torch.Tensor]:
     [
         ("ctorch\nzeros\n(I2\ntR", "holds 'a', which is no tensor"),
         ("ctorch\nzeros\n", "holds 'a', which is no tensor"),
-        (rebuilt(key="7"), "no item named 'archive/data/7'"),
-        (rebuilt(count=9), "archive/data/0 is not 9 numbers"),
-        (rebuilt(offset=1), "out of bounds"),
-        (rebuilt(kind="QInt8Storage"), "QInt8Storage"),
+        (tensor_opcodes(key="7"), "no item named 'archive/data/7'"),
+        (tensor_opcodes(count=9), "archive/data/0 is not 9 numbers"),
+        (tensor_opcodes(offset=1), "out of bounds"),
+        (tensor_opcodes(kind="QInt8Storage"), "QInt8Storage"),
         ("ctorch._utils\n_rebuild_tensor_v2\n(NI0\n(I2\nt(I1\ntI00\nNtR", "NoneType"),
         ("ctorch._utils\n_rebuild_parameter\n(tR", "tuple index"),
     ],
 )
-def test_tensors_that_are_none_are_refused(tmp_path: Path, tensor: str, words: str) -> None:
+def test_refuses_invalid_tensors(tmp_path: Path, tensor: str, words: str) -> None:
     path = tmp_path / "x.ckpt"
-    assert torch.equal(state_dict(path, rebuilt())["a"], torch.zeros(2))
+    assert torch.equal(state_dict(path, tensor_opcodes())["a"], torch.zeros(2))
     with pytest.raises(ReleaseError, match=rf"x\.ckpt: .*{words}"):
         state_dict(path, tensor)
 
 
-def test_another_byte_order_is_refused(tmp_path: Path) -> None:
+def test_refuses_another_byte_order(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "x.ckpt", pickle.dumps({}), byteorder=b"big")
     with pytest.raises(ReleaseError, match="byte order"):
         read(path)
 
 
-def test_torchscript_and_tar_are_no_checkpoints(tmp_path: Path) -> None:
+def test_refuses_torchscript_and_old_files(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "x.ckpt", b"N.", **{"constants.pkl": b")."})
     with pytest.raises(ReleaseError, match="has no state_dict"):
         read_weights(path)

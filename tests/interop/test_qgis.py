@@ -1,4 +1,4 @@
-"""Export, correct as QGIS would, import: the change and nothing else arrives."""
+"""Export a map, edit it as QGIS would, import it: exactly the edits change the labels."""
 
 import os
 from collections.abc import Callable
@@ -14,22 +14,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pyproj import CRS
-from qgis_edits import IDS, LABELLED, Edit, add, beside, contents, edit, round_mask
+from qgis_edits import (
+    IDS,
+    LABELLED,
+    Edit,
+    add_rectangle,
+    contents,
+    edit,
+    round_mask,
+    window_east_of,
+)
 from shapely.geometry import MultiPolygon
 
 from ejectamap.errors import LabelError, OutputError
-from ejectamap.interop.corrections import FOLDER, import_labels
+from ejectamap.interop.corrections import CORRECTED_LABELS, import_labels
 from ejectamap.interop.qgis import EDITED, TILES, export_qgis, tile_box
-from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.outlines import outline_of
-from ejectamap.project import Project
+from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.outlines import outline_of
+from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import rasterise
 
 
-def test_layers_come_with_the_same_colours(project: Project, tmp_path: Path) -> None:
+def test_exported_layers_have_styles_with_the_craters_colours(
+    project: Project, tmp_path: Path
+) -> None:
     package = tmp_path / "out" / "map.gpkg"
-    view = export_qgis(project, package)
+    qgis_project = export_qgis(project, package)
     layers = {str(name) for name, _ in pyogrio.list_layers(package)}
     assert layers == {"tiles", "labels", "mapped", "ejecta", "craters", "layer_styles"}
     ejecta = gpd.read_file(package, layer=EDITED)
@@ -43,52 +54,52 @@ def test_layers_come_with_the_same_colours(project: Project, tmp_path: Path) -> 
     assert set(table.index) == layers - {"layer_styles"}
     assert table["useAsDefault"].all()
     styles = [ElementTree.fromstring(table.loc[EDITED, "styleQML"])]
-    shown = ElementTree.fromstring(view.read_text(encoding="utf-8"))
-    styles += [m for m in shown.iter("maplayer") if m.findtext("layername") == EDITED]
+    document = ElementTree.fromstring(qgis_project.read_text(encoding="utf-8"))
+    styles += [m for m in document.iter("maplayer") if m.findtext("layername") == EDITED]
     for style in styles:
         symbols = {c.get("value"): c.get("symbol") for c in style.iter("category")}
         for k in IDS:
             (symbol,) = (s for s in style.iter("symbol") if s.get("name") == symbols[str(k)])
             colour = next(o.get("value") for o in symbol.iter("Option") if o.get("name") == "color")
             assert str(colour).startswith(",".join(map(str, crater_colour(k))) + ",")
-    sources = {m.findtext("layername"): m.findtext("datasource") for m in shown.iter("maplayer")}
-    assert Path(os.path.normpath(view.parent / str(sources["mosaic"]))).is_file()
+    sources = {m.findtext("layername"): m.findtext("datasource") for m in document.iter("maplayer")}
+    assert Path(os.path.normpath(qgis_project.parent / str(sources["mosaic"]))).is_file()
     assert sources[EDITED] == "./map.gpkg|layername=ejecta"
-    checked = {n.get("name"): n.get("checked") for n in shown.iter("layer-tree-layer")}
+    checked = {n.get("name"): n.get("checked") for n in document.iter("layer-tree-layer")}
     assert checked[EDITED] == "Qt::Checked"
     assert checked["mapped"] == "Qt::Unchecked"
 
 
-def test_same_map_same_bytes(project: Project, tmp_path: Path) -> None:
+def test_two_exports_of_a_map_have_equal_bytes(project: Project, tmp_path: Path) -> None:
     for name in ("a", "b"):
         export_qgis(project, tmp_path / name / "map.gpkg")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_without_a_change_nothing_happens(project: Project, tmp_path: Path) -> None:
+def test_import_without_edits_changes_nothing(project: Project, tmp_path: Path) -> None:
     package = tmp_path / "map.gpkg"
     export_qgis(project, package)
     before = contents(project.folder)
     edit(package, lambda frame: frame.sample(frac=1, random_state=0))  # another order of rows
-    found = import_labels(project, package)
-    assert (found.drawn, found.accepted, found.removed, found.tiles) == ({}, (), (), None)
+    changes = import_labels(project, package)
+    assert (changes.drawn, changes.accepted, changes.removed, changes.tiles) == ({}, (), (), None)
     assert contents(project.folder) == before
 
 
-def test_the_change_and_nothing_else_arrives(project: Project, tmp_path: Path) -> None:
+def test_import_changes_only_edited_labels(project: Project, tmp_path: Path) -> None:
     package, grid = tmp_path / "map.gpkg", project.mosaic.grid
     export_qgis(project, package)
     before, drawn = contents(project.folder), contents(tmp_path / "drawn")
-    window = beside(project, 0)
-    edit(package, add(0, window, grid))
+    window = window_east_of(project, 0)
+    edit(package, add_rectangle(0, window, grid))
     edit(package, lambda frame: frame.assign(accepted=frame["crater_id"] == 3))
     import_labels(project, package)
     after = contents(project.folder)
     changed = {name for name in after if after[name] != before.get(name)}
-    names = {k: f"{FOLDER}/mask_crater_{k}.tif" for k in IDS}
+    names = {k: f"{CORRECTED_LABELS}/mask_crater_{k}.tif" for k in IDS}
     assert changed == {"project.yaml", *names.values()}
     assert contents(tmp_path / "drawn") == drawn
-    # Labels that were there are the same files; the accepted one is the map's own.
+    # Unchanged labels are copied; the accepted one is a copy of the map's mask.
     for k in LABELLED:
         assert after[names[k]] == drawn[f"mask_crater_{k}.tif"]
     assert after[names[3]] == before["map/crater_3_mask.tif"]
@@ -100,15 +111,17 @@ def test_the_change_and_nothing_else_arrives(project: Project, tmp_path: Path) -
     np.testing.assert_array_equal(labels.read(0, grid.whole), expected)
     lines = [(project.folder / "project.yaml").read_text(), before["project.yaml"].decode()]
     new, old = (text.splitlines() for text in lines)
-    assert [a.split()[:2] for a, b in zip(new, old, strict=True) if a != b] == [["labels:", FOLDER]]
+    assert [a.split()[:2] for a, b in zip(new, old, strict=True) if a != b] == [
+        ["labels:", CORRECTED_LABELS]
+    ]
 
 
-def test_corrections_add_up(project: Project, tmp_path: Path) -> None:
+def test_repeated_corrections_accumulate(project: Project, tmp_path: Path) -> None:
     package, grid = tmp_path / "map.gpkg", project.mosaic.grid
     export_qgis(project, package)
-    edit(package, add(0, beside(project, 0), grid))
+    edit(package, add_rectangle(0, window_east_of(project, 0), grid))
     import_labels(project, package)
-    first = contents(project.folder / FOLDER)
+    first = contents(project.folder / CORRECTED_LABELS)
     again = Project.open(project.folder)
     export_qgis(again, package)
     edit(package, lambda frame: frame[frame["crater_id"] != 2])
@@ -120,9 +133,9 @@ def test_corrections_add_up(project: Project, tmp_path: Path) -> None:
             ]
         ),
     )
-    found = import_labels(again, package)
-    assert found.removed == (2,)
-    second = contents(project.folder / FOLDER)
+    changes = import_labels(again, package)
+    assert changes.removed == (2,)
+    second = contents(project.folder / CORRECTED_LABELS)
     assert set(second) == {"mask_crater_0.tif", "mask_crater_1.tif", "mask_crater_3.tif"}
     assert all(second[f"mask_crater_{k}.tif"] == first[f"mask_crater_{k}.tif"] for k in (0, 1))
     labels = Project.open(project.folder).labels
@@ -130,12 +143,12 @@ def test_corrections_add_up(project: Project, tmp_path: Path) -> None:
     assert labels.masks[3][0].shape == (0, 0)
 
 
-def test_an_edit_over_the_edge_of_the_mosaic_wraps_around(project: Project, tmp_path: Path) -> None:
+def test_an_edit_beyond_the_right_edge_wraps_around(project: Project, tmp_path: Path) -> None:
     package, grid = tmp_path / "map.gpkg", project.mosaic.grid
     export_qgis(project, package)
     row = int(grid.to_pixel(project.craters[0].lon, project.craters[0].lat)[1])
     window = Window(row, grid.width - 3, 2, 8)
-    edit(package, add(0, window, grid))
+    edit(package, add_rectangle(0, window, grid))
     import_labels(project, package)
     labels = Project.open(project.folder).labels
     assert labels is not None
@@ -143,7 +156,7 @@ def test_an_edit_over_the_edge_of_the_mosaic_wraps_around(project: Project, tmp_
     assert not labels.read(0, Window(row, 6, 2, 3)).any() or round_mask(project, 0)[row, 7]
 
 
-def test_new_tiles_come_back(project: Project, tmp_path: Path) -> None:
+def test_import_reads_new_tiles(project: Project, tmp_path: Path) -> None:
     package, grid = tmp_path / "map.gpkg", project.mosaic.grid
     export_qgis(project, package)
     window = Window(20, 30, 16, 24)
@@ -160,7 +173,7 @@ def test_new_tiles_come_back(project: Project, tmp_path: Path) -> None:
     assert [(tile.tile_id, tile.window) for tile in labels.tiles] == [(0, window)]
 
 
-def refuse(project: Project, package: Path, change: Edit, words: str) -> None:
+def check_refusal(project: Project, package: Path, change: Edit, words: str) -> None:
     export_qgis(project, package)
     before = contents(project.folder)
     edit(package, change)
@@ -169,22 +182,27 @@ def refuse(project: Project, package: Path, change: Edit, words: str) -> None:
     assert contents(project.folder) == before
 
 
-def test_refuses_what_cannot_be_used(project: Project, tmp_path: Path) -> None:
+def test_refuses_unusable_edits(project: Project, tmp_path: Path) -> None:
     def renumber(value: Any) -> Edit:
         return lambda frame: frame.assign(crater_id=[value, *frame["crater_id"][1:]])
 
     package, grid = tmp_path / "map.gpkg", project.mosaic.grid
-    refuse(project, package, renumber(99), "crater 99 is not in the catalogue")
-    refuse(project, package, renumber(None), "has no crater_id")
+    check_refusal(project, package, renumber(99), "crater 99 is not in the catalogue")
+    check_refusal(project, package, renumber(None), "has no crater_id")
     far = Window(grid.height - 3, 0, 2, 2)
-    refuse(
+    check_refusal(
         project,
         package,
         lambda f: f.assign(geometry=[MultiPolygon([tile_box(grid, far)]), *f.geometry[1:]]),
         "no ejecta within the reach",
     )
-    (project.folder / FOLDER).mkdir()
-    refuse(project, package, add(0, beside(project, 0), grid), "has earlier corrections")
+    (project.folder / CORRECTED_LABELS).mkdir()
+    check_refusal(
+        project,
+        package,
+        add_rectangle(0, window_east_of(project, 0), grid),
+        "has earlier corrections",
+    )
     with pytest.raises(OutputError, match=r"let it end in \.gpkg"):
         export_qgis(project, tmp_path / "map.shp")
     (tmp_path / "no.gpkg").write_text("no")
@@ -193,14 +211,15 @@ def test_refuses_what_cannot_be_used(project: Project, tmp_path: Path) -> None:
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(0, 247))
-def test_outlines_hold_just_their_pixels(
+def test_rasterised_outlines_equal_the_mask(
     make_grid: Callable[..., Grid], mask: np.ndarray, col: int
 ) -> None:
     grid = make_grid(128)
     window = Window(30, min(col, grid.width - mask.shape[1]), *mask.shape)
     shapes = np.array([outline_of(mask, grid, window)], object)
-    found, back = rasterise("x", 1, shapes, CRS.from_wkt(grid.crs), grid)
+    rasterised_window, rasterised = rasterise("x", 1, shapes, CRS.from_wkt(grid.crs), grid)
     whole, expected = np.zeros((2, *grid.shape), bool)
     expected[window.row : window.row + window.height, grid.columns(window)] = mask
-    whole[found.row : found.row + found.height, grid.columns(found)] = back
+    rows = slice(rasterised_window.row, rasterised_window.row + rasterised_window.height)
+    whole[rows, grid.columns(rasterised_window)] = rasterised
     np.testing.assert_array_equal(whole, expected)

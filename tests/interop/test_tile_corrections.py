@@ -1,20 +1,21 @@
-"""Corrections of tiles alone change the labels within them and nothing outside."""
+"""Corrections that hold within tiles change the labels inside the tiles only."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from qgis_edits import LABELLED, beside, contents, round_mask
+from qgis_edits import LABELLED, contents, round_mask, window_east_of
 
 from ejectamap.errors import LabelError
-from ejectamap.interop.corrections import FOLDER, import_labels
-from ejectamap.project import Project
+from ejectamap.interop.corrections import CORRECTED_LABELS, import_labels
+from ejectamap.maps.state import mask_path
+from ejectamap.project.folder import Project
 from ejectamap.world.grid import Window
 
 
 def with_tiles(project: Project, *windows: Window) -> Project:
-    """The same project, its labels complete in some tiles alone."""
+    """The same project with labels that are complete within some tiles only."""
     rows = [f"{k},{w.row},{w.col},{w.height},{w.width}" for k, w in enumerate(windows)]
     table = "\n".join(["tile_id,row,col,height,width", *rows]) + "\n"
     (project.folder / "tiles.csv").write_text(table)
@@ -25,20 +26,20 @@ def with_tiles(project: Project, *windows: Window) -> Project:
     return Project.open(project.folder)
 
 
-def test_qclassipys_tiles_and_masks(project: Project, tmp_path: Path) -> None:
+def test_qclassipy_tiles_and_masks_are_imported(project: Project, tmp_path: Path) -> None:
     grid, folder = project.mosaic.grid, tmp_path / "qclassipy"
     folder.mkdir()
-    mask = project.maps / "crater_0_mask.tif"
+    mask = mask_path(project, project.craters[0])
     (folder / "mask_crater_0.tif").write_bytes(mask.read_bytes())
-    tiles = [Window(10, 20, 16, 16), beside(project, 0)]
+    tiles = [Window(10, 20, 16, 16), window_east_of(project, 0)]
     rows = [f"{w.row},{w.col},{w.height},{w.width},C:\\m\\mask_crater_0.tif,1" for w in tiles]
     table = "\n".join(["y,x,height,width,filename,priority", *rows]) + "\n"
     (folder / "tiles.csv").write_text(table)
     with pytest.raises(LabelError, match="hold within tiles"):
         import_labels(project, folder / "tiles.csv")
     old = Window(60, 60, 8, 8)
-    found = import_labels(with_tiles(project, old), folder / "tiles.csv")
-    assert set(found.drawn) == {0}
+    changes = import_labels(with_tiles(project, old), folder / "tiles.csv")
+    assert set(changes.drawn) == {0}
     labels = Project.open(project.folder).labels
     assert labels is not None
     assert labels.tiles is not None
@@ -53,7 +54,7 @@ def test_qclassipys_tiles_and_masks(project: Project, tmp_path: Path) -> None:
         import_labels(Project.open(project.folder), folder / "tiles.csv")
 
 
-def test_corrections_of_tiles_leave_what_lies_outside(
+def test_labels_outside_corrected_tiles_stay(
     project: Project, tmp_path: Path, write_raster: Callable[..., Path]
 ) -> None:
     folder, grid = tmp_path / "corrections", project.mosaic.grid
@@ -61,10 +62,10 @@ def test_corrections_of_tiles_leave_what_lies_outside(
     k = LABELLED[0]
     assert project.labels is not None
     before = project.labels.read(k, grid.whole)
-    window = beside(project, k)
-    striped, place = np.zeros(window.shape, np.uint8), grid.window_transform(window)
+    window = window_east_of(project, k)
+    striped, transform = np.zeros(window.shape, np.uint8), grid.window_transform(window)
     striped[:, ::2] = 1
-    write_raster(folder / f"mask_crater_{k}.tif", striped, grid, transform=place)
+    write_raster(folder / f"mask_crater_{k}.tif", striped, grid, transform=transform)
     row = f"33,{window.row},{window.col},{window.height},{window.width}"
     (folder / "tiles.csv").write_text(f"tile_id,row,col,height,width\n{row}\n")
     opened = with_tiles(project, Window(60, 60, 8, 8))
@@ -74,7 +75,7 @@ def test_corrections_of_tiles_leave_what_lies_outside(
     before[window.row : window.row + window.height, grid.columns(window)] = striped
     np.testing.assert_array_equal(labels.read(k, grid.whole), before)
     other = f"mask_crater_{LABELLED[1]}.tif"
-    assert (project.folder / FOLDER / other).read_bytes() == (
+    assert (project.folder / CORRECTED_LABELS / other).read_bytes() == (
         tmp_path / "drawn" / other
     ).read_bytes()
     again = contents(project.folder)

@@ -1,4 +1,4 @@
-"""What a search's YAML file may say, and how wrong names are refused before anything runs."""
+"""Reading of a search's YAML file, and refusal of wrong names before any trial runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,19 +11,19 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from ejectamap.errors import LabelError, ProjectError, SettingsError
 from ejectamap.networks.losses import build_loss
-from ejectamap.project import Project
+from ejectamap.project.folder import Project
 from ejectamap.training.optimisers import build_optimiser, build_schedule
 from ejectamap.tuning.checks import check_search
 from ejectamap.tuning.search import Search, read_search
 from ejectamap.tuning.space import (
     Range,
-    changed,
+    boundary_values,
+    decode_value,
     distribution_of,
-    drawn_from,
-    extremes,
-    found,
-    label,
-    value_behind,
+    encode_if_contained,
+    encode_value,
+    replace_settings,
+    setting_value,
 )
 
 MakeProject = Callable[..., Project]
@@ -39,7 +39,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_every_kind_of_dimension(tmp_path: Path) -> None:
+def test_reads_every_kind_of_dimension(tmp_path: Path) -> None:
     search = read_search(
         write(
             tmp_path / "search.yaml",
@@ -73,7 +73,7 @@ def test_every_kind_of_dimension(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("maximise: test.pixel.f1\nserch: {}", "unknown key 'serch': nearest are search"),
-        ("search: {map.threshold: {float: [0.2, 0.6]}}", "say what to maximise or minimise"),
+        ("search: {map.threshold: {float: [0.2, 0.6]}}", "name what to maximise or minimise"),
         ("maximise: test.pixel.f1\nsearch: {}", "should have at least 1 item"),
         (
             "maximise: a\nsearch: {map.threshold: {float: [0.6, 0.2]}}",
@@ -92,7 +92,7 @@ def test_every_kind_of_dimension(tmp_path: Path) -> None:
         ("", "is empty or not a mapping"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_refuses_invalid_files(tmp_path: Path, text: str, words: str) -> None:
     path = write(tmp_path / "search.yaml", text)
     with pytest.raises(SettingsError) as refused:
         read_search(path)
@@ -105,7 +105,7 @@ def test_what_is_refused(tmp_path: Path, text: str, words: str) -> None:
     ("changes", "words"),
     [
         ({"maximise": "test.pixel.f2"}, "'test.pixel.f2': nearest are .*test.pixel.f1"),
-        ({"maximise": "all.pixel.f1"}, "counts pairs that taught"),
+        ({"maximise": "all.pixel.f1"}, "includes training pairs"),
         ({"search": {"context.optimizer.name": ["SGD", "Adam"]}}, "context.optimiser"),
         ({"search": {"map.threshold": [0.5, 1.5]}}, "setting map.threshold = 1.5"),
         ({"search": {"context.batch_size": {"int": [0, 4]}}}, "setting context.batch_size = 0"),
@@ -120,7 +120,7 @@ def test_what_is_refused(tmp_path: Path, text: str, words: str) -> None:
         ({"search": {"context.encoder": ["tu-test_resnet", "tu-resnet9"]}}, "'tu-resnet9'"),
     ],
 )
-def test_names_are_checked_before_anything_runs(
+def test_checks_names_before_any_trial_runs(
     make_project: MakeProject, changes: dict[str, object], words: str
 ) -> None:
     project = make_project("method=polar")
@@ -132,13 +132,13 @@ def test_names_are_checked_before_anything_runs(
     assert [path.name for path in project.folder.iterdir()] == ["project.yaml"]
 
 
-def test_judged_planets_do_not_teach(make_project: MakeProject) -> None:
+def test_refuses_to_evaluate_on_training_labels(make_project: MakeProject) -> None:
     project = make_project("method=polar")
     make_project(name="twin")
     make_project(name="bare", labels=False)
     path = Path("search.yaml")
     for other, error, words in (
-        ("../twin", ProjectError, "which trials learn from"),
+        ("../twin", ProjectError, "which trials are trained on"),
         ("../bare", LabelError, "has no labels"),
         ("../none", ProjectError, "holds no project.yaml"),
     ):
@@ -148,44 +148,50 @@ def test_judged_planets_do_not_teach(make_project: MakeProject) -> None:
     check_search(apart, Search.model_validate(GOOD | {"judge_on": ["../twin"]}), path)
 
 
-def test_only_what_is_named_changes() -> None:
+def test_replaces_named_settings_only() -> None:
     base = {"a": {"loss": {"name": "x", "arguments": {"p": 1, "q": 2}}, "n": 3}}
     values = {"a.loss.arguments.p": 9, "a.loss": {"name": "y", "arguments": {"r": 1}}}
-    wanted = {"a": {"loss": {"name": "y", "arguments": {"r": 1, "p": 9}}, "n": 3}}
-    assert changed(base, values) == wanted
-    assert changed(base, {"a.loss.arguments.p": 5})["a"]["loss"]["arguments"] == {"p": 5, "q": 2}
+    expected = {"a": {"loss": {"name": "y", "arguments": {"r": 1, "p": 9}}, "n": 3}}
+    assert replace_settings(base, values) == expected
+    assert replace_settings(base, {"a.loss.arguments.p": 5})["a"]["loss"]["arguments"] == {
+        "p": 5,
+        "q": 2,
+    }
     assert base["a"]["loss"]["arguments"]["p"] == 1
 
 
 @given(st.floats(0, 1), st.integers(0, 20))
-def test_a_setting_is_drawn_only_if_the_search_holds_it(value: float, number: int) -> None:
-    inside = drawn_from(Range.model_validate({"float": [0.25, 0.75]}), value)
+def test_encodes_only_values_that_the_dimension_contains(value: float, number: int) -> None:
+    inside = encode_if_contained(Range.model_validate({"float": [0.25, 0.75]}), value)
     assert inside == (value if 0.25 <= value <= 0.75 else None)
-    even = drawn_from(Range.model_validate({"int": [2, 8], "step": 2}), number)
+    even = encode_if_contained(Range.model_validate({"int": [2, 8], "step": 2}), number)
     assert even == (number if number in (2, 4, 6, 8) else None)
 
 
-def test_choices_and_their_labels_belong_together() -> None:
+def test_choices_can_be_encoded_and_decoded() -> None:
     choices = (None, True, 4, "x", [1, 2], {"name": "StepLR", "arguments": {"gamma": 0.9}})
     for choice in choices:
-        assert value_behind(choices, drawn_from(choices, choice)) == choice
-    assert drawn_from(choices, {"name": "StepLR", "arguments": {"gamma": 0.5}}) is None
+        assert decode_value(choices, encode_if_contained(choices, choice)) == choice
+    assert encode_if_contained(choices, {"name": "StepLR", "arguments": {"gamma": 0.5}}) is None
 
 
 @pytest.mark.parametrize("preset", ["poster", "release"])
-def test_the_published_searches_can_be_run(planet_files: Path, tmp_path: Path, preset: str) -> None:
+def test_example_searches_are_valid(planet_files: Path, tmp_path: Path, preset: str) -> None:
     files = {name: planet_files / name for name in ("mosaic.tif", "craters.csv", "labels")}
     project = Project.create(tmp_path / preset, *files.values(), preset=preset)
     path = EXAMPLES / f"search_{preset}.yaml"
     search = read_search(path)
     layer = torch.nn.Linear(1, 1)
     base = project.settings.model_dump(mode="json")
-    own = {name: drawn_from(part, found(base, name)) for name, part in search.search.items()}
-    assert None not in own.values()
+    present = {
+        name: encode_if_contained(part, setting_value(base, name))
+        for name, part in search.search.items()
+    }
+    assert None not in present.values()
     for name, dimension in search.search.items():
-        for value in extremes(dimension):
-            drawn = value if isinstance(dimension, Range) else label(value)
-            settings = search.settings(project.settings, own | {name: drawn})
-            for fitting in settings.fittings.values():
-                build_loss(fitting.loss.name, **fitting.loss.arguments)
-                build_schedule(fitting, build_optimiser(fitting, layer))
+        for value in boundary_values(dimension):
+            sampled = {name: encode_value(dimension, value)}
+            settings = search.settings(project.settings, present | sampled)
+            for config in settings.network_configs.values():
+                build_loss(config.loss.name, **config.loss.arguments)
+                build_schedule(config, build_optimiser(config, layer))

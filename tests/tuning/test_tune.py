@@ -1,4 +1,4 @@
-"""A search on a tiny planet: judged on another, killed and resumed, by several processes."""
+"""A search on a small planet: evaluated on another one, interrupted and continued, in several processes."""
 
 import io
 import json
@@ -18,18 +18,19 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from ejectamap.errors import ProjectError, SettingsError
-from ejectamap.project import Project
-from ejectamap.simulate import simulate_planet, write_planet
-from ejectamap.tuning import Order, tune
+from ejectamap.project.folder import Project
+from ejectamap.simulate.files import write_planet
+from ejectamap.simulate.planet import simulate_planet
 from ejectamap.tuning import run as run_module
+from ejectamap.tuning.run import TuningOptions, tune
 from ejectamap.tuning.study import (
-    MANY_EPOCHS,
+    STEPS_PER_NETWORK,
     MedianPruner,
-    NumberedSampler,
+    TrialSeededSampler,
+    heartbeat,
     is_counted,
     open_study,
     requeue_interrupted,
-    sign_of_life,
 )
 
 MakeProject = Callable[..., Project]
@@ -47,11 +48,11 @@ def silent() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
-def new_study(folder: Path, places: int = 1) -> optuna.Study:
-    return open_study(folder, None, "s", {"places": places}, ["maximize"], 0)
+def new_study(folder: Path, limit: int = 1) -> optuna.Study:
+    return open_study(folder, None, "s", {"limit": limit}, ["maximize"], 0)
 
 
-def test_trials_on_another_planet_make_a_winner(
+def test_trials_are_evaluated_on_another_planet(
     make_project: MakeProject, tmp_path: Path, silent: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_planet(simulate_planet(4, 256, 3), tmp_path / "other")
@@ -59,8 +60,8 @@ def test_trials_on_another_planet_make_a_winner(
     make_project(name="judge", files=tmp_path / "other")
     path = tmp_path / "search.yaml"
     path.write_text(SEARCH.replace("maximise", "judge_on: [../judge]\nmaximise"))
-    order = Order(project.folder, path, trials=1)
-    tune(order, 1, silent)
+    options = TuningOptions(project.folder, path, trials=1)
+    tune(options, 1, silent)
     folder = project.folder / "tuning"
     assert not (folder / "trial-000" / "models").exists()
     (judged,) = (folder / "trial-000" / "judged").iterdir()
@@ -72,37 +73,37 @@ def test_trials_on_another_planet_make_a_winner(
     assert first.input_path(first.settings.inputs.mosaic) == project.input_path(
         project.settings.inputs.mosaic
     )
-    # Again goes on, and what is counted is never done again.
-    tune(Order(project.folder, path, trials=2), 1, silent)
+    # The same search continues, and finished trials are not run again.
+    tune(TuningOptions(project.folder, path, trials=2), 1, silent)
     table = pd.read_csv(folder / "trials.csv")
     assert table["state"].tolist() == ["complete"] * 2
     assert table["test.pixel.f1"][0] == evaluation["test"]["pixel"]["f1"]
-    winner = table.loc[table["test.pixel.f1"].idxmax()]
+    best_row = table.loc[table["test.pixel.f1"].idxmax()]
     best = Project.open(folder / "best")
     lr = best.settings.context.optimiser.arguments["lr"]
-    assert lr == pytest.approx(winner["context.optimiser.arguments.lr"])
-    assert best.settings.context.loss.name == winner["context.loss"]
+    assert lr == pytest.approx(best_row["context.optimiser.arguments.lr"])
+    assert best.settings.context.loss.name == best_row["context.loss"]
     assert best.labels is not None
     assert (folder / "history.png").stat().st_size > 10_000
     monkeypatch.setattr(run_module, "_run_trial", None)
-    tune(Order(project.folder, path, trials=2), 1, silent)
-    with pytest.raises(ProjectError, match="begun with another settings"):
-        tune(Order(project.folder, path, 3, minutes=1), 1, silent)
+    tune(TuningOptions(project.folder, path, trials=2), 1, silent)
+    with pytest.raises(ProjectError, match="started with different settings"):
+        tune(TuningOptions(project.folder, path, 3, minutes=1), 1, silent)
 
 
-def test_own_labels_are_held_out_of_every_trial(
+def test_part_of_the_own_labels_is_held_out_of_every_trial(
     make_project: MakeProject, tmp_path: Path, silent: Console
 ) -> None:
     project = make_project("method=polar")
     path = tmp_path / "search.yaml"
     path.write_text("maximise: test.tile.recall\nminimise: test.pixel.fp\n" + SEARCH[24:])
-    tune(Order(project.folder, path, trials=2, keep=True), 1, silent)
+    tune(TuningOptions(project.folder, path, trials=2, keep=True), 1, silent)
     folder = project.folder / "tuning"
     split = pd.read_csv(folder / "split.csv")
     used = pd.read_csv(folder / "trial-001" / "split.csv")
     names = {0: "train", 1: "test", -1: "unused"}
     assert used["split"].tolist() == [names[part] for part in split["test"]]
-    # The project's own test pairs are in no trial's reach.
+    # No trial uses the project's own test pairs.
     assert 0.1 < (split["test"] == -1).mean() < 0.3
     assert 0.1 < (split["test"] == 1).mean() < 0.3
     assert (folder / "trial-001" / "map" / "origin.tif").exists()
@@ -110,7 +111,7 @@ def test_own_labels_are_held_out_of_every_trial(
     assert "Front of 2 trials" in silent.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_a_trial_that_fails_is_told_and_counted(
+def test_a_failed_trial_is_recorded_and_counted(
     make_project: MakeProject, tmp_path: Path, silent: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -121,20 +122,20 @@ def test_a_trial_that_fails_is_told_and_counted(
     path = tmp_path / "search.yaml"
     path.write_text(SEARCH)
     with pytest.raises(ProjectError, match="no trial has finished: no such thing"):
-        tune(Order(project.folder, path, trials=2), 1, silent)
+        tune(TuningOptions(project.folder, path, trials=2), 1, silent)
     table = pd.read_csv(project.folder / "tuning" / "trials.csv")
     assert table["state"].tolist() == ["fail", "fail"]
 
 
-def test_a_killed_process_leaves_its_trial_to_the_next(tmp_path: Path) -> None:
+def test_the_trial_of_a_killed_process_is_queued_again(tmp_path: Path) -> None:
     study = new_study(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
     trial.set_user_attr("folder", "trial-000")
     trial.report(0.25, 3)
-    with sign_of_life(trial):
-        machine, me, _ = study.trials[0].user_attrs["process"]
-        assert me == os.getpid()
+    with heartbeat(trial):
+        machine, process_id, _ = study.trials[0].user_attrs["process"]
+        assert process_id == os.getpid()
     worker = psutil.Process(process.pid)
     trial.set_user_attr("process", [machine, worker.pid, worker.create_time()])
     requeue_interrupted(study)
@@ -154,12 +155,12 @@ def test_a_killed_process_leaves_its_trial_to_the_next(tmp_path: Path) -> None:
     assert study.trials[1].intermediate_values == {3: 0.25}
 
 
-def test_a_trial_on_another_machine_is_given_up_after_a_silence(
+def test_a_trial_on_another_machine_ends_without_heartbeats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = new_study(tmp_path)
     trial = study.ask()
-    with sign_of_life(trial):
+    with heartbeat(trial):
         trial.set_user_attr("process", ["elsewhere", 1, 0.0])
         requeue_interrupted(study)
         assert study.trials[0].state == TrialState.RUNNING
@@ -169,29 +170,29 @@ def test_a_trial_on_another_machine_is_given_up_after_a_silence(
     assert study.trials[0].state == TrialState.FAIL
 
 
-def test_numbers_decide_what_is_drawn(tmp_path: Path) -> None:
+def test_the_trial_number_determines_the_sample(tmp_path: Path) -> None:
     space = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    drawn = []
+    samples = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         study = new_study(tmp_path / name)
-        drawn.append([study.ask(space).params["x"] for _ in range(3)])
-        study.sampler = NumberedSampler(0)  # as another process would begin
-        drawn[-1].append(study.ask(space).params["x"])
-    assert drawn[0] == drawn[1]
-    assert len(set(drawn[0])) == 4
+        samples.append([study.ask(space).params["x"] for _ in range(3)])
+        study.sampler = TrialSeededSampler(0)  # as another process would start
+        samples[-1].append(study.ask(space).params["x"])
+    assert samples[0] == samples[1]
+    assert len(set(samples[0])) == 4
 
 
-def test_a_trial_behind_the_median_is_given_up() -> None:
+def test_a_trial_below_the_median_is_pruned() -> None:
     study = optuna.create_study(direction="minimize", pruner=MedianPruner())
-    step = MANY_EPOCHS + 4
+    step = STEPS_PER_NETWORK + 4
     for f1 in (0.2, 0.4, 0.6, 0.8):
         trial = study.ask()
         trial.report(0.99, 4)  # of another network
         trial.report(f1, step)
         study.tell(trial, 1.0)
-    for f1, given_up in ((0.45, True), (0.55, False)):
+    for f1, pruned in ((0.45, True), (0.55, False)):
         trial = study.ask()
         trial.report(0.99, 4)
         trial.report(f1, step)
-        assert trial.should_prune() == given_up
+        assert trial.should_prune() == pruned

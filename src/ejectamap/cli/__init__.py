@@ -1,4 +1,4 @@
-"""The command line: one verb per stage, each a few lines over the library."""
+"""The command line: one verb per stage; each calls a few functions of the library."""
 
 import logging
 import sys
@@ -10,22 +10,19 @@ from ejectamap.cli.app import app
 from ejectamap.errors import EjectamapError, OutputError
 
 # isort: off
-# Importing them registers the verbs, in the order in which --help lists them.
+# Importing these modules registers the verbs, in the order in which --help lists them.
 from ejectamap.cli import start  # noqa: F401
 from ejectamap.cli import stages  # noqa: F401
-from ejectamap.cli import compare  # noqa: F401
-from ejectamap.cli import search  # noqa: F401
 from ejectamap.cli import analyse  # noqa: F401
 from ejectamap.cli import exchange  # noqa: F401
 from ejectamap.cli import browse  # noqa: F401
-from ejectamap.cli import rank  # noqa: F401
 # isort: on
 
-_INTERRUPTED = 130  # typer's exit code for it
+_INTERRUPTED = 130  # exit code of typer after Ctrl-C
 
 
 def main() -> None:
-    """Run the command line: a user's error is one line on standard error and exit code 2."""
+    """Run the command line; an error that the user can mend is one line on standard error and exit code 2."""
     logging.basicConfig(
         level=logging.WARNING,
         format="%(message)s",
@@ -36,14 +33,11 @@ def main() -> None:
     except EjectamapError as error:
         _fail(error)
     except OSError as error:
-        _fail(
-            OutputError(
-                f"{error.filename or 'a file'}: {error.strerror or error}: check space and permissions"
-            )
-        )
-    except SystemExit as ended:
-        if ended.code == _INTERRUPTED:
-            sys.stderr.write("interrupted: run the same command again to go on\n")
+        reason = f"{error.filename or 'a file'}: {error.strerror or error}"
+        _fail(OutputError(f"{reason}: check space and permissions"))
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            sys.stderr.write("interrupted: run the same command again to continue\n")
         raise
 
 

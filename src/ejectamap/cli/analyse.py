@@ -1,4 +1,4 @@
-"""Verbs that say what a map tells: families, measurements."""
+"""Verbs that analyse maps: families, analyze, suggest."""
 
 from math import isnan
 from typing import Annotated
@@ -16,39 +16,39 @@ def families(
     folder: ProjectFolder,
     write: Annotated[
         bool,
-        typer.Option("--write", help="Make these the families of the project's craters."),
+        typer.Option("--write", help="Use these families in the project."),
     ] = False,
 ) -> None:
-    """Suggest families of craters: clusters of ejecta against radius; writes families.csv and families.png."""
-    from ejectamap.analysis.families import adopt, suggest_families, write_table
-    from ejectamap.project import Project
+    """Suggest families of craters by clustering their ejecta and radii; writes families.csv and families.png."""
+    from ejectamap.analysis.families import adopt_families, suggest_families, write_families
+    from ejectamap.project.folder import Project
     from ejectamap.show.families import plot_families
 
     project, console = Project.open(folder), Console()
-    found = suggest_families(project)
-    write_table(project, found)
-    plot_families(project.folder / "families.png", found)
-    table = Table("Crater", "Radius, km", found.quantity, "Family")
-    for row in found.table.itertuples(index=False):
+    suggested = suggest_families(project)
+    write_families(project, suggested)
+    plot_families(project.folder / "families.png", suggested)
+    table = Table("Crater", "Radius, km", suggested.quantity, "Family")
+    for row in suggested.table.itertuples(index=False):
         _, name, radius_km, ejecta, family = row
         table.add_row(Text(str(name)), f"{radius_km:.1f}", f"{ejecta:,.0f}", family or "–")
     console.print(table)
     if write:
-        adopt(project, found)
+        adopt_families(project, suggested)
         console.print(f"{project.folder / 'project.yaml'}: inputs.craters is craters-families.csv")
 
 
 @app.command(epilog="Example: ejectamap analyze mercury")
 def analyze(folder: ProjectFolder) -> None:
-    """Measure each mapped crater's ejecta; writes analysis.csv, analysis-columns.csv and analysis.png."""
+    """Measure the ejecta of each mapped crater; writes analysis.csv, analysis-columns.csv and analysis.png."""
     from ejectamap.analysis.measure import analyze_project
-    from ejectamap.project import Project
+    from ejectamap.project.folder import Project
     from ejectamap.show.analysis import plot_analysis
 
     project, console = Project.open(folder), Console()
-    found = analyze_project(project)
-    plot_analysis(project.outputs / "analysis.png", found)
-    figures = {
+    measurements = analyze_project(project)
+    plot_analysis(project.outputs / "analysis.png", measurements)
+    columns = {
         "Area, km²": "total_area_km2",
         "Expected": "expected_area_km2",
         "±": "expected_area_sd_km2",
@@ -57,9 +57,9 @@ def analyze(folder: ProjectFolder) -> None:
         "Rays": "ray_count",
         "From, °": "missing_bearing_deg",
     }
-    table = Table("Crater", *figures, "Set aside")
-    for row in found.to_dict("records"):
-        values = [row[name] for name in figures.values()]
+    table = Table("Crater", *columns, "Set aside")
+    for row in measurements.to_dict("records"):
+        values = [row[name] for name in columns.values()]
         cells = ["–" if isnan(value) else f"{value:,.0f}" for value in values]
         table.add_row(Text(str(row["name"])), *cells, "yes" if row["set_aside"] else "")
     console.print(table)
@@ -68,18 +68,18 @@ def analyze(folder: ProjectFolder) -> None:
 @app.command(epilog="Example: ejectamap suggest mercury --tiles 30")
 def suggest(
     folder: ProjectFolder,
-    tiles: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+    tiles: Annotated[int, typer.Option(min=1, help="Number of tiles.")] = 50,
 ) -> None:
-    """Rank unlabelled tiles by what labelling them would teach; writes suggestions.csv."""
-    from ejectamap.analysis.suggest import NAME, suggest_tiles
-    from ejectamap.project import Project
+    """Rank unlabelled tiles by how much their labels would improve the networks; writes suggestions.csv."""
+    from ejectamap.project.folder import Project
+    from ejectamap.suggest import NAME, suggest_tiles
 
     project, console = Project.open(folder), Console()
-    found = suggest_tiles(project, tiles)
+    suggested = suggest_tiles(project, tiles)
     table = Table("Tile", "Row", "Column", "Size, px", "Score", "Why")
-    for row in found.to_dict("records"):
-        place = str(row["tile_id"]), str(row["row"]), str(row["col"])
+    for row in suggested.to_dict("records"):
+        position = str(row["tile_id"]), str(row["row"]), str(row["col"])
         size = f"{row['height']} x {row['width']}"
-        table.add_row(*place, size, f"{row['score']:.3f}", Text(str(row["reason"])))
+        table.add_row(*position, size, f"{row['score']:.3f}", Text(str(row["reason"])))
     console.print(table)
-    console.print(f"{project.folder / NAME}: {len(found)} tiles", soft_wrap=True)
+    console.print(f"{project.folder / NAME}: {len(suggested)} tiles", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The application that the verbs register with, and the arguments that they share."""
+"""The application that all verbs are registered with, and the arguments that several verbs share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,19 +14,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-# Heavy libraries are imported inside the verbs, so that --help answers at once.
+# Verbs import the library inside their functions, so that --help and light verbs start quickly.
 
 ProjectFolder = Annotated[
     Path, typer.Argument(metavar="PROJECT", help="Project folder.", show_default=False)
 ]
-Minutes = Annotated[float | None, typer.Option(min=0.01, help="Time budget of all training.")]
+Minutes = Annotated[
+    float | None, typer.Option(min=0.01, help="Time budget of all training, in minutes.")
+]
 CraterIds = Annotated[
-    str | None, typer.Option("--craters", metavar="IDS", help="Only these, as in 12,17.")
+    str | None,
+    typer.Option("--craters", metavar="IDS", help="Only the craters with these ids, as in 12,17."),
 ]
 
 
 def read_ids(text: str | None) -> list[int] | None:
-    """Read a list of crater ids as users write it."""
+    """Read a comma-separated list of crater ids; None if there is none."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Verbs that bring in what others made, and hand on what was made here: import, export."""
+"""Verbs that exchange data with other programs: import, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ imports = typer.Typer(no_args_is_help=True)
 app.add_typer(
     imports,
     name="import",
-    help="Bring in what others made.",
+    help="Import a release or labels of other programs.",
     epilog="Example: ejectamap import ejmap release/data mercury --results release/results",
 )
 
@@ -24,20 +24,22 @@ def ejmap(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA_DIR", help="The release's data folder, unpacked.", show_default=False
+            metavar="DATA_DIR", help="The unpacked data folder of the release.", show_default=False
         ),
     ],
     folder: ProjectFolder,
     results: Annotated[
         Path | None,
-        typer.Option(help="Its results folder: trained networks and published masks."),
+        typer.Option(
+            help="The results folder of the release: trained networks and published masks."
+        ),
     ] = None,
     split: Annotated[
-        int, typer.Option(min=0, help="Which of its splits into training and test.")
+        int, typer.Option(min=0, help="Number of the release's split into training and test.")
     ] = 61,
 ) -> None:
     """Make a project of the authors' released data (DOI 10.5281/zenodo.18787894)."""
-    from ejectamap.interop import import_ejmap
+    from ejectamap.interop.release.ejmap import import_ejmap
 
     console = Console()
     project = import_ejmap(data, folder, results, split, console)
@@ -54,40 +56,47 @@ def labels(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="GeoPackage of export qgis, QClassiPy's CSV, masks or polygons.",
+            help="GeoPackage of export qgis, CSV of QClassiPy, masks or polygons.",
             show_default=False,
         ),
     ],
 ) -> None:
-    """Take over what a person drew or corrected: only what was changed is changed."""
-    from ejectamap.interop.corrections import FOLDER, import_labels
-    from ejectamap.project import Project
+    """Import labels that a person drew or corrected; only labels that differ are changed."""
+    from ejectamap.interop.corrections import CORRECTED_LABELS, import_labels
+    from ejectamap.project.folder import Project
 
     project = Project.open(folder)
-    found = import_labels(project, file)
-    counts = {"drawn": found.drawn, "accepted": found.accepted, "removed": found.removed}
-    words = [
-        f"{len(ids)} {word} ({', '.join(map(str, ids))})" for word, ids in counts.items() if ids
+    changes = import_labels(project, file)
+    changed_ids = {
+        "drawn": changes.drawn,
+        "accepted": changes.accepted,
+        "removed": changes.removed,
+    }
+    parts = [
+        f"{len(ids)} {change} ({', '.join(map(str, ids))})"
+        for change, ids in changed_ids.items()
+        if ids
     ]
-    words += [] if found.tiles is None else [f"{len(found.tiles)} tiles"]
-    said = f"{project.folder / FOLDER}: {'; '.join(words)}" if words else "nothing was changed"
-    Console().print(said, soft_wrap=True)
+    parts += [] if changes.tiles is None else [f"{len(changes.tiles)} tiles"]
+    target = project.folder / CORRECTED_LABELS
+    message = "nothing was changed" if changes.is_empty else f"{target}: {'; '.join(parts)}"
+    Console().print(message, soft_wrap=True)
 
 
 exports = typer.Typer(no_args_is_help=True)
 app.add_typer(
     exports,
     name="export",
-    help="Hand a map on, in the forms that others use.",
+    help="Export the map for other programs.",
     epilog="Example: ejectamap export stac mercury",
 )
 
 
 @exports.command(epilog="Example: ejectamap export stac mercury")
 def stac(folder: ProjectFolder) -> None:
-    """Write stac/: a STAC collection of the map with an item a crater, for catalogues."""
+    """Write stac/: the map as a STAC collection with one item per crater."""
     from ejectamap.interop.stac import export_stac
-    from ejectamap.project import Project
+    from ejectamap.project.folder import Project
 
     Console().print(f"made {export_stac(Project.open(folder))}", soft_wrap=True)
 
@@ -95,14 +104,19 @@ def stac(folder: ProjectFolder) -> None:
 @exports.command(epilog="Example: ejectamap export pds4 mercury --mission MESSENGER")
 def pds4(
     folder: ProjectFolder,
-    mission: Annotated[str, typer.Option(help="That took the mosaic's pictures.")] = "Unknown",
+    mission: Annotated[
+        str, typer.Option(help="Mission whose images the mosaic was made of.")
+    ] = "Unknown",
     collection: Annotated[
-        str, typer.Option(help="Logical identifier that the products' own begin with.")
+        str,
+        typer.Option(
+            help="Logical identifier of the collection; those of the products begin with it."
+        ),
     ] = "urn:nasa:pds:ejectamap:data",
 ) -> None:
     """Write pds4/: each raster of the map as a PDS4 product, with its label."""
     from ejectamap.interop.pds4 import export_pds4
-    from ejectamap.project import Project
+    from ejectamap.project.folder import Project
 
     Console().print(
         f"made {export_pds4(Project.open(folder), mission, collection)}", soft_wrap=True
@@ -115,15 +129,15 @@ def qgis(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FILE.gpkg", help="GeoPackage.", show_default="PROJECT/qgis/map.gpkg"
+            metavar="FILE.gpkg", help="GeoPackage to write.", show_default="PROJECT/qgis/map.gpkg"
         ),
     ] = None,
 ) -> None:
-    """Write a GeoPackage to correct the map in, and a QGIS project that shows it over the mosaic."""
+    """Write a GeoPackage in which the map can be corrected, and a QGIS project that shows it over the mosaic."""
     from ejectamap.interop.qgis import export_qgis
-    from ejectamap.project import Project
+    from ejectamap.project.folder import Project
 
     project = Project.open(folder)
-    view = export_qgis(project, file or project.outputs / "qgis" / "map.gpkg")
-    back = f"ejectamap import labels {project.folder} {view.with_suffix('.gpkg')}"
-    Console().print(f"open {view} in QGIS; then: {back}", soft_wrap=True)
+    qgis_project = export_qgis(project, file or project.outputs / "qgis" / "map.gpkg")
+    next_command = f"ejectamap import labels {project.folder} {qgis_project.with_suffix('.gpkg')}"
+    Console().print(f"open {qgis_project} in QGIS; next: {next_command}", soft_wrap=True)

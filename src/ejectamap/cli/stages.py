@@ -1,4 +1,4 @@
-"""Verbs that do the work, in its order: train, map, evaluate."""
+"""Verbs from labels to results: train, map, evaluate, report; compare methods; tune settings."""
 
 import json
 import sys
@@ -10,6 +10,8 @@ from rich.console import Console
 
 from ejectamap.cli.app import CraterIds, Minutes, ProjectFolder, app, read_ids
 
+Workers = Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")]
+
 
 @app.command(epilog="Example: ejectamap train mercury --max-minutes 60")
 def train(
@@ -19,13 +21,13 @@ def train(
         bool,
         typer.Option(
             "--fresh/--resume",
-            help="Forget what was trained and start again, or go on where it stopped.",
+            help="Delete trained networks and start again, or continue where training stopped.",
         ),
     ] = False,
 ) -> None:
-    """Train the networks that the project's method needs; an interrupted training goes on."""
-    from ejectamap.project import Project
-    from ejectamap.training import train as train_project
+    """Train the networks that the project's method needs; an interrupted training continues."""
+    from ejectamap.project.folder import Project
+    from ejectamap.training.run import train as train_project
 
     train_project(Project.open(folder), max_minutes, fresh)
 
@@ -35,17 +37,18 @@ def map_(
     folder: ProjectFolder,
     craters: CraterIds = None,
     family: Annotated[
-        str | None, typer.Option(help="Only craters of these families, as in A,B.")
+        str | None, typer.Option(help="Only the craters of these families, as in A,B.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    workers: Workers = 1,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler to use instead.")
+        str | None,
+        typer.Option(help="Address of a Dask scheduler to use instead of local processes."),
     ] = None,
 ) -> None:
-    """Map every crater's ejecta; an interrupted map goes on with the craters that are missing."""
-    from ejectamap.mapping import map_project
-    from ejectamap.project import Project
-    from ejectamap.show import draw_card, draw_maps
+    """Map every crater's ejecta; an interrupted run continues with the craters that are missing."""
+    from ejectamap.mapping.run import map_project
+    from ejectamap.project.folder import Project
+    from ejectamap.show.run import draw_card, draw_maps
 
     project = Project.open(folder)
     ids = read_ids(craters)
@@ -60,19 +63,25 @@ def map_(
 def evaluate(
     folder: ProjectFolder,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print evaluation.json instead of tables.")
+        bool, typer.Option("--json", help="Print the content of evaluation.json instead of tables.")
     ] = False,
     structure: Annotated[
-        bool, typer.Option("--structure", help="Judge the shape too: outlines, rays, gaps.")
+        bool,
+        typer.Option(
+            "--structure", help="Also evaluate the shape of the ejecta: outlines, rays, gaps."
+        ),
     ] = False,
     second_labels: Annotated[
         Path | None,
-        typer.Option(help="What another person drew: their agreement is a map's ceiling."),
+        typer.Option(
+            help="Labels by a second person: the agreement of the two is the most a map can reach."
+        ),
     ] = None,
 ) -> None:
-    """Compare the map with the labels, as the poster does."""
-    from ejectamap.evaluation import evaluate_project, print_tables
-    from ejectamap.project import Project
+    """Compare the map with the labels; writes evaluation.json."""
+    from ejectamap.evaluation.run import evaluate_project
+    from ejectamap.evaluation.tables import print_tables
+    from ejectamap.project.folder import Project
 
     evaluation = evaluate_project(Project.open(folder), second_labels, structure)
     if as_json:
@@ -83,9 +92,67 @@ def evaluate(
 
 @app.command(epilog="Example: ejectamap report mercury")
 def report(folder: ProjectFolder) -> None:
-    """Write report.html: the map, each crater, evaluation and provenance in one file to keep, print and send."""
-    from ejectamap.pages.report import write_report
-    from ejectamap.project import Project
+    """Write report.html, one self-contained file: the map, every crater, evaluation and provenance."""
+    from ejectamap.pages.report.page import write_report
+    from ejectamap.project.folder import Project
 
     path = write_report(Project.open(folder))
     Console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
+
+
+@app.command(
+    epilog="Example: ejectamap compare mercury --methods two-stage,distance-only --max-minutes 30"
+)
+def compare(
+    folder: ProjectFolder,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Only these methods, as in two-stage,polar.", show_default="all"),
+    ] = None,
+    max_minutes: Minutes = None,
+) -> None:
+    """Train, map and evaluate with several methods, each with an equal part of the time; print one table."""
+    from ejectamap.compare import compare_methods, print_comparison
+    from ejectamap.project.folder import Project
+
+    names = () if methods is None else tuple(methods.split(","))
+    print_comparison(compare_methods(Project.open(folder), names, max_minutes), Console())
+
+
+@app.command(
+    epilog="Example: ejectamap tune mercury examples/search_poster.yaml --trials 50 --minutes-per-trial 20"
+)
+def tune(
+    folder: ProjectFolder,
+    search: Annotated[
+        Path,
+        typer.Argument(metavar="SEARCH", help="YAML file with settings to try and objectives."),
+    ],
+    trials: Annotated[
+        int, typer.Option(min=1, help="Number of trials, in all runs together.")
+    ] = 20,
+    workers: Workers = 1,
+    minutes_per_trial: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Time budget of each trial's training, in minutes.",
+            show_default="training.max_minutes",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a database for the study.", show_default="tuning/journal.log"
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep each trial's networks and maps.")
+    ] = False,
+) -> None:
+    """Search for better settings: train, map and evaluate with many; the same command again continues the search."""
+    from ejectamap.tuning.run import TuningOptions
+    from ejectamap.tuning.run import tune as tune_project
+
+    options = TuningOptions(folder, search, trials, minutes_per_trial, storage, keep)
+    tune_project(options, workers, Console())

@@ -1,4 +1,4 @@
-"""Verbs that make something to work on: demo, simulate, new, check."""
+"""Verbs that prepare a project: demo, simulate, new, check."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ def demo(
     max_minutes: Minutes = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the planets and of the training.")] = 0,
 ) -> None:
-    """Simulate planets, train on some, map another one that was never seen, and judge the map."""
+    """Simulate planets, train on all but one, map and evaluate that one, and write the report."""
     from ejectamap.demo import run_demo
 
     run_demo(folder, max_minutes, seed, Console())
@@ -26,16 +26,18 @@ def demo(
 @app.command(epilog="Example: ejectamap simulate planet --seed 7 --width 2048 --tiles 200")
 def simulate(
     folder: Annotated[Path, typer.Argument(help="New folder for mosaic, craters and labels.")],
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the planet.")] = 0,
     width: Annotated[int, typer.Option(min=256, help="Width of the mosaic, in pixels.")] = 2048,
     craters: Annotated[int, typer.Option(min=1, help="Number of fresh craters.")] = 30,
     tiles: Annotated[
-        int, typer.Option(min=0, help="Label only so many tiles; 0: the whole planet.")
+        int, typer.Option(min=0, help="Number of tiles to label; 0: label the whole planet.")
     ] = 0,
-    tile_px: Annotated[int, typer.Option(min=8, help="Side of such a tile, in pixels.")] = 64,
+    tile_px: Annotated[int, typer.Option(min=8, help="Side of a tile, in pixels.")] = 64,
 ) -> None:
-    """Make a planet with known ejecta: mosaic.tif, craters.csv, labels/, tiles.csv."""
-    from ejectamap.simulate import choose_tiles, simulate_planet, write_planet
+    """Simulate a planet with known ejecta; writes mosaic.tif, craters.csv, labels/ and, with --tiles, tiles.csv."""
+    from ejectamap.simulate.files import write_planet
+    from ejectamap.simulate.planet import simulate_planet
+    from ejectamap.simulate.tiles import choose_tiles
 
     planet = simulate_planet(seed, width, craters)
     write_planet(planet, folder, choose_tiles(planet, tiles, tile_px, seed) if tiles else ())
@@ -53,16 +55,18 @@ def new(
     labels: Annotated[
         Path | None, typer.Option(help="Folder of masks, or vector layer of polygons.")
     ] = None,
-    tiles: Annotated[Path | None, typer.Option(help="CSV of fully labelled windows.")] = None,
-    preset: Annotated[str, typer.Option(help="Settings to start from.")] = "laptop",
-    seed: Annotated[int, typer.Option(min=0, help="The one seed of everything random.")] = 0,
+    tiles: Annotated[
+        Path | None, typer.Option(help="CSV of the windows that are labelled completely.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Preset of settings to start from.")] = "laptop",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 0,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the preset."),
     ] = None,
 ) -> None:
-    """Make a project folder with its project.yaml."""
-    from ejectamap.project import Project
+    """Make a project folder with its settings, project.yaml."""
+    from ejectamap.project.folder import Project
 
     project = Project.create(folder, mosaic, craters, labels, tiles, preset, seed, changes or ())
     Console().print(
@@ -73,8 +77,8 @@ def new(
 
 @app.command(epilog="Example: ejectamap check mercury")
 def check(folder: ProjectFolder) -> None:
-    """Validate every input and say what will run and what it will cost."""
+    """Check every input and setting, and print what the other commands will do and what it will cost."""
     from ejectamap.check import check_project
-    from ejectamap.project import Project
+    from ejectamap.project.folder import Project
 
     check_project(Project.open(folder), Console())

@@ -1,5 +1,1 @@
-"""Other people's data in, and ours out."""
-
-from ejectamap.interop.ejmap import import_ejmap
-
-__all__ = ["import_ejmap"]
+"""Exchange with other programs: the authors' release and people's labels are read, maps are exported."""

@@ -1,7 +1,7 @@
-"""Labels that a person drew or corrected elsewhere, brought back into a project.
+"""Import labels that a person drew or corrected in another program.
 
-They go to the folder `labels-corrected` of the project, which begins as a copy of the labels that the project had;
-those stay as they are. Only what was changed is changed there.
+They are written to the project's folder `labels-corrected`, which starts as a copy of the project's labels; the
+original labels are not modified. Only the files of changed labels are written there.
 """
 
 from collections.abc import Sequence
@@ -10,33 +10,38 @@ from pathlib import Path
 import numpy as np
 
 from ejectamap.errors import LabelError
-from ejectamap.interop.drawn import Corrections, Mask, mask_file, read_drawn
-from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.files import replace_file, write_cog
-from ejectamap.project import Project
+from ejectamap.interop.label_changes import LabelChanges, Mask, read_label_changes
+from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.files import replace_file, write_cog
+from ejectamap.maps.state import mask_path
+from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import check_reach
 from ejectamap.world.labels import Labels, Tile
 
-FOLDER = "labels-corrected"
+CORRECTED_LABELS = "labels-corrected"
+"""Folder of the corrected labels, in the project folder."""
 
 
-def import_labels(project: Project, path: Path) -> Corrections:
-    """Take over what a person drew, as labels of the project.
+def import_labels(project: Project, path: Path) -> LabelChanges:
+    """Import labels that a person drew, as labels of the project.
 
     Parameters
     ----------
     project : Project
     path : Path
-        A GeoPackage of `export qgis`, edited: changed polygons become the label of their crater, accepted ones too, and
-        a deleted row takes a label away. Or QClassiPy's table of tiles (CSV) with the masks that it names, or a folder
-        of masks and tiles.csv as `view` saves them: within the tiles they replace what was drawn before. Or labels in
-        any other form that a project takes: each replaces its crater's.
+        One of
+
+        - a GeoPackage of `export qgis` that was edited: a changed polygon, or an accepted row, becomes the label of
+          its crater, and a deleted row removes the label;
+        - a table of tiles of QClassiPy (CSV) with the masks that it names, or a folder of masks and tiles.csv as
+          `view` saves them: within the tiles they replace the present labels;
+        - labels in any other form that a project takes: each replaces the label of its crater.
 
     Returns
     -------
-    Corrections
+    LabelChanges
         What was changed. If nothing was, no file is written.
 
     Raises
@@ -44,62 +49,63 @@ def import_labels(project: Project, path: Path) -> Corrections:
     LabelError
         If the file cannot be read, or does not fit the mosaic or the catalogue.
     """
-    found = read_drawn(project, path)
-    _check(project, path, found)
-    if not (found.drawn or found.accepted or found.removed or found.tiles is not None):
-        return found
-    folder, grid = project.folder / FOLDER, project.mosaic.grid
-    if project.settings.inputs.labels != FOLDER:
+    changes = read_label_changes(project, path)
+    _check(project, path, changes)
+    if changes.is_empty:
+        return changes
+    folder = project.folder / CORRECTED_LABELS
+    if project.settings.inputs.labels != CORRECTED_LABELS:
         _copy_labels(project, folder)
-    for crater_id, mask in found.drawn.items():
-        _write_mask(_label_path(folder, crater_id), crater_id, mask, grid)
-    for crater_id in found.accepted:
-        content = mask_file(project, crater_id).read_bytes()
-        replace_file(_label_path(folder, crater_id), memoryview(content))
-    for crater_id in found.removed:
+    for crater_id, mask in changes.drawn.items():
+        _write_mask(_label_path(folder, crater_id), crater_id, mask, project.grid)
+    for crater in project.chosen_craters(changes.accepted):
+        _copy_file(mask_path(project, crater), _label_path(folder, crater.crater_id))
+    for crater_id in changes.removed:
         _label_path(folder, crater_id).unlink(missing_ok=True)
-    _adopt(project, found.tiles)
-    return found
+    _update_settings(project, changes.tiles)
+    return changes
 
 
-def _check(project: Project, path: Path, found: Corrections) -> None:
-    """Refuse what the project could not use afterwards."""
-    known = {crater.crater_id: crater for crater in project.craters}
-    for crater_id in (*found.drawn, *found.accepted):
-        if crater_id not in known:
+def _check(project: Project, path: Path, changes: LabelChanges) -> None:
+    """Raise `LabelError` for changes that the project could not read back."""
+    craters = {crater.crater_id: crater for crater in project.craters}
+    for crater_id in (*changes.drawn, *changes.accepted):
+        if crater_id not in craters:
             raise LabelError(
                 f"{path}: crater {crater_id} is not in the catalogue: add it there, or remove its row"
             )
-    for crater_id, (window, mask) in found.drawn.items():
+    for crater_id, (window, mask) in changes.drawn.items():
         if mask.any():
-            check_reach(path, known[crater_id], window, mask, project.mosaic.grid)
-    if (project.folder / FOLDER).exists() and project.settings.inputs.labels != FOLDER:
+            check_reach(path, craters[crater_id], window, mask, project.grid)
+    folder = project.folder / CORRECTED_LABELS
+    if folder.exists() and project.settings.inputs.labels != CORRECTED_LABELS:
         raise LabelError(
-            f"{project.folder / FOLDER}: has earlier corrections, but inputs.labels in project.yaml is another:"
-            f" set it to {FOLDER}, or move them away"
+            f"{folder}: has earlier corrections, but inputs.labels in project.yaml names other labels:"
+            f" set it to {CORRECTED_LABELS}, or move them away"
         )
 
 
 def _copy_labels(project: Project, folder: Path) -> None:
-    """Begin the folder with the labels that the project has, byte by byte where they are masks."""
+    """Make the folder with the project's present labels; mask files are copied unchanged."""
     folder.mkdir()
-    labels, given = project.labels, project.settings.inputs.labels
-    if labels is None or given is None:
+    labels, setting = project.labels, project.settings.inputs.labels
+    if labels is None or setting is None:
         return
-    grid = project.mosaic.grid
     for crater_id, mask in labels.masks.items():
-        path, copy = (
-            project.input_path(given) / f"mask_crater_{crater_id}.tif",
-            _label_path(folder, crater_id),
-        )
-        if path.is_file():
-            replace_file(copy, memoryview(path.read_bytes()))
+        source = _label_path(project.input_path(setting), crater_id)
+        target = _label_path(folder, crater_id)
+        if source.is_file():
+            _copy_file(source, target)
         else:
-            _write_mask(copy, crater_id, mask, grid)
+            _write_mask(target, crater_id, mask, project.grid)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    replace_file(target, memoryview(source.read_bytes()))
 
 
 def _write_mask(path: Path, crater_id: int, mask: Mask, grid: Grid) -> None:
-    """Write a label; whole rows where it wraps around, and one pixel without ejecta where it is empty."""
+    """Write a label; as whole rows if its window wraps around, as one pixel without ejecta if it is empty."""
     window, _ = mask
     if window.width == 0:
         window = Window(0, 0, 1, 1)
@@ -118,11 +124,11 @@ def _write_mask(path: Path, crater_id: int, mask: Mask, grid: Grid) -> None:
     )
 
 
-def _adopt(project: Project, tiles: Sequence[Tile] | None) -> None:
-    """Make the folder, and new tiles, the inputs of the project."""
-    changes = {"labels": FOLDER}
+def _update_settings(project: Project, tiles: Sequence[Tile] | None) -> None:
+    """Make the folder the labels, and its table the tiles, in the project's settings; None keeps the tiles."""
+    changes = {"labels": CORRECTED_LABELS}
     if tiles is not None:
-        name = f"{FOLDER}/tiles.csv"
+        name = f"{CORRECTED_LABELS}/tiles.csv"
         replace_file(project.folder / name, memoryview(_tile_table(tiles).encode()))
         changes["tiles"] = name
     inputs = project.settings.inputs.model_copy(update=changes)
@@ -131,7 +137,7 @@ def _adopt(project: Project, tiles: Sequence[Tile] | None) -> None:
 
 
 def _tile_table(tiles: Sequence[Tile]) -> str:
-    """Tiles as a table that a project takes."""
+    """Tiles as the content of a tiles.csv."""
     lines = [
         f"{t.tile_id},{t.window.row},{t.window.col},{t.window.height},{t.window.width}"
         for t in tiles
@@ -140,4 +146,5 @@ def _tile_table(tiles: Sequence[Tile]) -> str:
 
 
 def _label_path(folder: Path, crater_id: int) -> Path:
+    """Path of a crater's label in a folder of masks."""
     return folder / f"mask_crater_{crater_id}.tif"

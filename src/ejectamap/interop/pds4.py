@@ -1,4 +1,4 @@
-"""A map as PDS4 products: an uncompressed GeoTIFF and an XML label for each raster, by GDAL's own driver."""
+"""A map as PDS4 products: an uncompressed GeoTIFF and an XML label for each raster, written by GDAL's PDS4 driver."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,34 +10,33 @@ from rasterio.errors import RasterioError
 from rich.progress import track
 
 from ejectamap.errors import OutputError
-from ejectamap.interop.papers import title_of, write_papers
-from ejectamap.mapping import require_mapped
-from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.state import mask_path, probability_path
-from ejectamap.project import Project
+from ejectamap.interop.map_metadata import body_class, map_title, write_citation_and_model_card
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.state import mask_path, probability_path
+from ejectamap.project.folder import Project
 from ejectamap.world.body import body_near
 from ejectamap.world.craters import Crater
-
-_TYPES = {"Moon": "Satellite", "Ganymede": "Satellite", "Ceres": "Dwarf Planet"}
 
 
 def export_pds4(project: Project, mission: str, collection: str) -> Path:
     """Write pds4/{name}.xml and .tif for each raster of the map, CITATION.cff and MODEL-CARD.md.
 
-    A label is a beginning: it follows GDAL's template (information model 1.16) and knows no instrument and no times.
+    Labels follow GDAL's template (information model 1.16). They name no instrument and no times; these have to be added
+    before the products can be archived.
 
     Parameters
     ----------
     project : Project
     mission : str
-        That took the mosaic's pictures.
+        Mission whose images the mosaic was made of.
     collection : str
-        Logical identifier of the collection that the products belong to, "urn:nasa:pds:..."; in small letters.
+        Logical identifier of the collection that the products belong to, "urn:nasa:pds:..."; written in lower case.
 
     Returns
     -------
     Path
-        Of the folder.
+        The folder.
 
     Raises
     ------
@@ -49,11 +48,10 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
     mapped = require_mapped(project)
     folder = project.outputs / "pds4"
     folder.mkdir(exist_ok=True)
-    body = body_near(project.mosaic.grid.radius_m)
-    target = "Unknown" if body is None else body.name
-    kind = "Planet" if body is None else _TYPES.get(body.name, "Planet")
+    body = body_near(project.grid.radius_m)
+    target, target_type = ("Unknown", "planet") if body is None else (body.name, body_class(body))
     for path, title in track(list(_rasters(project, mapped)), "writing labels", transient=True):
-        words = {
+        values = {
             "LOGICAL_IDENTIFIER": f"{collection}:{path.stem}".lower(),
             "TITLE": title,
             "INVESTIGATION_AREA_NAME": mission,
@@ -61,36 +59,39 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
             + mission.lower().replace(" ", "_"),
             "OBSERVING_SYSTEM_NAME": mission,
             "TARGET": target,
-            "TARGET_TYPE": kind,
+            "TARGET_TYPE": target_type.title(),
         }
-        _write_product(path, folder, words)
-    write_papers(project, mapped, folder)
+        _write_product(path, folder, values)
+    write_citation_and_model_card(project, mapped, folder)
     return folder
 
 
 def _rasters(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[Path, str]]:
-    """All rasters of the map, with their titles."""
-    yield project.maps / "origin.tif", f"{title_of(project)}: likeliest crater of origin"
+    """All rasters of the map with their titles."""
+    yield project.maps / "origin.tif", f"{map_title(project)}: likeliest crater of origin"
     for crater in mapped:
         yield probability_path(project, crater), f"Probability of ejecta of {crater.name}"
         yield mask_path(project, crater), f"Ejecta of {crater.name}"
 
 
-def _write_product(path: Path, folder: Path, words: Mapping[str, str]) -> None:
-    """Write the label of a raster, and the raster without compression, as PDS4 wants it."""
-    # rasterio writes all options in capitals; so they are marks, which are replaced in the label.
-    marks = {f"VAR_{name}": f"@{name}@" for name in words}
-    with tempfile.TemporaryDirectory() as made:
-        label = Path(made) / f"{path.stem}.xml"
+def _write_product(path: Path, folder: Path, values: Mapping[str, str]) -> None:
+    """Write a raster's label, with values for the template's variables, and the raster without compression.
+
+    PDS4 allows no compressed rasters.
+    """
+    # rasterio changes all options to upper case. The driver therefore gets marks, which are replaced in the label.
+    marks = {f"VAR_{name}": f"@{name}@" for name in values}
+    with tempfile.TemporaryDirectory() as temporary:
+        label = Path(temporary) / f"{path.stem}.xml"
         try:
             rasterio.shutil.copy(path, label, driver="PDS4", IMAGE_FORMAT="GEOTIFF", **marks)
         except RasterioError as error:
             raise OutputError(f"{path}: cannot be made a PDS4 product ({error})") from error
         text = label.read_text(encoding="utf-8")
-        for name, word in words.items():
-            text = text.replace(f"@{name}@", escape(word))
-            text = text.replace(f"@{name.lower()}@", escape(word.lower().replace(" ", "_")))
-        replace_file(
-            folder / f"{path.stem}.tif", memoryview(label.with_suffix(".tif").read_bytes())
-        )
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", escape(value))
+            # The driver writes the lower-case form of some values into identifiers.
+            text = text.replace(f"@{name.lower()}@", escape(value.lower().replace(" ", "_")))
+        raster = label.with_suffix(".tif").read_bytes()
+        replace_file(folder / f"{path.stem}.tif", memoryview(raster))
         replace_file(folder / label.name, memoryview(text.encode()))

@@ -1,10 +1,9 @@
-"""A map for correction in QGIS: a GeoPackage whose layers come with their styles, and a QGIS project that shows them.
+"""Export a map for correction in QGIS: a GeoPackage with layers and their styles, and a QGIS project that shows them.
 
-The layer `ejecta` is there to be edited: one row a mapped crater. `mapped` is the same as it was exported, so that
-`interop.corrections` knows what was changed.
+The layer `ejecta`, one row per mapped crater, is meant to be edited. The layer `mapped` is an unedited copy, from which
+`interop.label_changes` finds out what was changed.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,17 +18,17 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from ejectamap.errors import OutputError
 from ejectamap.interop import qgis_styles as styles
-from ejectamap.mapping import require_mapped
-from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.outlines import fixed_date, outline_of
-from ejectamap.project import Project
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.outlines import fixed_date, outline_of
+from ejectamap.maps.provenance import require_mapped
+from ejectamap.project.folder import Project, relative_path
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import cylinder
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.labels import Bools, Labels
+from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.labels import Labels
 
 EDITED, MAPPED, TILES = "ejecta", "mapped", "tiles"
-"""Names of the layers that come back."""
+"""Names of the layers that an import reads."""
 _COLUMNS = {
     EDITED: {
         "crater_id": "int64",
@@ -50,34 +49,34 @@ class Layer:
     ----------
     name : str
     frame : GeoDataFrame
-    kind : str
-        Geometry type.
+    geometry_type : str
+        "Point", "Polygon" or "MultiPolygon".
     renderer : Element
-        How QGIS draws it.
+        QGIS's XML element that says how the layer is drawn.
     """
 
     name: str
     frame: gpd.GeoDataFrame
-    kind: str
+    geometry_type: str
     renderer: Element
 
 
 def export_qgis(project: Project, path: Path) -> Path:
-    """Write a GeoPackage to correct a map in, and a QGIS project of the same name beside it.
+    """Write a GeoPackage in which a map can be corrected, and a QGIS project of the same name beside it.
 
-    In the layer `ejecta` polygons can be changed; a tick in the column `accepted` says that a crater's map is right as
-    it is. New rectangles in `tiles` are ground that was labelled completely.
+    A person changes polygons of the layer `ejecta`, or sets `accepted` where a crater's map needs no change, and adds
+    rectangles to the layer `tiles` where the labels are complete.
 
     Parameters
     ----------
     project : Project
     path : Path
-        Of the GeoPackage.
+        The GeoPackage to write.
 
     Returns
     -------
     Path
-        Of the QGIS project.
+        The QGIS project.
 
     Raises
     ------
@@ -91,21 +90,25 @@ def export_qgis(project: Project, path: Path) -> Path:
         raise OutputError(f"{path}: is not the name of a GeoPackage: let it end in .gpkg")
     layers = list(_layers(project, mapped))
     with tempfile.TemporaryDirectory() as folder, fixed_date():
-        made = Path(folder) / path.name
+        temporary = Path(folder) / path.name
         for layer in layers:
             layer.frame.to_file(
-                made, layer=layer.name, driver="GPKG", geometry_type=layer.kind, index=False
+                temporary,
+                layer=layer.name,
+                driver="GPKG",
+                geometry_type=layer.geometry_type,
+                index=False,
             )
-        pyogrio.write_dataframe(_style_table(layers), made, layer="layer_styles", FID="id")
+        pyogrio.write_dataframe(_style_table(layers), temporary, layer="layer_styles", FID="id")
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, memoryview(made.read_bytes()))
-    view = path.with_suffix(".qgs")
-    replace_file(view, memoryview(_project_file(project, layers, path).encode()))
-    return view
+        replace_file(path, memoryview(temporary.read_bytes()))
+    qgis_project = path.with_suffix(".qgs")
+    replace_file(qgis_project, memoryview(_project_file(project, layers, path).encode()))
+    return qgis_project
 
 
 def tile_box(grid: Grid, window: Window) -> Polygon:
-    """A window as a rectangle in the grid's CRS; it may lie over the right edge."""
+    """A window as a rectangle in the grid's CRS; it may extend beyond the right edge."""
     transform = grid.window_transform(window)
     left, top = transform @ (0, 0)
     right, bottom = transform @ (window.width, window.height)
@@ -113,37 +116,37 @@ def tile_box(grid: Grid, window: Window) -> Polygon:
 
 
 def _layers(project: Project, mapped: Sequence[Crater]) -> Iterator[Layer]:
-    """All layers, from the lowest to the highest."""
-    grid, labels = project.mosaic.grid, project.labels
-    drawn_tiles = () if labels is None else labels.tiles or ()
-    tiles = [(tile.tile_id, tile_box(grid, tile.window)) for tile in drawn_tiles]
-    yield Layer(TILES, _frame(tiles, TILES, grid), "Polygon", styles.all_alike(styles.TILES))
-    suggested = project.folder / "suggestions.csv"
-    if suggested.exists():
-        yield _suggestions(suggested, grid)
+    """All layers, lowest first."""
+    grid, labels = project.grid, project.labels
+    tiles = () if labels is None else labels.tiles or ()
+    tile_rows = [(tile.tile_id, tile_box(grid, tile.window)) for tile in tiles]
+    yield Layer(TILES, _frame(tile_rows, TILES, grid), "Polygon", styles.single(styles.TILES))
+    suggestions = project.folder / "suggestions.csv"
+    if suggestions.exists():
+        yield _suggestion_layer(suggestions, grid)
     if labels is not None:
-        yield _labels(project.craters, labels)
-    ejecta = _frame(list(_mapped_rows(project, mapped)), EDITED, grid)
-    plain = ejecta[["crater_id", "name", "geometry"]]
-    yield Layer(MAPPED, plain, "MultiPolygon", styles.by_crater(mapped, False))
-    yield Layer(EDITED, ejecta, "MultiPolygon", styles.by_crater(mapped, True))
-    yield _craters(project.craters, grid)
+        yield _label_layer(project.craters, labels)
+    ejecta = _frame(list(_ejecta_rows(project, mapped)), EDITED, grid)
+    unedited = ejecta[["crater_id", "name", "geometry"]]
+    yield Layer(MAPPED, unedited, "MultiPolygon", styles.by_crater(mapped, filled=False))
+    yield Layer(EDITED, ejecta, "MultiPolygon", styles.by_crater(mapped, filled=True))
+    yield _crater_layer(project.craters, grid)
 
 
-def _labels(craters: Sequence[Crater], labels: Labels) -> Layer:
-    """What people drew so far."""
-    drawn = [crater for crater in craters if crater.crater_id in labels.masks]
-    table = {"crater_id": [c.crater_id for c in drawn], "name": [c.name for c in drawn]}
+def _label_layer(craters: Sequence[Crater], labels: Labels) -> Layer:
+    """Polygons of the present labels."""
+    labelled = [crater for crater in craters if crater.crater_id in labels.masks]
+    table = {"crater_id": [c.crater_id for c in labelled], "name": [c.name for c in labelled]}
     shapes = []
-    for crater in drawn:
+    for crater in labelled:
         window, mask = _unwrapped(labels, crater.crater_id)
         shapes.append(outline_of(mask, labels.grid, window))
     frame = gpd.GeoDataFrame(table, geometry=shapes, crs=labels.grid.crs)
-    return Layer("labels", frame, "MultiPolygon", styles.by_crater(drawn, False))
+    return Layer("labels", frame, "MultiPolygon", styles.by_crater(labelled, filled=False))
 
 
-def _mapped_rows(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[object, ...]]:
-    """A row a mapped crater, be it without ejecta."""
+def _ejecta_rows(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[object, ...]]:
+    """One row per mapped crater, also for a crater without ejecta."""
     table = gpd.read_file(project.maps / "ejecta.gpkg").set_index("crater_id")
     for crater in mapped:
         k = crater.crater_id
@@ -154,16 +157,16 @@ def _mapped_rows(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[o
             yield k, crater.name, 0.0, float("nan"), False, MultiPolygon()
 
 
-def _suggestions(path: Path, grid: Grid) -> Layer:
-    """Tiles that would teach most."""
+def _suggestion_layer(path: Path, grid: Grid) -> Layer:
+    """Tiles that `ejectamap suggest` ranked."""
     table = pd.read_csv(path)
     places = table[["row", "col", "height", "width"]].astype(int).itertuples(index=False)
     boxes = [tile_box(grid, Window(*place)) for place in places]
     frame = gpd.GeoDataFrame(table, geometry=boxes, crs=grid.crs)
-    return Layer("suggestions", frame, "Polygon", styles.all_alike(styles.SUGGESTIONS))
+    return Layer("suggestions", frame, "Polygon", styles.single(styles.SUGGESTIONS))
 
 
-def _craters(craters: Sequence[Crater], grid: Grid) -> Layer:
+def _crater_layer(craters: Sequence[Crater], grid: Grid) -> Layer:
     """Centres of all craters of the catalogue."""
     degrees = cylinder("mosaic", CRS.from_wkt(grid.crs), OutputError)
     table = pd.DataFrame(
@@ -173,21 +176,22 @@ def _craters(craters: Sequence[Crater], grid: Grid) -> Layer:
             "radius_m": [crater.radius_m for crater in craters],
         }
     )
-    # Where the mosaic begins at longitude 0, as on the mosaic.
+    # Longitudes in the mosaic's own range, for example 0 to 360 degrees.
     lon = [grid.lon_west + (crater.lon - grid.lon_west) % 360.0 for crater in craters]
     x, y = degrees.from_degrees(lon, [crater.lat for crater in craters])
     frame = gpd.GeoDataFrame(table, geometry=list(map(Point, x, y)), crs=grid.crs)
-    return Layer("craters", frame, "Point", styles.all_alike(styles.CRATERS, points=True))
+    return Layer("craters", frame, "Point", styles.single(styles.CRATERS, points=True))
 
 
 def _frame(rows: Sequence[tuple[object, ...]], name: str, grid: Grid) -> gpd.GeoDataFrame:
+    """Rows as a table with the columns of a layer and their types, which an empty table needs too."""
     columns = _COLUMNS[name]
     table = pd.DataFrame(rows, columns=[*columns, "geometry"]).astype(columns)
     return gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
 
 
 def _style_table(layers: Sequence[Layer]) -> pd.DataFrame:
-    """The table that QGIS looks for styles in (its data provider's `layer_styles`)."""
+    """The table `layer_styles`, from which QGIS reads the styles of a GeoPackage's layers."""
     return pd.DataFrame(
         {
             "f_table_catalog": "",
@@ -205,41 +209,40 @@ def _style_table(layers: Sequence[Layer]) -> pd.DataFrame:
 
 
 def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> str:
-    """A QGIS project with the mosaic and, over it, the layers; paths are relative to it."""
+    """A QGIS project with the mosaic and the layers above it; paths are relative to the project file."""
     root = Element("qgis", version="3.22.0", projectname=project.folder.resolve().name)
-    root.extend(_view(project.mosaic.grid))
+    root.extend(_project_properties(project.grid))
     tree, maps = SubElement(root, "layer-tree-group"), SubElement(root, "projectlayers")
-    mosaic = project.input_path(project.settings.inputs.mosaic)
-    relative = Path(os.path.relpath(mosaic, package.parent.resolve())).as_posix()
+    relative = relative_path(project.mosaic_path, package.parent)
     entries = [("mosaic", relative, "gdal", "", styles.raster_pipe(project.mosaic.bands))]
     for layer in layers:
         source = f"./{package.name}|layername={layer.name}"
         entries.append(
-            (layer.name, source, "ogr", layer.kind.removeprefix("Multi"), layer.renderer)
+            (layer.name, source, "ogr", layer.geometry_type.removeprefix("Multi"), layer.renderer)
         )
-    for name, source, provider, geometry, looks in reversed(entries):
-        shown = "Qt::Unchecked" if name in ("labels", MAPPED) else "Qt::Checked"
-        layer_id = f"ejectamap_{name}"  # QGIS passes over ids of ten characters or fewer
-        seen = {"id": layer_id, "name": name, "checked": shown, "expanded": "0"}
-        seen |= {"source": source, "providerKey": provider}
-        SubElement(tree, "layer-tree-layer", seen)
-        shape = {"type": "vector", "geometry": geometry} if geometry else {"type": "raster"}
-        entry = SubElement(maps, "maplayer", shape)
+    for name, source, provider, geometry, renderer in reversed(entries):
+        checked = "Qt::Unchecked" if name in ("labels", MAPPED) else "Qt::Checked"
+        layer_id = f"ejectamap_{name}"  # QGIS ignores ids of ten characters or fewer
+        node = {"id": layer_id, "name": name, "checked": checked, "expanded": "0"}
+        node |= {"source": source, "providerKey": provider}
+        SubElement(tree, "layer-tree-layer", node)
+        kind = {"type": "vector", "geometry": geometry} if geometry else {"type": "raster"}
+        entry = SubElement(maps, "maplayer", kind)
         for key, text in (("id", layer_id), ("datasource", source), ("layername", name)):
             SubElement(entry, key).text = text
         SubElement(entry, "provider").text = provider
-        entry.append(_around("srs", _spatial_reference(project.mosaic.grid)))
-        entry.append(looks)
+        entry.append(_wrap("srs", _spatial_reference(project.grid)))
+        entry.append(renderer)
     indent(root)
     head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
     return head + tostring(root, encoding="unicode") + "\n"
 
 
-def _view(grid: Grid) -> Iterator[Element]:
-    """What the project itself has: its CRS, the body that its lengths are measured on, and the whole globe in sight."""
-    yield _around("projectCrs", _spatial_reference(grid))
+def _project_properties(grid: Grid) -> Iterator[Element]:
+    """Elements of the QGIS project itself: its CRS, the sphere for measurements, and the initial extent."""
+    yield _wrap("projectCrs", _spatial_reference(grid))
     settings = {
-        # Without it QGIS passes over the project's CRS.
+        # Without this property QGIS ignores the project's CRS.
         "SpatialRefSys": {"ProjectionsEnabled": ("int", "1")},
         "Measure": {"Ellipsoid": ("QString", f"PARAMETER:{grid.radius_m}:{grid.radius_m}")},
         "Measurement": {"DistanceUnits": ("QString", "km"), "AreaUnits": ("QString", "km2")},
@@ -253,25 +256,25 @@ def _view(grid: Grid) -> Iterator[Element]:
     limits = zip(("xmin", "ymin", "xmax", "ymax"), tile_box(grid, grid.whole).bounds, strict=True)
     extent = Element("DefaultViewExtent", {key: repr(value) for key, value in limits})
     extent.append(_spatial_reference(grid))
-    yield _around("ProjectViewSettings", extent)
+    yield _wrap("ProjectViewSettings", extent)
 
 
 def _spatial_reference(grid: Grid) -> Element:
-    """The mosaic's CRS."""
+    """The mosaic's CRS as an XML element."""
     element = Element("spatialrefsys")
     SubElement(element, "wkt").text = grid.crs
     return element
 
 
-def _around(name: str, child: Element) -> Element:
-    """An element that holds another."""
+def _wrap(name: str, child: Element) -> Element:
+    """An element with one child."""
     element = Element(name)
     element.append(child)
     return element
 
 
 def _unwrapped(labels: Labels, crater_id: int) -> tuple[Window, Bools]:
-    """A label's window and mask; whole rows where the window wraps around, as shapes cannot."""
+    """A label's window and mask; whole rows if the window wraps around, because polygons cannot."""
     window, mask = labels.masks[crater_id]
     if window.col + window.width <= labels.grid.width:
         return window, mask

@@ -1,26 +1,27 @@
-"""How QGIS shows the layers: its own XML for renderers, in the colours of all our pictures."""
+"""Styles of the exported layers, in QGIS's XML for renderers; a crater has the same colour as in all other figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from ejectamap.mapping.colours import crater_colour
+from ejectamap.maps.colours import crater_colour
 from ejectamap.world.craters import Crater
 
 Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Look:
-    """How polygons or points are drawn.
+class SymbolStyle:
+    """Style of polygons or points.
 
     Attributes
     ----------
     outline : tuple of int
         Red, green, blue, 0 to 255.
     fill : tuple of int or None
-        None: nothing but the outline.
+        None: only the outline is drawn.
     dashed : bool
+        Whether the outline is dashed.
     """
 
     outline: Colour
@@ -28,13 +29,13 @@ class Look:
     dashed: bool = False
 
 
-TILES = Look((255, 255, 255))
-SUGGESTIONS = Look((255, 210, 60), dashed=True)
-CRATERS = Look((20, 20, 20), fill=(255, 255, 255))
+TILES = SymbolStyle((255, 255, 255))
+SUGGESTIONS = SymbolStyle((255, 210, 60), dashed=True)
+CRATERS = SymbolStyle((20, 20, 20), fill=(255, 255, 255))
 
 
 def by_crater(craters: Sequence[Crater], filled: bool) -> Element:
-    """Renderer that gives each crater's polygons its own colour."""
+    """Renderer that draws each crater's polygons in the crater's own colour."""
     renderer = Element(
         "renderer-v2", type="categorizedSymbol", attr="crater_id", symbollevels="0", forceraster="0"
     )
@@ -43,19 +44,19 @@ def by_crater(craters: Sequence[Crater], filled: bool) -> Element:
         value = {"value": str(crater.crater_id), "type": "long", "label": crater.name}
         SubElement(categories, "category", {"symbol": str(k), "render": "true", **value})
         colour = crater_colour(crater.crater_id)
-        symbols.append(_symbol(str(k), Look(colour, colour if filled else None, not filled)))
+        symbols.append(_symbol(str(k), SymbolStyle(colour, colour if filled else None, not filled)))
     return renderer
 
 
-def all_alike(look: Look, points: bool = False) -> Element:
-    """Renderer that draws everything in one way."""
+def single(style: SymbolStyle, points: bool = False) -> Element:
+    """Renderer that draws all rows in the same style."""
     renderer = Element("renderer-v2", type="singleSymbol", symbollevels="0", forceraster="0")
-    SubElement(renderer, "symbols").append(_symbol("0", look, points))
+    SubElement(renderer, "symbols").append(_symbol("0", style, points))
     return renderer
 
 
 def raster_pipe(bands: int) -> Element:
-    """Renderer of the mosaic: its first three bands, or its only one in grey, as they are."""
+    """Renderer of the mosaic without contrast stretch: its first three bands as colours, or its first band in grey."""
     pipe = Element("pipe")
     common = {"opacity": "1", "alphaBand": "-1", "nodataColor": ""}
     if bands >= 3:
@@ -68,7 +69,7 @@ def raster_pipe(bands: int) -> Element:
 
 
 def as_qml(renderer: Element) -> str:
-    """A style document with this renderer."""
+    """A QML style document with this renderer."""
     document = Element("qgis", version="3.34.0", styleCategories="Symbology")
     document.append(renderer)
     return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + tostring(
@@ -76,22 +77,22 @@ def as_qml(renderer: Element) -> str:
     )
 
 
-def _symbol(name: str, look: Look, points: bool = False) -> Element:
+def _symbol(name: str, style: SymbolStyle, points: bool = False) -> Element:
     kind, layer = ("marker", "SimpleMarker") if points else ("fill", "SimpleFill")
     symbol = Element("symbol", type=kind, name=name, alpha="1", clip_to_extent="1")
-    drawn = SubElement(
+    symbol_layer = SubElement(
         symbol, "layer", {"class": layer, "enabled": "1", "pass": "0", "locked": "0"}
     )
     options = {
-        "outline_color": _colour(look.outline, 255),
+        "outline_color": _colour(style.outline, 255),
         "outline_width": "0.4",
         "outline_width_unit": "MM",
-        "outline_style": "dash" if look.dashed else "solid",
-        "color": _colour(look.fill or look.outline, 110 if look.fill and not points else 255),
+        "outline_style": "dash" if style.dashed else "solid",
+        "color": _colour(style.fill or style.outline, 110 if style.fill and not points else 255),
     }
     options |= {"name": "circle", "size": "2"} if points else {}
-    options |= {} if points else {"style": "solid" if look.fill else "no"}
-    table = SubElement(drawn, "Option", type="Map")
+    options |= {} if points else {"style": "solid" if style.fill else "no"}
+    table = SubElement(symbol_layer, "Option", type="Map")
     for key, value in options.items():
         SubElement(table, "Option", type="QString", name=key, value=value)
     return symbol

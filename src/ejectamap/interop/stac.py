@@ -1,4 +1,4 @@
-"""A map as a STAC collection: an item a crater, with the solar-system, projection and raster extensions.
+"""A map as a STAC collection: one item per crater, with the solar-system, projection and raster extensions.
 
 STAC 1.1 (stacspec.org); extensions ssys 1.1, projection 2.0, raster 1.1 (stac-extensions.github.io).
 """
@@ -16,19 +16,18 @@ from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension
 from shapely.geometry import MultiPolygon, box, mapping
 
-from ejectamap.interop.papers import title_of, write_papers
-from ejectamap.mapping import require_mapped
-from ejectamap.mapping.export import NO_DATA, STEPS, stored_window
-from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.state import mask_path, probability_path
-from ejectamap.project import Project
+from ejectamap.interop.map_metadata import body_class, map_title, write_citation_and_model_card
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.rasters import NO_DATA, STEPS, stored_window
+from ejectamap.maps.state import mask_path, probability_path
+from ejectamap.project.folder import Project
 from ejectamap.world.body import body_near
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 
 SSYS = "https://stac-extensions.github.io/ssys/v1.1.0/schema.json"
-_CLASSES = {"Moon": "satellite", "Ganymede": "satellite", "Ceres": "dwarf_planet"}
-_SHARED = {
+_COLLECTION_FILES = {
     "map/origin.tif": (pystac.MediaType.COG, "Id + 1 of the likeliest crater of each pixel"),
     "map/ejecta.gpkg": (pystac.MediaType.GEOPACKAGE, "Outlines of each crater's ejecta"),
     "map/connections.parquet": (pystac.MediaType.PARQUET, "Which tiles a ray links to a crater"),
@@ -43,12 +42,12 @@ def export_stac(project: Project) -> Path:
     """Write stac/collection.json, an item for each mapped crater below it, CITATION.cff and MODEL-CARD.md.
 
     The catalogue is self-contained: links and the paths of the map's files are relative, so that the project's results
-    can move as a whole. An item's time, which STAC demands, is that of the crater's map file.
+    can be moved as a whole. The time that STAC requires of an item is the modification time of the crater's map file.
 
     Returns
     -------
     Path
-        Of the collection.
+        The collection's file.
 
     Raises
     ------
@@ -65,17 +64,19 @@ def export_stac(project: Project) -> Path:
     collection.normalize_hrefs(str(folder.resolve()))
     for item in items:
         item.make_asset_hrefs_relative()
-    for thing in (collection, *items):
-        path = Path(thing.self_href)
+    for stac_object in (collection, *items):
+        path = Path(stac_object.self_href)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(thing.to_dict(include_self_link=False), indent=2, ensure_ascii=False)
+        text = json.dumps(
+            stac_object.to_dict(include_self_link=False), indent=2, ensure_ascii=False
+        )
         replace_file(path, memoryview((text + "\n").encode()))
-    write_papers(project, mapped, folder)
+    write_citation_and_model_card(project, mapped, folder)
     return folder / "collection.json"
 
 
 def _collection(project: Project, items: Sequence[pystac.Item]) -> pystac.Collection:
-    """The map as a whole."""
+    """The collection, without its items: the map as a whole."""
     times = [item.datetime for item in items if item.datetime is not None]
     extent = pystac.Extent(
         pystac.SpatialExtent([[-180.0, -90.0, 180.0, 90.0]]),
@@ -83,7 +84,7 @@ def _collection(project: Project, items: Sequence[pystac.Item]) -> pystac.Collec
     )
     collection = pystac.Collection(
         id=_identifier(project),
-        title=title_of(project),
+        title=map_title(project),
         description="One map of ejecta for each fresh crater, with a probability for every pixel."
         " Longitudes are east-positive, latitudes planetocentric, in degrees of the target body.",
         extent=extent,
@@ -91,9 +92,9 @@ def _collection(project: Project, items: Sequence[pystac.Item]) -> pystac.Collec
         stac_extensions=[SSYS],
         catalog_type=pystac.CatalogType.SELF_CONTAINED,
     )
-    for name, value in _target(project.mosaic.grid).items():
+    for name, value in _target_fields(project.grid).items():
         collection.summaries.add(name, value if isinstance(value, list) else [value])
-    for name, (media, title) in _SHARED.items():
+    for name, (media, title) in _COLLECTION_FILES.items():
         if (project.outputs / name).exists():
             key = Path(name).name
             collection.add_asset(
@@ -103,21 +104,21 @@ def _collection(project: Project, items: Sequence[pystac.Item]) -> pystac.Collec
 
 
 def _items(project: Project, mapped: Sequence[Crater]) -> Iterator[pystac.Item]:
-    """An item a crater: probabilities, mask and picture."""
-    grid = project.mosaic.grid
+    """One item per crater: probabilities, mask and picture."""
+    grid = project.grid
     table = pyogrio.read_dataframe(project.maps / "ejecta.gpkg", read_geometry=False)
-    measured = {row["crater_id"]: row for row in table.to_dict("records")}
+    measurements = {row["crater_id"]: row for row in table.to_dict("records")}
     for crater in mapped:
         path = probability_path(project, crater)
         window = stored_window(path, grid)
-        bounds, shape = _footprint(grid, window)
-        made = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-        row = measured.get(crater.crater_id, {})
+        bounds, shape = footprint(grid, window)
+        written = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+        row = measurements.get(crater.crater_id, {})
         item = pystac.Item(
             id=f"crater-{crater.crater_id}",
             geometry=shape,
             bbox=bounds,
-            datetime=made,
+            datetime=written,
             properties={
                 "title": crater.name,
                 "ejectamap:crater_id": crater.crater_id,
@@ -126,7 +127,7 @@ def _items(project: Project, mapped: Sequence[Crater]) -> Iterator[pystac.Item]:
                 "ejectamap:radius_m": crater.radius_m,
                 "ejectamap:area_km2": row.get("area_km2", 0.0),
                 "ejectamap:mean_probability": row.get("mean_probability"),
-                **_target(grid),
+                **_target_fields(grid),
             },
             stac_extensions=[SSYS],
         )
@@ -136,6 +137,7 @@ def _items(project: Project, mapped: Sequence[Crater]) -> Iterator[pystac.Item]:
 
 
 def _add_projection(item: pystac.Item, grid: Grid, window: Window) -> None:
+    """Add CRS, shape and transform of the crater's rasters."""
     authority = CRS.from_wkt(grid.crs).to_authority(min_confidence=100)
     transform = grid.window_transform(window)
     ProjectionExtension.ext(item, add_if_missing=True).apply(
@@ -147,6 +149,7 @@ def _add_projection(item: pystac.Item, grid: Grid, window: Window) -> None:
 
 
 def _add_assets(item: pystac.Item, project: Project, crater: Crater) -> None:
+    """Add links to the crater's rasters and, if it was drawn, its picture."""
     bands = {
         "probability": RasterBand.create(
             data_type=DataType.UINT8, nodata=NO_DATA, scale=1 / STEPS, offset=0.0, unit="1"
@@ -170,24 +173,24 @@ def _add_assets(item: pystac.Item, project: Project, crater: Crater) -> None:
         item.add_asset("picture", asset)
 
 
-def _target(grid: Grid) -> dict[str, Any]:
+def _target_fields(grid: Grid) -> dict[str, Any]:
     """Fields of the solar-system extension."""
     body = body_near(grid.radius_m)
     if body is None:
         return {}
-    return {"ssys:targets": [body.name], "ssys:target_class": _CLASSES.get(body.name, "planet")}
+    return {"ssys:targets": [body.name], "ssys:target_class": body_class(body).replace(" ", "_")}
 
 
 def _identifier(project: Project) -> str:
-    """Id of the collection: the project's name in letters that every catalogue takes."""
+    """Id of the collection: the project's name, every character but ASCII letters and digits replaced by "-"."""
     name = project.folder.resolve().name.lower()
     return "ejecta-" + "".join(
-        letter if letter.isascii() and letter.isalnum() else "-" for letter in name
+        character if character.isascii() and character.isalnum() else "-" for character in name
     )
 
 
-def _footprint(grid: Grid, window: Window) -> tuple[list[float], dict[str, Any]]:
-    """Bounding box (west, south, east, north) and GeoJSON outline of a window, cut in two at longitude 180."""
+def footprint(grid: Grid, window: Window) -> tuple[list[float], dict[str, Any]]:
+    """Bounding box (west, south, east, north) and GeoJSON outline of a window; two polygons across 180 degrees."""
     north = 90.0 - window.row * 180.0 / grid.height
     south = north - window.height * 180.0 / grid.height
     if window.width >= grid.width:

@@ -1,4 +1,4 @@
-"""What a search has found: a table, a CSV of all trials, and plots."""
+"""Report a search's trials: a printed table, a CSV of all trials, and plots."""
 
 import io
 import warnings
@@ -19,21 +19,21 @@ from optuna.visualization import matplotlib as plots
 from rich.console import Console
 from rich.table import Table
 
-from ejectamap.mapping.files import replace_file
+from ejectamap.maps.files import replace_file
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import is_counted
 
-_SHOWN = 10
-_LEAST = 4  # finished trials for importances to mean anything
+_TABLE_ROWS = 10
+_MIN_FINISHED = 4  # with fewer finished trials, importances are meaningless
 
 
 def write_report(folder: Path, study: optuna.Study, search: Search, console: Console) -> None:
-    """Write trials.csv, history.png and, where there is enough to show, importance.png and front.png; print a table.
+    """Write trials.csv, history.png and, if there are enough trials, importance.png and front.png; print a table.
 
     Parameters
     ----------
     folder : Path
-        Of the trials.
+        Folder of the trials.
     study : optuna.Study
     search : Search
     console : Console
@@ -48,18 +48,19 @@ def write_report(folder: Path, study: optuna.Study, search: Search, console: Con
 
 
 def describe(trial: FrozenTrial, search: Search) -> str:
-    """One line about a trial."""
-    drawn = ", ".join(f"{name} {_short(value)}" for name, value in trial.params.items())
-    return f"trial {trial.number}: {_outcome(trial, search)} with {drawn}"
+    """Describe a trial's outcome and settings in one line."""
+    settings = ", ".join(f"{name} {_format(value)}" for name, value in trial.params.items())
+    return f"trial {trial.number}: {_outcome(trial, search)} with {settings}"
 
 
 def _outcome(trial: FrozenTrial, search: Search) -> str:
+    """A trial's values of the objectives, or its state."""
     if trial.state == TrialState.COMPLETE:
         figures = zip(search.titles, trial.values, strict=True)
         return ", ".join(f"{title} {value:.4g}" for title, value in figures)
     if trial.state == TrialState.FAIL:
         return f"failed ({trial.user_attrs.get('error', 'interrupted')})"
-    return {TrialState.PRUNED: "given up", TrialState.RUNNING: "running"}[trial.state]
+    return {TrialState.PRUNED: "pruned", TrialState.RUNNING: "running"}[trial.state]
 
 
 def _row(trial: FrozenTrial, search: Search) -> dict[str, object]:
@@ -80,19 +81,19 @@ def _row(trial: FrozenTrial, search: Search) -> dict[str, object]:
 def _print_table(
     trials: list[FrozenTrial], study: optuna.Study, search: Search, console: Console
 ) -> None:
-    """Print the best trials, best first; of several objectives, the front."""
+    """Print the best trials, best first; with several objectives, the Pareto front."""
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     states = [trial.state for trial in trials]
     counts = (
         f"{len(finished)} finished",
-        f"{states.count(TrialState.PRUNED)} given up",
+        f"{states.count(TrialState.PRUNED)} pruned",
         f"{states.count(TrialState.FAIL)} failed",
         f"{states.count(TrialState.RUNNING)} running",
     )
     several = len(search.titles) > 1
     front = study.best_trials if several and finished else finished
     sign = -1 if search.directions[0] == "maximize" else 1
-    best = sorted(front, key=lambda trial: (sign * trial.values[0], trial.number))[:_SHOWN]
+    best = sorted(front, key=lambda trial: (sign * trial.values[0], trial.number))[:_TABLE_ROWS]
     title = f"{'Front' if several else 'Best'} of {len(trials)} trials: {', '.join(counts)}"
     table = Table(title=title, title_justify="left")
     table.add_column("trial", justify="right")
@@ -100,27 +101,28 @@ def _print_table(
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("settings", overflow="fold")
     for trial in best:
-        drawn = "\n".join(f"{name} {_short(value)}" for name, value in trial.params.items())
+        settings = "\n".join(f"{name} {_format(value)}" for name, value in trial.params.items())
         values = (f"{value:.4g}" for value in trial.values)
-        table.add_row(str(trial.number), *values, drawn)
+        table.add_row(str(trial.number), *values, settings)
     console.print(table)
 
 
 def _draw_plots(folder: Path, study: optuna.Study, search: Search, finished: int) -> None:
-    """Draw history and importances of each objective, and the front of several."""
+    """Draw history and importances of each objective, and the Pareto front if there are several."""
     several = len(search.titles) > 1
     for k, title in enumerate(search.titles):
-        part = f"_{k + 1}" if several else ""
-        shown: dict[str, Any] = {"target_name": title}
+        suffix = f"_{k + 1}" if several else ""
+        target: dict[str, Any] = {"target_name": title}
         if several:
-            shown["target"] = partial(_value, k)
+            target["target"] = partial(_value, k)
         _draw(
-            folder / f"history{part}.png", partial(plots.plot_optimization_history, study, **shown)
+            folder / f"history{suffix}.png",
+            partial(plots.plot_optimization_history, study, **target),
         )
-        if finished >= _LEAST and len(search.search) > 1:
+        if finished >= _MIN_FINISHED and len(search.search) > 1:
             _draw(
-                folder / f"importance{part}.png",
-                partial(plots.plot_param_importances, study, **shown),
+                folder / f"importance{suffix}.png",
+                partial(plots.plot_param_importances, study, **target),
             )
     if len(search.titles) in (2, 3):
         _draw(
@@ -130,11 +132,12 @@ def _draw_plots(folder: Path, study: optuna.Study, search: Search, finished: int
 
 
 def _value(k: int, trial: FrozenTrial) -> float:
+    """A trial's value of objective k."""
     return float(trial.values[k])
 
 
 def _draw(path: Path, plot: Callable[[], Axes]) -> None:
-    """Draw one of Optuna's plots into a file."""
+    """Save one of Optuna's plots as a PNG file."""
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         warnings.simplefilter("ignore", UserWarning)
@@ -147,5 +150,5 @@ def _draw(path: Path, plot: Callable[[], Axes]) -> None:
     replace_file(path, file.getbuffer())
 
 
-def _short(value: object) -> str:
+def _format(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

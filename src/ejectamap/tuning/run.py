@@ -1,4 +1,4 @@
-"""Search for better settings, alone or together with other processes, and go on after any interruption."""
+"""Search for better settings, in one or several processes; an interrupted search continues where it stopped."""
 
 import multiprocessing
 import os
@@ -13,39 +13,39 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ejectamap.errors import EjectamapError, ProjectError
-from ejectamap.project import Project
 from ejectamap.project.copy import copy_project
-from ejectamap.tuning.checks import check_search, open_judges
+from ejectamap.project.folder import Project
+from ejectamap.tuning.checks import check_search, open_evaluation_projects
 from ejectamap.tuning.report import describe, write_report
 from ejectamap.tuning.search import read_search
-from ejectamap.tuning.space import distribution_of, drawn_from, found
+from ejectamap.tuning.space import distribution_of, encode_if_contained, setting_value
 from ejectamap.tuning.study import (
-    has_place,
+    heartbeat,
     is_counted,
+    is_within_limit,
     open_study,
     requeue,
     requeue_interrupted,
-    sign_of_life,
 )
-from ejectamap.tuning.trial import Bench
+from ejectamap.tuning.trial import TrialRunner
 
-_LOOK_S = 2.0
+_POLL_S = 2.0
 
 
 @dataclass(frozen=True)
-class Order:
-    """What was asked for.
+class TuningOptions:
+    """Options of a search.
 
     Attributes
     ----------
     folder : Path
-        Of the project.
+        The project's folder.
     search : Path
         The search's YAML file.
     trials : int
-        In all runs together.
+        Number of trials, in all runs together.
     minutes : float or None
-        Time budget of each trial's training; None: as in the project's settings.
+        Time budget of each trial's training; None: that of the project's settings.
     storage : str or None
         Address of a database; None: a journal beside the trials.
     keep : bool
@@ -60,139 +60,152 @@ class Order:
     keep: bool = False
 
 
-def tune(order: Order, workers: int, console: Console) -> None:
-    """Run trials until there are as many as asked for, and write what was found into the project's `tuning` folder.
+def tune(options: TuningOptions, workers: int, console: Console) -> None:
+    """Run trials up to the given number, and write the results into the project's `tuning` folder.
 
-    Any number of processes may do this for one project at the same time. What a process that was killed has left
-    undone is taken up by the next.
+    Several processes may do this for one project at the same time. A trial that was left unfinished because its process
+    was killed is run again by the next process.
 
     Parameters
     ----------
-    order : Order
+    options : TuningOptions
     workers : int
-        Processes.
+        Number of processes.
     console : Console
 
     Raises
     ------
     EjectamapError
-        If search, project or storage cannot be used; before anything runs.
+        If search, project or storage cannot be used; raised before any trial runs.
     ProjectError
         If all trials failed.
     """
-    bench = _open_bench(order)
-    check_search(bench.project, bench.search, order.search)
-    study = _open_study(order, bench)
-    if not bench.judges:
-        bench.write_split()
+    runner = _make_runner(options)
+    check_search(runner.project, runner.search, options.search)
+    study = _open_study(options, runner)
+    if not runner.evaluation_projects:
+        runner.write_split()
     if workers == 1:
-        _work(order, bench, study, console)
+        _run_trials(options, runner, study, console)
     else:
-        _have_worked(order, study, workers, console)
-    write_report(bench.folder, study, bench.search, console)
-    best = _best(study)
+        _run_workers(options, study, workers, console)
+    write_report(runner.folder, study, runner.search, console)
+    best = _best_trial(study)
     if best is None:
-        raise ProjectError(f"{bench.folder}: no trial has finished: {_last_error(study)}")
-    settings = bench.search.settings(bench.project.settings, best.params)
-    copy_project(bench.project, bench.folder / "best", settings)
-    console.print(f"the winner's settings: {bench.folder / 'best'}", soft_wrap=True)
+        raise ProjectError(f"{runner.folder}: no trial has finished: {_last_error(study)}")
+    settings = runner.search.settings(runner.project.settings, best.params)
+    copy_project(runner.project, runner.folder / "best", settings)
+    console.print(f"settings of the best trial: {runner.folder / 'best'}", soft_wrap=True)
 
 
-def _open_bench(order: Order) -> Bench:
-    """Open project, search and the projects to judge on."""
-    project = Project.open(order.folder)
-    if order.minutes is not None:
-        training = project.settings.training.model_copy(update={"max_minutes": order.minutes})
-        project = Project(order.folder, project.settings.model_copy(update={"training": training}))
-    search = read_search(order.search)
-    return Bench(project, search, open_judges(project, search), order.keep)
+def _make_runner(options: TuningOptions) -> TrialRunner:
+    """Open the project, the search and the projects to evaluate on."""
+    project = Project.open(options.folder)
+    if options.minutes is not None:
+        budget = {"max_minutes": options.minutes}
+        training = project.settings.training.model_copy(update=budget)
+        settings = project.settings.model_copy(update={"training": training})
+        project = Project(options.folder, settings)
+    search = read_search(options.search)
+    return TrialRunner(project, search, open_evaluation_projects(project, search), options.keep)
 
 
-def _open_study(order: Order, bench: Bench) -> optuna.Study:
-    """Open the study or begin it, with the project's own settings as its first trial."""
-    search, settings = bench.search, bench.project.settings
-    about = {"settings": settings.model_dump(mode="json"), "search": search.model_dump(mode="json")}
-    name = f"ejectamap-{order.folder.resolve().name}"
-    study = open_study(bench.folder, order.storage, name, about, search.directions, settings.seed)
+def _open_study(options: TuningOptions, runner: TrialRunner) -> optuna.Study:
+    """Open the study or create it; its first trial has the project's own settings."""
+    search, settings = runner.search, runner.project.settings
     base = settings.model_dump(mode="json")
-    own = {key: drawn_from(space, found(base, key)) for key, space in search.search.items()}
-    own = {key: value for key, value in own.items() if value is not None}
-    if not study.trials and own:
-        study.enqueue_trial(own)
+    study = open_study(
+        runner.folder,
+        options.storage,
+        f"ejectamap-{options.folder.resolve().name}",
+        {"settings": base, "search": search.model_dump(mode="json")},
+        search.directions,
+        settings.seed,
+    )
+    present = {
+        name: encode_if_contained(dimension, setting_value(base, name))
+        for name, dimension in search.search.items()
+    }
+    present = {name: value for name, value in present.items() if value is not None}
+    if not study.trials and present:
+        study.enqueue_trial(present)
     return study
 
 
-def _work(order: Order, bench: Bench, study: optuna.Study, console: Console) -> None:
-    """Run one trial after another while there are places left."""
-    space = {name: distribution_of(part) for name, part in bench.search.search.items()}
+def _run_trials(
+    options: TuningOptions, runner: TrialRunner, study: optuna.Study, console: Console
+) -> None:
+    """Run one trial after another until there are as many as requested."""
+    space = {name: distribution_of(part) for name, part in runner.search.search.items()}
     while True:
         requeue_interrupted(study)
-        if sum(map(is_counted, study.trials)) >= order.trials:
+        if sum(map(is_counted, study.trials)) >= options.trials:
             return
         trial = study.ask(space)
-        if not has_place(trial, study, order.trials):
+        if not is_within_limit(trial, study, options.trials):
             study.tell(trial, state=TrialState.FAIL)
             return
-        _run_trial(bench, study, trial)
-        console.print(describe(study.trials[trial.number], bench.search), soft_wrap=True)
+        _run_trial(runner, study, trial)
+        console.print(describe(study.trials[trial.number], runner.search), soft_wrap=True)
 
 
-def _run_trial(bench: Bench, study: optuna.Study, trial: Trial) -> None:
-    """Run a trial and tell the study how it ended."""
+def _run_trial(runner: TrialRunner, study: optuna.Study, trial: Trial) -> None:
+    """Run a trial and record its outcome in the study."""
     try:
-        with sign_of_life(trial):
-            values = bench.run(trial)
+        with heartbeat(trial):
+            values = runner.run(trial)
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
     except (OSError, KeyboardInterrupt, SystemExit):
         requeue(study, study.trials[trial.number])
         raise
-    except (
-        Exception
-    ) as error:  # settings that do not go together, or not into memory, end their trial alone
+    # Settings that exclude each other, or need too much memory, end their own trial but not the search.
+    except Exception as error:
         name = "" if isinstance(error, EjectamapError) else f"{type(error).__name__}: "
         trial.set_user_attr("error", name + " ".join(str(error).split()))
         study.tell(trial, state=TrialState.FAIL)
     else:
         study.tell(trial, values)
-    bench.clear(trial)
+    runner.delete_large_files(trial)
 
 
-def _have_worked(order: Order, study: optuna.Study, workers: int, console: Console) -> None:
-    """Have several processes work, and show how far they are."""
+def _run_workers(
+    options: TuningOptions, study: optuna.Study, workers: int, console: Console
+) -> None:
+    """Run trials in several processes, and show how many are finished."""
     spawn = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // workers)
-    processes = [spawn.Process(target=_worker, args=(order, threads)) for _ in range(workers)]
+    processes = [spawn.Process(target=_work, args=(options, threads)) for _ in range(workers)]
     for process in processes:
         process.start()
     try:
         with Progress(console=console) as progress:
-            bar = progress.add_task("trials", total=order.trials)
+            bar = progress.add_task("trials", total=options.trials)
             while any(process.is_alive() for process in processes):
-                processes[0].join(_LOOK_S)
-                done = sum(t.state.is_finished() and is_counted(t) for t in study.trials)
-                progress.update(bar, completed=done)
+                processes[0].join(_POLL_S)
+                finished = sum(t.state.is_finished() and is_counted(t) for t in study.trials)
+                progress.update(bar, completed=finished)
     except KeyboardInterrupt:
         for process in processes:
-            process.join()  # the keyboard has interrupted it, too
+            process.join()  # Ctrl-C interrupts the workers too
         raise
     if any(process.exitcode for process in processes):
         raise ProjectError(
-            f"{order.folder / 'tuning'}: a worker has stopped: see worker-*.log there, and run the same command again"
+            f"{options.folder / 'tuning'}: a worker has stopped: see worker-*.log there, and run the same command again"
         )
 
 
-def _worker(order: Order, threads: int) -> None:
-    """One of several processes; what it has to say goes to a file."""
+def _work(options: TuningOptions, threads: int) -> None:
+    """Run trials in a worker process; its output goes to a log file."""
     torch.set_num_threads(threads)
-    log = order.folder / "tuning" / f"worker-{os.getpid()}.log"
+    log = options.folder / "tuning" / f"worker-{os.getpid()}.log"
     with log.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-        bench = _open_bench(order)
-        _work(order, bench, _open_study(order, bench), Console(file=file))
+        runner = _make_runner(options)
+        _run_trials(options, runner, _open_study(options, runner), Console(file=file))
 
 
-def _best(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
-    """The best trial; of a front, the one that is best by the first objective."""
+def _best_trial(study: optuna.Study) -> optuna.trial.FrozenTrial | None:
+    """The best trial; with several objectives, the one of the Pareto front that is best by the first objective."""
     front = study.best_trials if any(t.state == TrialState.COMPLETE for t in study.trials) else []
     if not front:
         return None

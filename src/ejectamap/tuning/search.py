@@ -1,6 +1,6 @@
-"""The search as its YAML file tells it: what to try, what to strive for, on whose labels to judge."""
+"""Read a search's YAML file: settings to try, objectives, and projects to evaluate on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -9,12 +9,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ejectamap.errors import SettingsError
-from ejectamap.networks.names import unknown_name
-from ejectamap.project import Settings
-from ejectamap.project.section import Section
+from ejectamap.errors import SettingsError, unknown_name
+from ejectamap.project.settings import Section, Settings
 from ejectamap.project.yaml import make_settings
-from ejectamap.tuning.space import Dimension, changed, label, value_behind
+from ejectamap.tuning.space import Dimension, choice_label, decode_value, replace_settings
 
 Objective = str | dict[str, float]
 Direction = Literal["maximize", "minimize"]
@@ -26,18 +24,18 @@ class Search(Section):
     Attributes
     ----------
     maximise, minimise : tuple of Objective
-        Figures of the evaluation by their names in evaluation.json ("test.pixel.f1"), or weighted sums of some
-        ({test.pixel.f1: 0.7, test.tile.f1: 0.3}); with more than one in all the trials make a front.
+        Figures of the evaluation by their names in evaluation.json ("test.pixel.f1"), or weighted sums of figures
+        ({test.pixel.f1: 0.7, test.tile.f1: 0.3}). More than one objective in all gives a Pareto front of trials.
     judge_on : tuple of str
-        Other projects whose labels judge each trial's map, seen from the project folder; the mean counts. Without
-        any, part of the project's own teaching pairs is kept out of all trials for that.
+        Other projects, relative to the project folder, whose labels each trial's map is evaluated with; an objective is
+        the mean over them. If there are none, part of the project's own training pairs is held out of all trials.
     held_out : float
-        That part, in (0, 1).
+        Fraction of the training pairs that is held out then, in (0, 1).
     prune : bool or None
-        Give trials up whose networks' validation F1 falls behind the median of the trials before them. None: if there
-        is one objective and all trials use one method.
+        End trials early whose networks' validation F1 falls below the median of earlier trials. None: if there is one
+        objective and all trials use one method.
     search : mapping of str to Dimension
-        By a setting's dotted name, its choices or its range.
+        Choices or range of each setting, by the setting's dotted name.
     """
 
     maximise: tuple[Objective, ...] = ()
@@ -49,39 +47,39 @@ class Search(Section):
 
     @field_validator("maximise", "minimise", mode="before")
     @classmethod
-    def _several(cls, value: Any) -> Any:
+    def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str | dict) else value
 
     @model_validator(mode="after")
     def _is_possible(self) -> "Search":
         if not self.objectives:
-            raise ValueError("say what to maximise or minimise, as in maximise: test.pixel.f1")
+            raise ValueError("name what to maximise or minimise, as in maximise: test.pixel.f1")
         if self.prune and not self._comparable:
             raise ValueError("prune: only trials of one method with one objective can be compared")
         for name, dimension in self.search.items():
             if name.startswith("inputs"):
                 raise ValueError(f"search: {name}: inputs cannot be searched for")
-            if isinstance(dimension, tuple) and len({label(c) for c in dimension}) < max(
-                2, len(dimension)
-            ):
-                raise ValueError(f"search: {name}: give at least two choices, each once")
+            if isinstance(dimension, tuple):
+                labels = {choice_label(choice) for choice in dimension}
+                if len(labels) < max(2, len(dimension)):
+                    raise ValueError(f"search: {name}: give at least two choices, each once")
         return self
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """All of them, in the order of the study's values."""
+        """All objectives, in the order of the study's values."""
         return self.maximise + self.minimise
 
     @property
     def directions(self) -> list[Direction]:
-        """Optuna's words for each objective."""
+        """Direction of each objective, as Optuna names it."""
         up: list[Direction] = ["maximize"] * len(self.maximise)
         down: list[Direction] = ["minimize"] * len(self.minimise)
         return up + down
 
     @cached_property
     def titles(self) -> list[str]:
-        """Each objective as tables and plots call it."""
+        """Title of each objective in tables and plots."""
         return [
             o if isinstance(o, str) else " + ".join(f"{w:g} {name}" for name, w in o.items())
             for o in self.objectives
@@ -89,12 +87,12 @@ class Search(Section):
 
     @property
     def figures(self) -> list[str]:
-        """Names of all figures that the objectives are made of."""
+        """Names of all figures in the objectives."""
         return [name for o in self.objectives for name in ([o] if isinstance(o, str) else o)]
 
     @property
     def prunes(self) -> bool:
-        """Whether trials may be given up early."""
+        """Whether trials may be ended early."""
         return self._comparable if self.prune is None else self.prune
 
     @property
@@ -102,11 +100,11 @@ class Search(Section):
         return len(self.objectives) == 1 and "method" not in self.search
 
     def settings(
-        self, base: Settings, drawn: Mapping[str, Any], source: str = "the search"
+        self, base: Settings, sampled: Mapping[str, Any], source: str = "the search"
     ) -> Settings:
-        """The project's settings with what was drawn for some dimensions."""
-        values = {name: value_behind(self.search[name], drawn[name]) for name in drawn}
-        return make_settings(changed(base.model_dump(mode="json"), values), source)
+        """The project's settings with values that Optuna sampled; `source` names their origin in error messages."""
+        values = {name: decode_value(self.search[name], sampled[name]) for name in sampled}
+        return make_settings(replace_settings(base.model_dump(mode="json"), values), source)
 
 
 def read_search(path: Path) -> Search:
@@ -131,12 +129,12 @@ def read_search(path: Path) -> Search:
     try:
         return Search.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(f"{path}: {next(_explanations(error))}") from None
+        raise SettingsError(f"{path}: {_first_problem(error)}") from None
 
 
-def _explanations(error: ValidationError) -> Iterator[str]:
-    """One line for each thing that is wrong."""
-    for part in error.errors():
-        where = ".".join(str(key) for key in part["loc"] if key not in ("range", "choices"))
-        what = part["msg"].removeprefix("Value error, ")
-        yield f"{where}: {what}" if where else what
+def _first_problem(error: ValidationError) -> str:
+    """Describe the first problem of a validation in one line."""
+    problem = error.errors()[0]
+    where = ".".join(str(key) for key in problem["loc"] if key not in ("range", "choices"))
+    what = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

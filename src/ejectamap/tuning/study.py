@@ -1,7 +1,7 @@
-"""The study that all processes share: who works on which trial, and which trials were interrupted.
+"""The Optuna study that all processes share: sampling, pruning, and trials whose process ended unexpectedly.
 
-It lives in a journal beside the trials, or in a database. A process that works on a trial shows in the study that it
-is alive; a trial whose process is gone is put back in the queue, with the same settings and the same folder.
+The study is stored in a journal beside the trials, or in a database. A process that runs a trial records in the study
+that it is running. A trial whose process no longer runs is queued again with the same settings and the same folder.
 """
 
 import platform
@@ -25,35 +25,40 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from ejectamap.errors import ProjectError, SettingsError
 from ejectamap.tuning.search import Direction
 
-_SIGN_OF_LIFE_S = 30.0
-_GIVEN_UP_S = 300.0  # without a sign from another machine
+_HEARTBEAT_S = 30.0
+_HEARTBEAT_TIMEOUT_S = (
+    300.0  # a trial on another machine without a heartbeat for so long was interrupted
+)
 _COMPARED_TRIALS, _WARM_UP_EPOCHS = 4, 2
-MANY_EPOCHS = 100_000
-"""More than any network learns for: a step of a trial is its network's number times this, plus the epoch."""
+STEPS_PER_NETWORK = 100_000
+"""More epochs than any network is trained for. A step of a trial is its network's number times this, plus the epoch."""
 
 
-class NumberedSampler(BaseSampler):
-    """Optuna's TPE, which draws by the project's seed and the trial's number: processes never draw the same."""
+class TrialSeededSampler(BaseSampler):
+    """Optuna's TPE sampler, seeded for each trial with the project's seed plus the trial's number.
+
+    Processes that share a study therefore sample different values, and the same trial samples the same values again.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.inner: BaseSampler = TPESampler(seed=seed)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Make this trial's sampler."""
+        """Make the sampler of this trial."""
         self.inner = TPESampler(seed=self.seed + trial.number)
         self.inner.before_trial(study, trial)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """As TPE."""
+        """Sample as TPE does."""
         return self.inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """As TPE."""
+        """Sample as TPE does."""
         return self.inner.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -63,20 +68,20 @@ class NumberedSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """As TPE."""
+        """Sample as TPE does."""
         return self.inner.sample_independent(study, trial, param_name, param_distribution)
 
 
 class MedianPruner(BasePruner):
-    """Gives a trial up where its network's F1 is below the median of what finished trials had at the same step.
+    """Prunes a trial whose network's F1 is below the median of the finished trials' F1 at the same step.
 
-    Optuna's own compares the best of all steps, and would take the F1 of one kind of network for that of another.
+    Optuna's own pruner compares the best values of all steps, and would compare F1 of different network kinds.
     """
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether to give a trial up."""
+        """Whether to end a trial early."""
         step = trial.last_step
-        if step is None or step % MANY_EPOCHS < _WARM_UP_EPOCHS:
+        if step is None or step % STEPS_PER_NETWORK < _WARM_UP_EPOCHS:
             return False
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         others = [t.intermediate_values[step] for t in finished if step in t.intermediate_values]
@@ -88,21 +93,21 @@ def open_study(
     folder: Path,
     url: str | None,
     name: str,
-    about: Mapping[str, Any],
+    identity: Mapping[str, Any],
     directions: Sequence[Direction],
     seed: int,
 ) -> optuna.Study:
-    """Open the study, or begin it.
+    """Open the study, or create it.
 
     Parameters
     ----------
     folder : Path
-        Of the trials; holds the journal.
+        Folder of the trials and of the journal.
     url : str or None
-        Of a database to use instead, as SQLAlchemy writes it.
+        SQLAlchemy address of a database to use instead of the journal.
     name : str
-    about : mapping
-        What trials have in common, ready for JSON; two runs with different ones cannot share a study.
+    identity : mapping
+        What all trials have in common, as JSON values; runs with different identities cannot share a study.
     directions : sequence of Direction
     seed : int
 
@@ -111,26 +116,27 @@ def open_study(
     SettingsError
         If the database cannot be used.
     ProjectError
-        If the study was begun with another search.
+        If the study was created with another identity.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         storage=_open_storage(folder, url),
-        sampler=NumberedSampler(seed),
+        sampler=TrialSeededSampler(seed),
         pruner=MedianPruner(),
         study_name=name,
         directions=directions,
         load_if_exists=True,
     )
-    begun = study.user_attrs.get("about")
-    if begun is None:
-        study.set_user_attr("about", dict(about))
-    elif begun != about:
-        other = sorted(key for key in {*begun, *about} if begun.get(key) != about.get(key))
+    stored = study.user_attrs.get("about")
+    if stored is None:
+        study.set_user_attr("about", dict(identity))
+    elif stored != identity:
+        keys = {*stored, *identity}
+        different = sorted(key for key in keys if stored.get(key) != identity.get(key))
         raise ProjectError(
-            f"{url or folder}: its trials were begun with another {' and '.join(other)}: go on as they began, or move"
-            f" {folder} away to begin anew"
+            f"{url or folder}: its trials were started with different {' and '.join(different)}: restore these, or"
+            f" move {folder} away to start again"
         )
     return study
 
@@ -140,7 +146,7 @@ def _open_storage(folder: Path, url: str | None) -> BaseStorage:
         return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
     try:
         return RDBStorage(url)
-    except Exception as error:  # SQLAlchemy and its drivers raise what they like
+    except Exception as error:  # SQLAlchemy's drivers raise exceptions of their own
         line = str(error).splitlines()[0]
         raise SettingsError(
             f"--storage {url}: cannot be opened ({line}): check the address"
@@ -148,32 +154,32 @@ def _open_storage(folder: Path, url: str | None) -> BaseStorage:
 
 
 def is_counted(trial: FrozenTrial) -> bool:
-    """Whether a trial takes one of the places that were asked for: finished, failed or being worked on."""
+    """Whether a trial counts towards the requested number: it finished, was pruned, failed with an error, or runs."""
     if trial.state == TrialState.FAIL:
         return "error" in trial.user_attrs
     return trial.state != TrialState.WAITING
 
 
-def has_place(trial: Trial, study: optuna.Study, places: int) -> bool:
-    """Whether fewer than so many trials come before this one; else another process took the last place meanwhile."""
-    return sum(is_counted(t) and t.number < trial.number for t in study.trials) < places
+def is_within_limit(trial: Trial, study: optuna.Study, limit: int) -> bool:
+    """Whether fewer than `limit` counted trials precede this one; False if another process started the last trial."""
+    return sum(is_counted(t) and t.number < trial.number for t in study.trials) < limit
 
 
 def requeue_interrupted(study: optuna.Study) -> None:
-    """Put trials whose process is gone back in the queue."""
+    """Queue trials again whose process no longer runs."""
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
-        if not _is_alive(trial):
+        if not _is_running(trial):
             requeue(study, trial)
 
 
 def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
-    """End a trial that was interrupted, and have one with the same settings and the same folder wait in its stead."""
+    """End an interrupted trial, and queue a new one with the same settings and the same folder."""
     try:
         study.tell(trial.number, state=TrialState.FAIL)
     except (ValueError, RuntimeError):
-        return  # another process has done it
+        return  # another process queued it already
     kept = {key: trial.user_attrs[key] for key in ("folder",) if key in trial.user_attrs}
-    again = optuna.create_trial(
+    queued = optuna.create_trial(
         state=TrialState.WAITING,
         params=trial.params,
         distributions=trial.distributions,
@@ -181,22 +187,24 @@ def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
         system_attrs=trial.system_attrs,
         intermediate_values=trial.intermediate_values,
     )
-    study.add_trial(again)
+    study.add_trial(queued)
 
 
 @contextmanager
-def sign_of_life(trial: Trial) -> Iterator[None]:
-    """Have a trial show that its process is alive."""
-    me = psutil.Process()
-    trial.set_user_attr("process", [platform.node(), me.pid, me.create_time()])
+def heartbeat(trial: Trial) -> Iterator[None]:
+    """Record in the study, at regular intervals, that this process runs a trial."""
+    process = psutil.Process()
+    trial.set_user_attr("process", [platform.node(), process.pid, process.create_time()])
     ended = threading.Event()
 
-    def show() -> None:
-        while not ended.wait(_SIGN_OF_LIFE_S):
-            with suppress(Exception):  # the next sign may get through
+    def record() -> None:
+        while not ended.wait(_HEARTBEAT_S):
+            with suppress(
+                Exception
+            ):  # the storage may be unavailable; the next heartbeat may succeed
                 trial.set_user_attr("alive", time.time())
 
-    thread = threading.Thread(target=show, daemon=True)
+    thread = threading.Thread(target=record, daemon=True)
     thread.start()
     try:
         yield
@@ -205,14 +213,14 @@ def sign_of_life(trial: Trial) -> Iterator[None]:
         thread.join()
 
 
-def _is_alive(trial: FrozenTrial) -> bool:
-    """Whether a process works on a trial: on this machine it exists, on another one it gave a sign not long ago."""
+def _is_running(trial: FrozenTrial) -> bool:
+    """Whether a process runs a trial: it exists on this machine, or had a recent heartbeat on another one."""
     machine, pid, created = trial.user_attrs.get("process", [None, 0, 0.0])
     if machine == platform.node():
         try:
             return bool(abs(psutil.Process(pid).create_time() - created) < 1)
         except psutil.NoSuchProcess:
             return False
-    began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    sign = float(trial.user_attrs.get("alive", 0.0))
-    return time.time() - max(sign, began) < _GIVEN_UP_S
+    started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    last = float(trial.user_attrs.get("alive", 0.0))
+    return time.time() - max(last, started) < _HEARTBEAT_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""One trial: a project of its own, trained, mapped and judged."""
+"""Run one trial: a project of its own, trained, mapped and evaluated."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,42 +11,39 @@ import pandas as pd
 from optuna.trial import Trial
 
 from ejectamap.errors import LabelError
-from ejectamap.evaluation import evaluate_project
+from ejectamap.evaluation.run import evaluate_project
 from ejectamap.evaluation.scores import value_of
-from ejectamap.mapping import map_project
-from ejectamap.mapping.files import replace_file
-from ejectamap.project import Project
+from ejectamap.mapping.run import map_project
+from ejectamap.maps.files import replace_file
 from ejectamap.project.copy import copy_project
-from ejectamap.project.folder import relative_path
-from ejectamap.training import train
-from ejectamap.training.pairs import make_pairs
-from ejectamap.training.run import Member, members
-from ejectamap.training.sources import split_parts
-from ejectamap.training.splits import divide, pair_key
+from ejectamap.project.folder import Project, relative_path
+from ejectamap.project.pairs import make_pairs
+from ejectamap.project.splits import divide, pair_key, split_parts
+from ejectamap.training.run import Member, members, train
 from ejectamap.tuning.search import Search
-from ejectamap.tuning.study import MANY_EPOCHS
+from ejectamap.tuning.study import STEPS_PER_NETWORK
 
-_HEAVY = ("models", "map")
+_LARGE_FOLDERS = ("models", "map")
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What all trials of a search have in common.
+class TrialRunner:
+    """Runs the trials of a search; holds what they have in common.
 
     Attributes
     ----------
     project : Project
-        With the time budget of a trial in its settings.
+        With a trial's time budget in its settings.
     search : Search
-    judges : list of Project
-        The other projects to judge on.
+    evaluation_projects : list of Project
+        Other projects to evaluate on; if there are none, the project itself.
     keep : bool
         Keep each trial's networks and maps.
     """
 
     project: Project
     search: Search
-    judges: list[Project]
+    evaluation_projects: list[Project]
     keep: bool
 
     @property
@@ -56,108 +53,112 @@ class Bench:
 
     @property
     def split_path(self) -> Path:
-        """Table of the pairs that are kept out of all trials, to judge them by."""
+        """Table of the pairs that are held out of all trials' training."""
         return self.folder / "split.csv"
 
     def run(self, trial: Trial) -> list[float]:
-        """Draw settings, train, map, and judge.
+        """Train, map and evaluate with a trial's settings.
 
         Returns
         -------
         list of float
-            A value an objective.
+            One value per objective.
 
         Raises
         ------
         optuna.TrialPruned
-            If the trial is given up.
+            If the trial is pruned.
         EjectamapError
-            Whatever training, mapping and evaluation raise.
+            Any error of training, mapping and evaluation.
         """
         folder = self.folder / trial.user_attrs.get("folder", f"trial-{trial.number:03d}")
         trial.set_user_attr("folder", folder.name)
         settings = self.search.settings(self.project.settings, trial.params)
-        if not self.judges:
-            own = settings.inputs.model_copy(update={"split": f"tuning/{self.split_path.name}"})
-            settings = settings.model_copy(update={"inputs": own})
+        if not self.evaluation_projects:
+            split = {"split": f"tuning/{self.split_path.name}"}
+            inputs = settings.inputs.model_copy(update=split)
+            settings = settings.model_copy(update={"inputs": inputs})
         project = copy_project(self.project, folder, settings)
-        train(project, watch=self._watch(trial, project) if self.search.prunes else None)
-        return self._judge(project)
+        report = self._validation_reporter(trial, project) if self.search.prunes else None
+        train(project, after_epoch=report)
+        return self._evaluate(project)
 
-    def clear(self, trial: Trial) -> None:
-        """Remove a finished trial's networks and maps, unless they are to be kept."""
+    def delete_large_files(self, trial: Trial) -> None:
+        """Delete a finished trial's networks and maps, unless they are to be kept."""
         if self.keep:
             return
         folder = self.folder / trial.user_attrs["folder"]
         for project in (folder, *folder.glob("judged/*")):
-            for name in _HEAVY:
+            for name in _LARGE_FOLDERS:
                 shutil.rmtree(project / name, ignore_errors=True)
 
     def write_split(self) -> None:
-        """Keep part of the project's own teaching pairs out of all trials, to judge them by.
+        """Hold part of the project's own training pairs out of all trials, for their evaluation.
 
         Raises
         ------
         LabelError
-            If there are none to judge by.
+            If too few pairs remain to train or to evaluate with.
         """
         project = self.project
         pairs = make_pairs(project.world, project.tile_side_px)
         split = split_parts(project, pairs)
-        teaching = [pair for pair in pairs if split[pair_key(pair)] == "train"]
+        training = [pair for pair in pairs if split[pair_key(pair)] == "train"]
         settings = project.settings
-        # Not the seed that parted training from test, or the same pairs would be drawn again and again.
+        # Another seed than that of the project's own split; with the same one, the two splits would be correlated.
         seed, how = settings.seed + 1, settings.training.split
-        width = project.mosaic.grid.width
-        rest, held = divide(teaching, self.search.held_out, seed, how, width)
-        if not rest or not any(pair.connected for pair in held):
+        rest, held_out = divide(training, self.search.held_out, seed, how, project.grid.width)
+        if not rest or not any(pair.connected for pair in held_out):
             raise LabelError(
-                f"{project.folder}: has too few labels to hold some out for judging: set judge_on to other projects"
+                f"{project.folder}: has too few labels to hold some out for the evaluation: set judge_on to other"
+                " projects"
             )
-        parts = {pair_key(pair): 0 for pair in rest} | {pair_key(pair): 1 for pair in held}
+        parts = {pair_key(pair): 0 for pair in rest} | {pair_key(pair): 1 for pair in held_out}
         rows = [(*key, parts.get(key, -1)) for key in sorted(split)]
         table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "test"])
         replace_file(self.split_path, memoryview(table.to_csv(index=False).encode()))
 
-    def _judge(self, project: Project) -> list[float]:
-        """The mean of each objective over what a trial is judged on."""
+    def _evaluate(self, project: Project) -> list[float]:
+        """Map and evaluate a trained project; the mean of each objective over the projects to evaluate on."""
         structure = any(name.startswith("structure") for name in self.search.figures)
         values = []
-        for judged in self._judged(project):
-            map_project(judged)
-            evaluation = evaluate_project(judged, structure=structure)
-            values.append([value_of(evaluation, wanted) for wanted in self.search.objectives])
+        for evaluated in self._evaluated_copies(project):
+            map_project(evaluated)
+            evaluation = evaluate_project(evaluated, structure=structure)
+            values.append([value_of(evaluation, objective) for objective in self.search.objectives])
         means = [float(value) for value in np.mean(values, axis=0)]
         for title, value in zip(self.search.titles, means, strict=True):
             if np.isnan(value):
                 raise LabelError(f"{project.folder}: its evaluation has no value for {title}")
         return means
 
-    def _judged(self, project: Project) -> Iterator[Project]:
-        """What a trial is judged on: itself, or other projects with its settings and networks."""
-        if not self.judges:
+    def _evaluated_copies(self, project: Project) -> Iterator[Project]:
+        """The trial's own project, or copies of the other projects with its settings and networks."""
+        if not self.evaluation_projects:
             yield project
         settings = project.settings
-        for k, judge in enumerate(self.judges):
-            learnt = {
-                "start_from": relative_path(project.models, judge.folder),
+        for k, other in enumerate(self.evaluation_projects):
+            training = {
+                "start_from": relative_path(project.models, other.folder),
                 "also_train_on": (),
             }
             update = {
-                "inputs": judge.settings.inputs,
-                "training": settings.training.model_copy(update=learnt),
+                "inputs": other.settings.inputs,
+                "training": settings.training.model_copy(update=training),
             }
-            folder = project.folder / "judged" / f"{k}-{judge.folder.resolve().name}"
-            yield copy_project(judge, folder, settings.model_copy(update=update))
+            folder = project.folder / "judged" / f"{k}-{other.folder.resolve().name}"
+            yield copy_project(other, folder, settings.model_copy(update=update))
 
-    def _watch(self, trial: Trial, project: Project) -> Callable[[Member, int, float], None]:
-        """Report each network's best validation F1 so far, and give the trial up if it falls behind."""
+    def _validation_reporter(
+        self, trial: Trial, project: Project
+    ) -> Callable[[Member, int, float], None]:
+        """Make the callback that reports each network's best validation F1 so far, and prunes the trial."""
         order = {(m.kind, m.number): k for k, m in enumerate(members(project))}
-        # An interrupted trial that goes on has reported some already.
+        # A trial that continues after an interruption has reported some values already.
         reported = dict(trial.study.trials[trial.number].intermediate_values)
 
-        def watch(member: Member, epoch: int, f1: float) -> None:
-            first = order[member.kind, member.number] * MANY_EPOCHS
+        def report(member: Member, epoch: int, f1: float) -> None:
+            first = order[member.kind, member.number] * STEPS_PER_NETWORK
             before = [v for step, v in reported.items() if first <= step < first + epoch]
             if first + epoch not in reported:
                 reported[first + epoch] = max([f1, *before])
@@ -165,4 +166,4 @@ class Bench:
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        return watch
+        return report

@@ -1,4 +1,4 @@
-"""The release's tables of hyperparameters: which networks a version holds and what they look at."""
+"""The release's tables of hyperparameters: architecture and inputs of the networks of each version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from ejectamap.errors import ReleaseError
 from ejectamap.world.tables import read_table
 
 FINAL_VERSION = {"connection": 32, "segmentation": 200}
-"""Versions behind the published map."""
+"""Versions of the networks behind the published map."""
 
-# What these versions' rows say; used where the tables are not given.
-_FINAL = {
+# The rows of these versions; used if the tables are absent.
+_FINAL_VALUES = {
     "connection": {"model_name": "densenet169.tv_in1k", "iter_threshold": "0.5"},
     "segmentation": {
         "model_name": "Unet++",
@@ -31,8 +31,8 @@ _DECODERS = {"Unet++": "UnetPlusPlus", "DeepLabV3+": "DeepLabV3Plus"}
 
 
 @dataclass(frozen=True)
-class Version:
-    """One version's row, or what is published of the final one.
+class ModelVersion:
+    """Hyperparameters of one version of the networks of a kind.
 
     Attributes
     ----------
@@ -40,8 +40,9 @@ class Version:
         "connection" or "segmentation".
     number : int
     values : mapping of str to str
+        Value of each column of the table.
     source : str
-        Where the values come from, for messages.
+        Where the values come from, for error messages.
     """
 
     kind: str
@@ -63,32 +64,34 @@ class Version:
 
     @property
     def vote_threshold(self) -> float:
-        """Share of the votes that makes a chip connected."""
+        """Fraction of the votes that makes a chip connected."""
         return float(self.values.get("iter_threshold") or 0.5)
 
-    def network(self, bands: int) -> dict[str, Any]:
-        """Arguments of the network's `build_*` function.
+    def network_arguments(self, bands: int) -> dict[str, Any]:
+        """Arguments of the network kind's `build_*` function, for a mosaic of this many bands.
 
         Raises
         ------
         ReleaseError
-            If the version has something that our network has not.
+            If the version has a hyperparameter that our network does not support.
         """
         name = self.values.get("model_name", "")
         if not name:
             raise ReleaseError(f"{self.source}: has no model_name")
         if self.kind == "connection":
             return {"architecture": name, "in_channels": bands + 1}
-        self._refuse_other_inputs()
+        self._check_distance_channel()
         prefix = f"MDL_{name}_"
-        chosen = {
+        arguments = {
             key.removeprefix(prefix): value
             for key, value in self.values.items()
             if key.startswith(prefix) and value
         }
-        encoder = chosen.pop("encoder_name", "resnet34")
-        if chosen:
-            raise ReleaseError(f"{self.source}: cannot be built with {', '.join(sorted(chosen))}")
+        encoder = arguments.pop("encoder_name", "resnet34")
+        if arguments:
+            raise ReleaseError(
+                f"{self.source}: cannot be built with {', '.join(sorted(arguments))}"
+            )
         return {
             "decoder": _DECODERS.get(name, name),
             "encoder": encoder,
@@ -97,34 +100,36 @@ class Version:
             "decoder_channels": None,
         }
 
-    def _refuse_other_inputs(self) -> None:
-        wanted = {"distance_mode": "absolute", "log_dist": "True"}
-        for key, value in wanted.items():
+    def _check_distance_channel(self) -> None:
+        supported = {"distance_mode": "absolute", "log_dist": "True"}
+        for key, value in supported.items():
             if self.values.get(key, value) != value:
                 raise ReleaseError(
                     f"{self.source}: {key} is {self.values[key]}, only {value} can be imported"
                 )
 
 
-def read_version(kind: str, number: int, folders: tuple[Path, ...]) -> Version:
-    """Look a version up in the first of its tables in these folders, or take what is published of the final one.
+def read_version(kind: str, number: int, folders: tuple[Path, ...]) -> ModelVersion:
+    """Read a version's row from the first of these folders that has the table of its kind.
+
+    Without a table, the final version's published values are returned.
 
     Raises
     ------
     ReleaseError
-        If there is neither, or the table lacks the version.
+        If there is no table for another version, or the table lacks the version.
     """
     path = next((f / _TABLES[kind] for f in folders if (f / _TABLES[kind]).exists()), None)
     if path is None:
         if number != FINAL_VERSION[kind]:
             raise ReleaseError(
-                f"{kind} version {number}: put {_TABLES[kind]} beside the results, which says what it is built of"
+                f"{kind} version {number}: its hyperparameters are unknown: put {_TABLES[kind]} beside the results"
             )
-        return Version(kind, number, _FINAL[kind], f"{kind} version {number}")
+        return ModelVersion(kind, number, _FINAL_VALUES[kind], f"{kind} version {number}")
     table = read_table(path, ReleaseError)
     numbers = table.integers(table.require("version"))
     if number not in numbers:
         table.fail(f"has no version {number}")
     row = numbers.index(number)
-    values = {column: table.words(column)[row] for column in table.columns}
-    return Version(kind, number, values, f"{path}, version {number}")
+    values = {column: table.texts(column)[row] for column in table.columns}
+    return ModelVersion(kind, number, values, f"{path}, version {number}")

@@ -1,6 +1,6 @@
-"""The release's azimuthal frames: squares about each crater, north up, in pixels of the mosaic's size.
+"""The release's azimuthal frames: one square raster per crater, north up, with the mosaic's pixel size.
 
-Row 0 is at the top, and the crater sits at the corner of the four middle pixels.
+Row 0 is the northernmost, and the crater's centre is the common corner of the four middle pixels.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ejectamap.errors import ReleaseError
-from ejectamap.mapping.files import write_cog
+from ejectamap.maps.files import write_cog
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import open_raster
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import read_ones
-from ejectamap.world.labels import Bools
+from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.label_files import read_nonzero
 from ejectamap.world.sphere import azimuthal_forward
 from ejectamap.world.tables import read_table
 
@@ -24,13 +23,13 @@ _STRIP_PIXELS = 2**22
 
 
 def frame_size(grid: Grid) -> int:
-    """Pixels along a side of a frame: twice the whole pixels in half the planet's circumference."""
-    # A millionth of a pixel against rounding where the mosaic's height is that number exactly.
+    """Side of a frame, in pixels: twice the number of whole pixels in half the planet's circumference."""
+    # The millionth of a pixel avoids rounding down if half the circumference is exactly a whole number of pixels.
     return 2 * int(np.pi * grid.radius_m / grid.pixel_m + 1e-6)
 
 
 def read_chips(path: Path, grid: Grid) -> pd.DataFrame:
-    """Chips that the release laid over one crater's frame to map it.
+    """Read the chips that the release placed on one crater's frame to map it.
 
     Returns
     -------
@@ -51,27 +50,33 @@ def read_chips(path: Path, grid: Grid) -> pd.DataFrame:
     overlaps = table.integers(table.require("train_intersect"))
     size = frame_size(grid)
     rows = []
-    for row in zip(ids, tops, lefts, heights, widths, overlaps, strict=True):
-        tile, top, left, height, width, overlap = row
+    for chip_id, top, left, height, width, overlap in zip(
+        ids, tops, lefts, heights, widths, overlaps, strict=True
+    ):
         inside = min(top, left) >= 0 and max(top + height, left + width) <= size
         if height != width or height <= 0 or not inside:
             table.fail(
-                f"chip {tile} (y {top}, x {left}, {height} x {width}) is not a square in the frame of {size} pixels"
+                f"chip {chip_id} (y {top}, x {left}, {height} x {width}) is not a square in the frame of {size} pixels"
             )
         x_px, y_px = left + width / 2 - size / 2, size / 2 - top - height / 2
         chip = Chip(x_px * grid.pixel_m, y_px * grid.pixel_m, width * grid.pixel_m)
-        rows.append((tile, chip.x_m, chip.y_m, chip.side_m, chip.distance_m, overlap))
+        rows.append((chip_id, chip.x_m, chip.y_m, chip.side_m, chip.distance_m, overlap))
     columns = ["tile", "x_m", "y_m", "side_m", "distance_m", "train_intersect"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def onto_grid(path: Path, crater: Crater, grid: Grid) -> Iterator[tuple[Window, Bools]]:
-    """A mask in a crater's frame, looked up at every pixel centre of the mosaic; strips of whole rows, north to south.
+def read_on_grid(path: Path, crater: Crater, grid: Grid) -> Iterator[tuple[Window, Bools]]:
+    """Read a mask in a crater's frame, resampled to the mosaic's grid by nearest neighbour.
+
+    Yields
+    ------
+    (Window, bool array)
+        Strips of whole rows, north to south.
 
     Raises
     ------
     ReleaseError
-        If the file cannot be read, or is not the frame.
+        If the file cannot be read, or does not have the size of a frame.
     """
     size = frame_size(grid)
     with open_raster(path, ReleaseError) as source:
@@ -79,17 +84,20 @@ def onto_grid(path: Path, crater: Crater, grid: Grid) -> Iterator[tuple[Window, 
             raise ReleaseError(
                 f"{path}: is {source.height} x {source.width} pixels, a frame on this mosaic {size} x {size}"
             )
-        frame = read_ones(source)
+        frame = read_nonzero(source)
     for strip in grid.strips(grid.whole, _STRIP_PIXELS):
         x_m, y_m = azimuthal_forward(*grid.centres(strip), crater.lon, crater.lat, grid.radius_m)
-        # Half a pixel's width at the antipode may lie outside of the whole pixels.
+        # Near the antipode, positions may lie up to half a pixel outside the frame.
         col = np.clip(size / 2 + x_m / grid.pixel_m, 0, size - 1).astype(np.intp)
         row = np.clip(size / 2 - y_m / grid.pixel_m, 0, size - 1).astype(np.intp)
         yield strip, frame[row, col]
 
 
 def write_reference(path: Path, grid: Grid, strips: Iterable[tuple[Window, Bools]]) -> None:
-    """Write a mask over the whole grid, given in strips, as a COG: uint8, 1 = ejecta."""
+    """Write a mask of the whole grid as a COG: uint8, 1 = ejecta.
+
+    `strips` are whole rows, north to south, as `read_on_grid` yields them.
+    """
     write_cog(
         path,
         ((strip, mask.view(np.uint8)) for strip, mask in strips),

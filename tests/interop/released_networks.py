@@ -1,4 +1,4 @@
-"""Networks and checkpoints in the layout of the authors' own."""
+"""Networks and checkpoints in the layout of the release."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from segmentation_models_pytorch import Unet
 from torch import nn
 
 
-class TheirConnection(nn.Module):
-    """A timm classifier one level down."""
+class ReleasedConnection(nn.Module):
+    """A timm classifier as the attribute `full_model`."""
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -19,8 +19,8 @@ class TheirConnection(nn.Module):
         return self.full_model(x)[:, 0]
 
 
-class TheirSegmentation(nn.Module):
-    """The parts of one of smp's networks, and a linear layer for each feature map but the input."""
+class ReleasedSegmentation(nn.Module):
+    """The parts of a network of smp, and a linear layer for each feature map except the input."""
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -40,6 +40,6 @@ class TheirSegmentation(nn.Module):
 
 
 def save_checkpoint(path: Path, model: nn.Module, prefix: str) -> None:
-    """As Lightning does: weights under a prefix, and a few plain things beside them."""
+    """Save a checkpoint as Lightning does: weights under a prefix, epoch and hyperparameters."""
     state = {prefix + name: value for name, value in model.state_dict().items()}
     torch.save({"epoch": 3, "state_dict": state, "hyper_parameters": {"lr": 1e-4}}, path)
