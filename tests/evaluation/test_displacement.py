@@ -1,13 +1,13 @@
-"""The figure for the whole pattern, by hand."""
+"""Figures of displacement against values computed by hand."""
 
 import math
 
 import numpy as np
 import pytest
 
-from ejectamap.evaluation.displacement import displacement_figures
-from ejectamap.evaluation.ground import Ground
-from ejectamap.evaluation.surfaces import harmonic_mean
+from ejectamap.evaluation.counts import harmonic_mean
+from ejectamap.evaluation.crater_rasters import CraterRasters
+from ejectamap.evaluation.structure import displacement_figures
 
 SIDE = 120
 ROW, COL = np.indices((SIDE, SIDE)) + 0.5 - SIDE / 2
@@ -19,7 +19,9 @@ RAY = (COL > -3) & (COL < 3) & (ROW < 0) & (AWAY < 50)
 def figures(truth, prediction, spacing_km=10.0, rim_km=20.0):
     centre = SIDE / 2, SIDE / 2
     everywhere = np.ones_like(truth)
-    return displacement_figures(Ground(truth, prediction, everywhere, spacing_km, centre, rim_km))
+    return displacement_figures(
+        CraterRasters(truth, prediction, everywhere, spacing_km, centre, rim_km)
+    )
 
 
 def bar(*slices):
@@ -29,24 +31,24 @@ def bar(*slices):
     return mask
 
 
-def test_a_false_cell_is_worth_less_the_farther_it_is_from_the_truth():
+def test_the_score_of_a_false_cell_decreases_with_its_distance_from_the_truth():
     truth = bar(np.s_[10, 20:30])
-    # Three cells of 10 km away a cell is worth 1/2, six away 1 / (1 + 2²).
+    # A cell displaced by three cells of 10 km scores 1/2, by six cells 1 / (1 + 2²).
     assert figures(truth, bar(np.s_[13, 20:30]))["structure_precision"] == pytest.approx(1 / 2)
     assert figures(truth, bar(np.s_[4, 20:30]))["structure_precision"] == pytest.approx(1 / 5)
     both = figures(truth, bar(np.s_[10, 20:30], np.s_[13, 20:30]))
     assert both["structure_precision"] == pytest.approx(3 / 4)
 
 
-def test_a_gap_is_missed_however_near_the_ray_goes_on():
+def test_a_gap_is_missed_however_near_the_ray_continues():
     truth = AWAY < 50
     ring = (AWAY >= 20) & (AWAY < 26)
-    found = figures(truth, truth & ~ring)
+    result = figures(truth, truth & ~ring)
     # By area of the ring, whose ends are jagged, over all beyond the rim at two cells.
     missed = (26**2 - 20**2) / (50**2 - 2**2)
-    assert found["structure_recall"] == pytest.approx(1 - missed, abs=0.02)
-    assert found["structure_precision"] == 1
-    assert found["structure"] == pytest.approx(harmonic_mean(1, found["structure_recall"]))
+    assert result["structure_recall"] == pytest.approx(1 - missed, abs=0.02)
+    assert result["structure_precision"] == 1
+    assert result["structure"] == pytest.approx(harmonic_mean(1, result["structure_recall"]))
 
 
 def test_a_ray_beside_its_place_counts_nearly_whole():
@@ -60,20 +62,19 @@ def test_a_ray_beside_its_place_counts_nearly_whole():
     assert broken["structure"] < beside["structure"]
 
 
-def test_where_nothing_is_mapped_at_a_range_nothing_is_found_there():
+def test_ranges_without_mapped_cells_have_no_recall():
     cut_off = figures(RAY, RAY & (AWAY < 26))
     # A ray as wide everywhere: by length.
     assert cut_off["structure_recall"] == pytest.approx((26 - 2) / (50 - 2), abs=0.03)
 
 
-def test_around_the_circle():
+def test_first_and_last_azimuth_are_neighbours():
     north = (COL < 0) & (COL > -2) & (ROW < 0) & (AWAY < 50)
     other_side = (COL > 0) & (COL < 2) & (ROW < 0) & (AWAY < 50)
-    # The first column of azimuth and the last one are neighbours.
     assert figures(north, other_side)["structure_recall"] > 0.8
 
 
-def test_kilometres_not_cells():
+def test_the_score_depends_on_kilometres_not_cells():
     shifted = np.roll(RAY, 3, 1)
     coarse, fine = (figures(RAY, shifted, km, 2 * km) for km in (10.0, 1.0))
     assert fine["structure"] > coarse["structure"]
@@ -81,7 +82,7 @@ def test_kilometres_not_cells():
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_turned_with_the_ground(turns):
+def test_invariant_to_rotation(turns):
     rng = np.random.default_rng(0)
     prediction = RAY & (rng.random(RAY.shape) < 0.5)
     one = figures(RAY, prediction)

@@ -1,4 +1,4 @@
-"""Counts against scikit-learn; an evaluation against numbers counted by hand."""
+"""Counts against scikit-learn; an evaluation against numbers that were counted by hand."""
 
 import io
 import json
@@ -17,10 +17,10 @@ from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.tables import print_tables
-from ejectamap.mapping.export import quantise, write_mask, write_probability
-from ejectamap.mapping.mapfiles import MapFiles
-from ejectamap.mapping.methods import in_memory
-from ejectamap.mapping.origin import OriginMap
+from ejectamap.maps.crater_map import in_memory
+from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.origin import OriginMap
+from ejectamap.maps.rasters import quantise, write_mask, write_probability
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -108,33 +108,33 @@ def test_empty_cases() -> None:
 
 
 def test_labelled_tiles_by_hand() -> None:
-    found = evaluate(LABELS, CRATERS, predicted, None, tile_px=10, origin=origin)
+    evaluation = evaluate(LABELS, CRATERS, predicted, None, tile_px=10, origin=origin)
     # Alpha: 16 right, 4 too many, 12 of the ray missed. Beta: 4 right, 6 too many.
-    pixels = found.all.pixel
+    pixels = evaluation.all.pixel
     assert (pixels.tp, pixels.fp, pixels.fn) == (16 + 4, 4 + 6, 12)
     assert pixels.tp + pixels.fp + pixels.fn + pixels.tn == 4 * 100
-    assert found.test == found.all
-    assert not found.split
+    assert evaluation.test == evaluation.all
+    assert not evaluation.split
     # Alpha's ray reaches into tile 1 and is missed; Beta is in tile 1 only.
-    assert found.all.tile == Counts(tp=2, fp=0, fn=1, tn=1)
+    assert evaluation.all.tile == Counts(tp=2, fp=0, fn=1, tn=1)
     # Gamma is on the far side: no tile in reach.
-    assert [row.crater_id for row in found.craters] == [0, 4]
-    alpha = found.craters[0].scores
+    assert [row.crater_id for row in evaluation.craters] == [0, 4]
+    alpha = evaluation.craters[0].scores
     assert alpha.tile == Counts(tp=1, fp=0, fn=1, tn=0)
     # 16 of Alpha go to Alpha; its ray loses 5 pixels to Beta, of which its label holds 2.
-    assert alpha.owner is not None
-    assert (alpha.owner.mapped, alpha.owner.right) == (16 + 5, 16 + 2)
+    assert alpha.origin is not None
+    assert (alpha.origin.mapped_px, alpha.origin.correct_px) == (16 + 5, 16 + 2)
 
 
 def test_distances_by_hand() -> None:
-    found = evaluate(LABELS, (ALPHA,), predicted, None, tile_px=10)
+    evaluation = evaluate(LABELS, (ALPHA,), predicted, None, tile_px=10)
     # Distance of the ray's pixels from the crater in radii: 2.5 + k along, half a pixel aside.
-    near, middle, far = (found.all.distance[name] for name in ("0-3", "3-10", ">10"))
+    near, middle, far = (evaluation.all.distance[name] for name in ("0-3", "3-10", ">10"))
     assert (near.tp, near.fn) == (16, 1)
     # Added row: |y| = 2.5, x = +-0.5 within 3 radii; x = +-1.5 is at 2.9.
     assert (near.fp, middle.fp) == (4, 0)
     assert (middle.fn, far.fn) == (7, 4)
-    assert found.all.owner is None
+    assert evaluation.all.origin is None
 
 
 def test_areas_are_true_ground() -> None:
@@ -142,29 +142,29 @@ def test_areas_are_true_ground() -> None:
         GRID, {0: (GRID.whole, globe((0, 10, 0, 180)))}, (Tile(3, Window(0, 0, 20, 180)),)
     )
     pole = Crater(0, "Pole", 0.0, 90.0, PIXEL_M, reach=0.5)
-    found = evaluate(polar, (pole,), lambda _, w: np.ones(w.shape, bool), None, tile_px=10)
+    evaluation = evaluate(polar, (pole,), lambda _, w: np.ones(w.shape, bool), None, tile_px=10)
     cap_km2 = 2 * np.pi * RADIUS_M**2 * (1 - np.cos(np.radians(20.0))) / 1e6
-    assert found.all.area_km2.tp == pytest.approx(cap_km2)
-    assert found.all.pixel.tp == 1800
+    assert evaluation.all.area_km2.tp == pytest.approx(cap_km2)
+    assert evaluation.all.pixel.tp == 1800
 
 
-def test_split_keeps_the_unseen() -> None:
+def test_split_separates_the_test_pairs() -> None:
     split = {(0, 0): "train", (0, 1): "test", (4, 0): "validation"}
-    found = evaluate(LABELS, CRATERS, predicted, split, tile_px=10, origin=origin)
-    assert found.split
+    evaluation = evaluate(LABELS, CRATERS, predicted, split, tile_px=10, origin=origin)
+    assert evaluation.split
     # Left: Alpha in tile 1 (9 ray pixels missed) and Beta in tile 1, which the split does not know.
-    assert found.test.pixel == Counts(tp=4, fp=6, fn=9, tn=181)
-    assert found.test.tile == Counts(tp=1, fp=0, fn=1, tn=0)
-    assert found.test.owner is not None
-    assert found.test.owner.mapped == 4 + 5
-    assert found.all.pixel.tp == 20
+    assert evaluation.test.pixel == Counts(tp=4, fp=6, fn=9, tn=181)
+    assert evaluation.test.tile == Counts(tp=1, fp=0, fn=1, tn=0)
+    assert evaluation.test.origin is not None
+    assert evaluation.test.origin.mapped_px == 4 + 5
+    assert evaluation.all.pixel.tp == 20
 
 
 def test_whole_pattern_counts_all_ground_in_reach() -> None:
     labels = Labels(GRID, LABELS.masks, None)
-    found = evaluate(labels, CRATERS, predicted, None, tile_px=12)
-    assert [row.crater_id for row in found.craters] == [0, 4]
-    for row, crater in zip(found.craters, (ALPHA, BETA), strict=True):
+    evaluation = evaluate(labels, CRATERS, predicted, None, tile_px=12)
+    assert [row.crater_id for row in evaluation.craters] == [0, 4]
+    for row, crater in zip(evaluation.craters, (ALPHA, BETA), strict=True):
         lon, lat = GRID.centres(GRID.whole)
         within = distance(crater.lon, crater.lat, lon, lat, RADIUS_M) <= crater.reach_m(RADIUS_M)
         mask, truth = MAP[crater.crater_id], TRUTH[crater.crater_id]
@@ -179,20 +179,22 @@ def test_whole_pattern_over_the_dateline_and_a_pole() -> None:
     for lon, lat in ((-180.0, 10.0), (50.0, 88.0)):
         crater = Crater(0, "Edge", lon, lat, PIXEL_M, reach=0.1)
         labels = Labels(GRID, {0: (GRID.whole, everywhere)}, None)
-        found = evaluate(labels, (crater,), lambda _, w: np.ones(w.shape, bool), None, tile_px=12)
+        evaluation = evaluate(
+            labels, (crater,), lambda _, w: np.ones(w.shape, bool), None, tile_px=12
+        )
         cap_km2 = 2 * np.pi * RADIUS_M**2 * (1 - np.cos(0.1 * np.pi)) / 1e6
-        assert found.all.area_km2.tp == pytest.approx(cap_km2, rel=0.03)
+        assert evaluation.all.area_km2.tp == pytest.approx(cap_km2, rel=0.03)
 
 
 def test_tables_and_json() -> None:
-    found = evaluate(LABELS, CRATERS, predicted, {(0, 0): "train"}, tile_px=10, origin=origin)
-    json.dumps(found.to_dict(), allow_nan=False)
+    evaluation = evaluate(LABELS, CRATERS, predicted, {(0, 0): "train"}, tile_px=10, origin=origin)
+    json.dumps(evaluation.to_dict(), allow_nan=False)
     console = Console(file=io.StringIO(), width=120)
-    print_tables(found, console)
+    print_tables(evaluation, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for word in ("Train & test set", "Test set only", "F1 score", "IoU", ">10", "Bêta [bold] (4)"):
         assert word in text
-    assert f"{found.all.pixel.f1:.3f}" in text
+    assert f"{evaluation.all.pixel.f1:.3f}" in text
     assert "–" in text
     print_tables(evaluate(LABELS, CRATERS, predicted, None, tile_px=10), console)
     assert "none were held out" in console.file.getvalue()  # type: ignore[attr-defined]
@@ -205,22 +207,22 @@ def write_map(folder: Path, crater_id: int, window: Window, values: np.ndarray) 
 
 
 @pytest.mark.parametrize("step", [1, 2])
-def test_overlaps_are_where_another_has_ejecta_too(
+def test_overlaps_are_pixels_with_ejecta_of_another_crater(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr("ejectamap.mapping.mapfiles._OVERVIEW_PX", GRID.width // step)
-    owners = OriginMap(GRID)
+    monkeypatch.setattr("ejectamap.maps.ejecta_map._OVERVIEW_PX", GRID.width // step)
+    origins = OriginMap(GRID)
     windows = {0: Window(40, 80, 10, 30), 4: Window(44, 150, 20, 30), 9: Window(46, 100, 10, 60)}
     for crater_id, window in windows.items():
-        surely = np.full(window.shape, 0.9 - crater_id / 100, np.float32)
-        write_map(tmp_path, crater_id, window, surely)
-        owners.add(crater_id, window, quantise(surely))
-    owners.write(tmp_path / "origin.tif", CRATERS)
+        probability = np.full(window.shape, 0.9 - crater_id / 100, np.float32)
+        write_map(tmp_path, crater_id, window, probability)
+        origins.add(crater_id, window, quantise(probability))
+    origins.write(tmp_path / "origin.tif", CRATERS)
     expected = np.zeros(GRID.shape, np.uint8)
     expected[46:50, 100:110] = 10  # of Gamma, below Alpha
     expected[46:56, 150:160] = 10  # below Beta
-    found = MapFiles(tmp_path, GRID).overlaps_overview(windows)
-    np.testing.assert_array_equal(found, expected[::step, ::step])
+    overlaps = EjectaMap(tmp_path, GRID).overlaps_overview(windows)
+    np.testing.assert_array_equal(overlaps, expected[::step, ::step])
 
 
 def test_map_files_read_back(tmp_path: Path) -> None:
@@ -229,10 +231,10 @@ def test_map_files_read_back(tmp_path: Path) -> None:
     probability = np.where(MAP[0][inside], np.float32(0.8), np.float32(0.1))
     probability[:, 20:] = np.nan
     write_map(tmp_path, 0, window, probability)
-    owners = OriginMap(GRID)
-    owners.add(0, window, quantise(probability))
-    owners.write(tmp_path / "origin.tif", CRATERS)
-    files = MapFiles(tmp_path, GRID)
+    origins = OriginMap(GRID)
+    origins.add(0, window, quantise(probability))
+    origins.write(tmp_path / "origin.tif", CRATERS)
+    files = EjectaMap(tmp_path, GRID)
     np.testing.assert_array_equal(files.mask(0, GRID.whole), MAP[0])
     np.testing.assert_array_equal(
         files.mask(0, Window(44, 170, 2, 100)), MAP[0][44:46, np.r_[170:180, 0:90]]
@@ -249,23 +251,26 @@ def test_map_files_read_back(tmp_path: Path) -> None:
         files.mask(4, window)
     (tmp_path / "origin.tif").unlink()
     with pytest.raises(OutputError, match="map the craters"):
-        MapFiles(tmp_path, GRID).origin(window)
+        EjectaMap(tmp_path, GRID).origin(window)
 
 
-def test_of_places_far_apart_an_overview_tells(tmp_path: Path) -> None:
+def test_distant_places_are_sampled_from_an_overview(tmp_path: Path) -> None:
     """On a slope of 0.01 a pixel an overview of four pixels is right within two of them."""
     window = Window(20, 60, 40, 80)
     rows, cols = np.mgrid[0:40, 0:80]
     write_map(tmp_path, 0, window, (0.01 * cols + 0 * rows).astype(np.float32))
-    files, places = MapFiles(tmp_path, GRID), GRID.centres(Window(24, 64, 32, 72))
+    files, places = EjectaMap(tmp_path, GRID), GRID.centres(Window(24, 64, 32, 72))
     near = files.sample(0, *places)
     far = files.sample(0, *places, 4.5 * GRID.pixel_m)
     assert 0.005 < np.abs(far - near).max() < 0.021
 
 
-def test_unused_pairs_are_not_judged() -> None:
+def test_unused_pairs_are_not_evaluated() -> None:
     split = {(0, 0): "train", (0, 1): "unused", (4, 0): "test"}
-    found = evaluate(LABELS, CRATERS, predicted, split, tile_px=10)
+    evaluation = evaluate(LABELS, CRATERS, predicted, split, tile_px=10)
     whole = evaluate(LABELS, CRATERS, predicted, {(0, 0): "train"}, tile_px=10)
-    assert whole.all.pixel.tp + whole.all.pixel.fn == found.all.pixel.tp + found.all.pixel.fn + 9
-    assert found.all.tile.fn == 0
+    assert (
+        whole.all.pixel.tp + whole.all.pixel.fn
+        == evaluation.all.pixel.tp + evaluation.all.pixel.fn + 9
+    )
+    assert evaluation.all.tile.fn == 0

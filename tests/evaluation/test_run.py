@@ -1,4 +1,4 @@
-"""Judging a project: only what was mapped with the present settings counts."""
+"""Evaluation of a project: only maps of the present settings count."""
 
 import json
 from collections.abc import Callable
@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 from ejectamap.errors import ProjectError
-from ejectamap.evaluation import evaluate_project, print_tables
-from ejectamap.mapping import map_project
-from ejectamap.project import Project
-from ejectamap.training import train
+from ejectamap.evaluation.run import evaluate_project
+from ejectamap.evaluation.tables import print_tables
+from ejectamap.mapping.run import map_project
+from ejectamap.project.folder import Project
+from ejectamap.training.run import train
 
 MakeProject = Callable[..., Project]
 
@@ -40,8 +41,8 @@ def test_only_maps_of_the_present_settings_count(
     with pytest.raises(ProjectError, match="present settings, networks and inputs"):
         evaluate_project(changed)
     map_project(changed, [0, 1])
-    judged = {row.crater_id for row in evaluate_project(changed).craters}
-    assert judged <= {0, 1}
+    evaluated = {row.crater_id for row in evaluate_project(changed).craters}
+    assert evaluated <= {0, 1}
     provenance = project.folder / "provenance.json"
     provenance.write_text(provenance.read_text().replace('"1": ', '"2": '))
     with pytest.raises(ProjectError, match=r"origin\.tif: is not of the same run"):

@@ -1,4 +1,4 @@
-"""Calibration, intervals, attribution, the ceiling, and figures by name."""
+"""Calibration, intervals, attribution accuracy, agreement of annotators, and figures by name."""
 
 import json
 import math
@@ -9,13 +9,12 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import f1_score
 
 from ejectamap.errors import LabelError, SettingsError
-from ejectamap.evaluation import value_of
-from ejectamap.evaluation.bootstrap import intervals
+from ejectamap.evaluation.bootstrap import pooled_intervals
 from ejectamap.evaluation.calibration import Calibration
-from ejectamap.evaluation.ceiling import find_ceiling
 from ejectamap.evaluation.counts import Counts
-from ejectamap.evaluation.ownership import Ownership, confusion
-from ejectamap.evaluation.pixels import evaluate
+from ejectamap.evaluation.origin_counts import OriginCounts, origin_confusion
+from ejectamap.evaluation.pixels import compare_annotators, evaluate
+from ejectamap.evaluation.scores import value_of
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 from ejectamap.world.labels import Labels, Tile
@@ -29,7 +28,7 @@ def test_calibration_against_scikit_learn():
     rng = np.random.default_rng(0)
     stored = rng.integers(0, 251, 5000)
     truth = rng.random(5000) < (stored / 250) ** 2
-    found = Calibration(levels_of(stored, truth))
+    calibration = Calibration(levels_of(stored, truth))
     # scikit-learn closes its bins on the right: keep away from their edges.
     inside = stored % 25 != 0
     some = Calibration(levels_of(stored[inside], truth[inside]))
@@ -39,21 +38,21 @@ def test_calibration_against_scikit_learn():
     assert [row["mean_probability"] for row in rows] == pytest.approx(mean)
     pixels = np.array([row["pixels"] for row in rows])
     assert some.ece == pytest.approx(pixels @ np.abs(fraction - mean) / pixels.sum())
-    threshold, f1 = found.best_threshold
+    threshold, f1 = calibration.best_threshold
     scores = [f1_score(truth, stored > k) for k in range(250)]
     assert threshold == np.argmax(scores) / 250
     assert f1 == pytest.approx(max(scores))
-    assert found.at(0.5).f1 == pytest.approx(scores[125])
+    assert calibration.counts_at(0.5).f1 == pytest.approx(scores[125])
 
 
 def test_calibration_by_hand():
     # 4 pixels of 0.2, one of them ejecta; 2 of 1, both ejecta; one of unknown probability, ejecta.
     levels = np.zeros((2, 256), int)
     levels[0, 50], levels[1, 50], levels[1, 250], levels[1, 255] = 3, 1, 2, 1
-    found = Calibration(levels)
-    assert found.ece == pytest.approx((4 * 0.05 + 2 * 0) / 6)
-    assert found.at(0.5) == Counts(tp=2, fp=0, fn=2, tn=3)
-    assert found.best_threshold == (0.2, pytest.approx(2 / 3))
+    calibration = Calibration(levels)
+    assert calibration.ece == pytest.approx((4 * 0.05 + 2 * 0) / 6)
+    assert calibration.counts_at(0.5) == Counts(tp=2, fp=0, fn=2, tn=3)
+    assert calibration.best_threshold == (0.2, pytest.approx(2 / 3))
     perfect = Calibration(np.array([[5] + [0] * 255, [0] * 250 + [5] + [0] * 5]))
     assert perfect.ece == 0
     nothing = Calibration(np.zeros((2, 256), int))
@@ -64,36 +63,36 @@ def test_calibration_by_hand():
 def test_intervals_hold_the_figure_and_shrink_with_more_craters():
     rng = np.random.default_rng(0)
     rows = [Counts(tp=t, fp=f, fn=n) for t, f, n in rng.integers(50, 100, (80, 3)).tolist()]
-    few, many = intervals(rows[:10]), intervals(rows)
+    few, many = pooled_intervals(rows[:10]), pooled_intervals(rows)
     pooled = sum(rows, Counts())
     for name in ("f1", "precision", "recall", "iou"):
         assert many[name][0] < getattr(pooled, name) < many[name][1]
         assert many[name][1] - many[name][0] < few[name][1] - few[name][0]
-    assert many == intervals(rows)
-    assert intervals(rows[:1])["f1"] == [None, None]
-    alike = intervals([Counts(tp=3, fp=1, fn=2)] * 5)
+    assert many == pooled_intervals(rows)
+    assert pooled_intervals(rows[:1])["f1"] == [None, None]
+    alike = pooled_intervals([Counts(tp=3, fp=1, fn=2)] * 5)
     assert alike["recall"] == pytest.approx([0.6, 0.6])
-    assert intervals([Counts(tn=9)] * 3)["f1"] == [None, None]
+    assert pooled_intervals([Counts(tn=9)] * 3)["f1"] == [None, None]
 
 
-def test_confusion_by_hand():
-    owners = {
-        2: Ownership({2: 10, 5: 4}, {2: 10, 5: 1}, unmapped=3),
-        5: Ownership({5: 7, 9: 2}, {5: 7}, unmapped=0),
+def test_origin_confusion_by_hand():
+    origins = {
+        2: OriginCounts({2: 10, 5: 4}, {2: 10, 5: 1}, unmapped=3),
+        5: OriginCounts({5: 7, 9: 2}, {5: 7}, unmapped=0),
     }
-    table = confusion(owners)
+    table = origin_confusion(origins)
     assert table["rows"] == [2, 5]
     assert table["columns"] == [2, 5, 9]
     assert table["pixels"] == [[10, 4, 0], [0, 7, 2]]
     assert table["claimed"] == [[0, 3, 0], [0, 0, 2]]
     assert table["unmapped"] == [3, 0]
-    both = owners[2] + owners[5]
-    assert (both.mapped, both.right, both.unmapped) == (23, 18, 3)
-    assert both.claimed == {5: 3, 9: 2}
+    both = origins[2] + origins[5]
+    assert (both.mapped_px, both.correct_px, both.unmapped) == (23, 18, 3)
+    assert both.wrong == {5: 3, 9: 2}
 
 
 @pytest.fixture
-def judged(grid):
+def evaluated(grid):
     """Two craters of two families; the map misses half of the second one's ejecta."""
     craters = (
         Crater(3, "A", 0.0, 0.0, 130e3, family="young"),
@@ -110,37 +109,37 @@ def judged(grid):
         mask[:, : 78 - window.col] &= crater_id == 3
         return mask
 
-    found = evaluate(labels, craters, half, None, tile_px=10)
-    return found, labels, craters, half
+    evaluation = evaluate(labels, craters, half, None, tile_px=10)
+    return evaluation, labels, craters, half
 
 
-def test_families(judged):
-    found = judged[0]
-    assert list(found.families) == ["old", "young"]
-    assert found.families["young"].pixel.f1 == 1
-    assert found.families["old"].pixel.recall == 0.5
-    assert found.to_dict()["families"]["old"]["pixel"]["recall"] == 0.5
+def test_families(evaluated):
+    evaluation = evaluated[0]
+    assert list(evaluation.families) == ["old", "young"]
+    assert evaluation.families["young"].pixel.f1 == 1
+    assert evaluation.families["old"].pixel.recall == 0.5
+    assert evaluation.to_dict()["families"]["old"]["pixel"]["recall"] == 0.5
 
 
-def test_ceiling(judged, grid):
-    found, labels, craters, half = judged
+def test_annotator_agreement(evaluated, grid):
+    evaluation, labels, craters, half = evaluated
     second = Labels(grid, {8: (grid.whole, half(8, grid.whole))}, None)
-    ceiling = find_ceiling(found, labels, second, craters, 10)
-    assert ceiling.annotators.all.pixel == ceiling.map.pixel == found.craters[1].scores.pixel
-    json.dumps(ceiling.to_dict(), allow_nan=False)
+    agreement = compare_annotators(evaluation, labels, second, craters, 10)
+    assert agreement.second.all.pixel == agreement.map.pixel == evaluation.craters[1].scores.pixel
+    json.dumps(agreement.to_dict(), allow_nan=False)
     with pytest.raises(LabelError, match="no crater in common"):
-        find_ceiling(found, labels, Labels(grid, {}, None), craters, 10)
+        compare_annotators(evaluation, labels, Labels(grid, {}, None), craters, 10)
 
 
-def test_figures_by_name(judged):
-    found = judged[0]
-    assert value_of(found, "all.pixel.f1") == found.all.pixel.f1
-    assert value_of(found, "craters.8.pixel.recall") == 0.5
-    assert value_of(found, "test.deciles.10.recall") == found.test.deciles[9].recall
+def test_figures_by_name(evaluated):
+    evaluation = evaluated[0]
+    assert value_of(evaluation, "all.pixel.f1") == evaluation.all.pixel.f1
+    assert value_of(evaluation, "craters.8.pixel.recall") == 0.5
+    assert value_of(evaluation, "test.deciles.10.recall") == evaluation.test.deciles[9].recall
     mix = {"all.pixel.f1": 0.25, "families.old.pixel.recall": 0.75}
-    expected = 0.25 * found.all.pixel.f1 + 0.75 * 0.5
-    assert value_of(found, mix) == pytest.approx(expected)
-    assert value_of(json.loads(json.dumps(found.to_dict())), mix) == pytest.approx(expected)
+    expected = 0.25 * evaluation.all.pixel.f1 + 0.75 * 0.5
+    assert value_of(evaluation, mix) == pytest.approx(expected)
+    assert value_of(json.loads(json.dumps(evaluation.to_dict())), mix) == pytest.approx(expected)
     with pytest.raises(SettingsError, match=r"nearest are .*all\.pixel\.f1"):
-        value_of(found, "all.pixels.f1")
-    assert math.isnan(value_of(found, "craters.3.sectors.0-45.precision")) is False
+        value_of(evaluation, "all.pixels.f1")
+    assert math.isnan(value_of(evaluation, "craters.3.sectors.0-45.precision")) is False

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says, and which threshold would have been the best."""
+"""Calibration of the probabilities, and the threshold with the best pixel F1."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,20 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.evaluation.counts import Counts, none_if_nan
-from ejectamap.mapping.export import NO_DATA
+from ejectamap.maps.rasters import NO_DATA, STEPS
 
-_STEPS = 250  # a probability of 1, as stored
 _BINS = 10
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How often pixels of each stored probability are ejecta; crater interiors are included.
+    """Number of pixels of each stored probability, with and without ejecta; crater interiors are included.
 
     Attributes
     ----------
     levels : int64 array (2, 256)
-        Pixels by truth (no, yes) and by stored probability; the last column is unknown.
+        Pixels by label (no ejecta, ejecta) and by stored probability; the last column holds pixels without data.
     """
 
     levels: npt.NDArray[np.int64]
@@ -36,19 +35,19 @@ class Calibration:
         return hash(self.levels.tobytes())
 
     def reliability(self) -> list[dict[str, float | None]]:
-        """Mean probability, share of ejecta and number of pixels in ten equal bins of probability."""
+        """Mean probability, fraction of ejecta and number of pixels in ten equal bins of probability."""
         rows = []
-        for low, high in pairwise(range(0, _STEPS + 1, _STEPS // _BINS)):
-            last = high + (high == _STEPS)
-            part = self.levels[:, low:last]
-            pixels = int(part.sum())
-            mean = float(part.sum(axis=0) @ np.arange(low, last)) / _STEPS
+        for low, high in pairwise(range(0, STEPS + 1, STEPS // _BINS)):
+            stop = high + (high == STEPS)  # the last bin includes probability 1
+            levels = self.levels[:, low:stop]
+            pixels = int(levels.sum())
+            summed = float(levels.sum(axis=0) @ np.arange(low, stop)) / STEPS
             rows.append(
                 {
-                    "low": low / _STEPS,
-                    "high": high / _STEPS,
-                    "mean_probability": mean / pixels if pixels else None,
-                    "ejecta_fraction": int(part[1].sum()) / pixels if pixels else None,
+                    "low": low / STEPS,
+                    "high": high / STEPS,
+                    "mean_probability": summed / pixels if pixels else None,
+                    "ejecta_fraction": int(levels[1].sum()) / pixels if pixels else None,
                     "pixels": pixels,
                 }
             )
@@ -58,38 +57,36 @@ class Calibration:
     def ece(self) -> float:
         """Expected calibration error over ten equal bins, 0 to 1 (Naeini et al. 2015, AAAI); nan without pixels.
 
-        The mean over pixels of the gap between a bin's mean probability and its share of ejecta.
-        Most pixels are far from any ejecta and easy, which makes it small.
+        It is the mean over pixels of the difference between their bin's mean probability and its fraction of ejecta.
+        Most pixels are far from any ejecta and have a probability near 0, which makes the error small.
         """
         known = int(self.levels[:, :NO_DATA].sum())
         if not known:
             return float("nan")
-        level = np.arange(_STEPS + 1)
-        bins = np.minimum(level // (_STEPS // _BINS), _BINS - 1)
-        gap = (
-            level / _STEPS * self.levels[:, : _STEPS + 1].sum(axis=0) - self.levels[1, : _STEPS + 1]
-        )
+        level = np.arange(STEPS + 1)
+        bins = np.minimum(level // (STEPS // _BINS), _BINS - 1)
+        gap = level / STEPS * self.levels[:, : STEPS + 1].sum(axis=0) - self.levels[1, : STEPS + 1]
         return float(np.abs(np.bincount(bins, gap, _BINS)).sum() / known)
 
-    def at(self, threshold: float) -> Counts:
-        """Pixel counts, had the threshold been this; what is unknown is never ejecta."""
+    def counts_at(self, threshold: float) -> Counts:
+        """Confusion counts of pixels at a threshold of probability; pixels without data count as no ejecta."""
         stored = np.arange(self.levels.shape[1])
-        above = (stored > threshold * _STEPS) & (stored != NO_DATA)
+        above = (stored > threshold * STEPS) & (stored != NO_DATA)
         (tn, fn), (fp, tp) = ((self.levels[:, part].sum(axis=1)) for part in (~above, above))
         return Counts(tp=int(tp), fp=int(fp), fn=int(fn), tn=int(tn))
 
     @property
     def best_threshold(self) -> tuple[float, float]:
-        """Threshold with the best pixel F1, and that F1; the lowest of equals; nan if there is nothing to find."""
-        choices = np.arange(_STEPS) / _STEPS
-        scores = np.array([self.at(threshold).f1 for threshold in choices])
+        """Threshold with the best pixel F1 (the lowest of equals), and that F1; both nan if F1 is never defined."""
+        thresholds = np.arange(STEPS) / STEPS
+        scores = np.array([self.counts_at(threshold).f1 for threshold in thresholds])
         if np.isnan(scores).all():
             return float("nan"), float("nan")
         best = int(np.nanargmax(scores))
-        return float(choices[best]), float(scores[best])
+        return float(thresholds[best]), float(scores[best])
 
     def to_dict(self) -> dict[str, Any] | None:
-        """Everything under its name, ready for JSON; None without probabilities."""
+        """All figures by name, ready for JSON; None without probabilities."""
         if not self.levels[:, :NO_DATA].any():
             return None
         threshold, f1 = self.best_threshold

@@ -1,4 +1,4 @@
-"""Right and wrong, counted: the four numbers that every figure of merit here is made of."""
+"""Confusion counts of two masks, and the figures of merit that are computed from them."""
 
 import math
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ Bools = npt.NDArray[np.bool_]
 class Counts:
     """True and false positives and negatives: pixels, tiles, or square kilometres.
 
-    A figure that would divide by zero is nan: there is nothing to judge. So precision is nan where
-    nothing was predicted, recall where nothing is true, and F1 and IoU only where neither is; with
-    something true and nothing predicted (or the other way round) F1 and IoU are 0.
+    A figure that would divide by zero is nan. So precision is nan where nothing is predicted, recall where nothing is
+    true, and F1 and IoU only where both are empty; if only one of the two is empty, F1 and IoU are 0.
 
     Attributes
     ----------
@@ -40,12 +39,12 @@ class Counts:
 
     @property
     def precision(self) -> float:
-        """Which part of the predicted is true, 0 to 1."""
+        """Fraction of the predicted that is true, 0 to 1."""
         return _ratio(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> float:
-        """Which part of the true was predicted, 0 to 1."""
+        """Fraction of the true that is predicted, 0 to 1."""
         return _ratio(self.tp, self.tp + self.fn)
 
     @property
@@ -79,7 +78,7 @@ def compare(
     where : bool array of that shape, optional
         Which pixels count; all if not given.
     weight : array_like that broadcasts to that shape, optional
-        What a pixel counts for, for example its ground area; 1 if not given.
+        Weight of each pixel, for example its ground area; 1 if not given.
     """
     counted = np.ones(truth.shape, bool) if where is None else where
     cases = (
@@ -97,6 +96,11 @@ def compare(
 def none_if_nan(value: float) -> float | None:
     """Replace nan, which JSON lacks, by None."""
     return None if math.isnan(value) else value
+
+
+def harmonic_mean(a: float, b: float) -> float:
+    """2 a b / (a + b); 0 if both are 0."""
+    return 2 * a * b / (a + b) if a + b else 0.0
 
 
 def _ratio(part: float, whole: float) -> float:

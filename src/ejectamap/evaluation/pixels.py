@@ -1,8 +1,8 @@
-"""A map judged as the poster does: per pixel and per tile, pooled over all (crater, tile) pairs.
+"""Evaluation of masks: per pixel and per tile, pooled over all pairs of a crater and a tile, as on the poster.
 
-Also what the poster only tells in words: the same by true ground area, by distance and direction from the crater,
-for each crater, and whether ejecta went to the right crater. Masks are compared on the mosaic's own grid, one tile
-at a time.
+The same pass counts true ground area, distances and directions from the crater, the calibration of the stored
+probabilities, and whether ejecta are assigned to the right crater. Masks are compared on the mosaic's own grid, one
+tile at a time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,20 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ejectamap.errors import LabelError
 from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Bools, Counts, compare
-from ejectamap.evaluation.deciles import true_deciles_m
-from ejectamap.evaluation.ownership import Ownership
-from ejectamap.evaluation.rings import RingTable, counts, within_reach
-from ejectamap.evaluation.scores import CraterScore, Evaluation, Scores
-from ejectamap.mapping.export import NO_DATA
+from ejectamap.evaluation.origin_counts import OriginCounts
+from ejectamap.evaluation.rings import (
+    RingTable,
+    counts_from_row,
+    true_decile_edges_m,
+    within_reach,
+)
+from ejectamap.evaluation.scores import AnnotatorAgreement, CraterScore, Evaluation, Scores, pool
+from ejectamap.maps.rasters import NO_DATA
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Window
+from ejectamap.world.grid import Window, windows_overlap
 from ejectamap.world.labels import Labels, Tile
 from ejectamap.world.sphere import Array
-
-__all__ = ["Counts", "CraterScore", "Evaluation", "Ownership", "Scores", "compare", "evaluate"]
 
 ReadMask = Callable[[int, Window], Bools]
 ReadStored = Callable[[int, Window], npt.NDArray[np.uint8]]
@@ -44,9 +47,9 @@ def evaluate(
 ) -> Evaluation:
     """Compare a map with the labels.
 
-    Where the labels name tiles, every crater of the catalogue is judged in every tile whose centre
-    is within its reach, over the whole tile. Without tiles every labelled crater is judged on all
-    ground within its reach, cut into the tiles of `views.tiling.planet_tiles`.
+    Where the labels name tiles, every crater of the catalogue is evaluated in every tile whose centre is within its
+    reach, over the whole tile. Without tiles every labelled crater is evaluated on all ground within its reach, divided
+    into the tiles of `views.tiling.planet_tiles`.
 
     Parameters
     ----------
@@ -54,37 +57,71 @@ def evaluate(
     craters : sequence of Crater
         The catalogue.
     predicted_mask : callable
-        (crater_id, window) to a bool array (height, width). Asked for one crater after another, so
-        that it can keep the last one in memory.
+        (crater_id, window) to a bool array (height, width). All windows of one crater are read before those of the
+        next, so that it can keep the last crater in memory.
     split : mapping of (crater_id, tile_id) to "train", "test" or "unused", or None
-        What each pair was used for; a pair that it lacks taught nothing, and is test; an unused one is not judged.
+        What each pair was used for. A pair that is missing here is a test pair; unused pairs are not evaluated.
     tile_px : int
         Side of a tile where the labels name none, in mosaic pixels.
     stored : callable, optional
-        (crater_id, window) to the probabilities as they are stored, uint8, 255 where unknown.
+        (crater_id, window) to the stored probabilities, uint8, 255 where there is no data.
     origin : callable, optional
-        A window to the map's id + 1 of the likeliest crater, 0 for none, shape (height, width).
+        A window to the id + 1 of each pixel's origin, 0 for none, shape (height, width).
     """
-    judge = _Judge(labels, predicted_mask, tile_px, stored, origin)
+    evaluator = _Evaluator(labels, predicted_mask, tile_px, stored, origin)
     rows = []
-    held_out = False
+    any_training = False
     for crater in craters:
-        tiles = judge.tiles_of(crater)
-        used = {t.tile_id: (split or {}).get((crater.crater_id, t.tile_id), "test") for t in tiles}
-        tiles = [tile for tile in tiles if used[tile.tile_id] != "unused"]
-        unseen = [tile for tile in tiles if used[tile.tile_id] == "test"]
-        seen = [tile for tile in tiles if used[tile.tile_id] != "test"]
-        held_out |= bool(seen)
+        tiles = evaluator.tiles_of(crater)
+        use = {t.tile_id: (split or {}).get((crater.crater_id, t.tile_id), "test") for t in tiles}
+        tiles = [tile for tile in tiles if use[tile.tile_id] != "unused"]
+        test_tiles = [tile for tile in tiles if use[tile.tile_id] == "test"]
+        training_tiles = [tile for tile in tiles if use[tile.tile_id] != "test"]
+        any_training |= bool(training_tiles)
         if tiles:
-            edges_m = judge.decile_edges_m(crater, tiles)
-            test = judge.scores(crater, unseen, edges_m)
-            both = test + judge.scores(crater, seen, edges_m)
+            edges_m = evaluator.decile_edges_m(crater, tiles)
+            test = evaluator.scores(crater, test_tiles, edges_m)
+            both = test + evaluator.scores(crater, training_tiles, edges_m)
             rows.append(CraterScore(crater.crater_id, crater.name, crater.family, both, test))
-    return Evaluation(tuple(rows), held_out)
+    return Evaluation(tuple(rows), any_training)
 
 
-class _Judge:
-    """Compares one crater after another with its label."""
+def compare_annotators(
+    evaluation: Evaluation, labels: Labels, second: Labels, craters: Sequence[Crater], tile_px: int
+) -> AnnotatorAgreement:
+    """Evaluate a second annotator's labels against the first one's, on the mapped craters that both have drawn.
+
+    Where the labels name tiles, both annotators are assumed to have labelled all of them.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of the map, against the first annotator's labels.
+    labels, second : Labels
+        Of the two annotators.
+    craters : sequence of Crater
+        The mapped ones.
+    tile_px : int
+        As of `evaluate`.
+
+    Raises
+    ------
+    LabelError
+        If there is no such crater.
+    """
+    shared = [c for c in craters if c.crater_id in labels.masks and c.crater_id in second.masks]
+    ids = {crater.crater_id for crater in shared}
+    map_scores = [row.scores for row in evaluation.craters if row.crater_id in ids]
+    if not map_scores:
+        raise LabelError(
+            "--second-labels: has no crater in common with the project's labels and map: check the ids"
+        )
+    agreement = evaluate(labels, shared, second.read, None, tile_px=tile_px)
+    return AnnotatorAgreement(agreement, pool(map_scores))
+
+
+class _Evaluator:
+    """Compares the map of one crater after another with its label."""
 
     def __init__(
         self,
@@ -101,27 +138,29 @@ class _Judge:
         self.tiles = planet_tiles(labels.grid, tile_px) if labels.tiles is None else labels.tiles
 
     def tiles_of(self, crater: Crater) -> list[Tile]:
-        """Tiles in which a crater is judged."""
+        """Tiles in which a crater is evaluated."""
         grid = self.labels.grid
         if self.labels.tiles is not None:
             return tiles_in_reach(crater, self.tiles, grid)
         if crater.crater_id not in self.labels.masks:
             return []
         cap = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
-        return [tile for tile in self.tiles if _overlap(tile.window, cap)]
+        return [tile for tile in self.tiles if windows_overlap(tile.window, cap, grid.width)]
 
     def decile_edges_m(self, crater: Crater, tiles: Sequence[Tile]) -> Array:
-        """Distances that cut a crater's true ejecta beyond its rim into ten parts of equal area."""
+        """Distances that divide a crater's true ejecta beyond its rim into ten parts of equal area."""
         windows = [tile.window for tile in tiles]
         read = partial(self.labels.read, crater.crater_id)
-        return true_deciles_m(crater, self.labels.grid, self._judged_m(crater), read, windows)
+        return true_decile_edges_m(
+            crater, self.labels.grid, self._evaluated_m(crater), read, windows
+        )
 
     def scores(self, crater: Crater, tiles: Sequence[Tile], deciles_m: Array) -> Scores:
         """Scores of a crater in some tiles."""
         grid = self.labels.grid
         in_reach = {tile.tile_id for tile in tiles_in_reach(crater, tuple(tiles), grid)}
-        table = RingTable.empty(crater, self._judged_m(crater), deciles_m)
-        tile_counts, owner = Counts(), Ownership()
+        table = RingTable.empty(crater, self._evaluated_m(crater), deciles_m)
+        tile_counts, origin_counts = Counts(), OriginCounts()
         for tile in tiles:
             truth = self.labels.read(crater.crater_id, tile.window)
             prediction = self.predicted_mask(crater.crater_id, tile.window)
@@ -130,44 +169,39 @@ class _Judge:
             if tile.tile_id in in_reach:
                 tile_counts += compare(np.array(tp + fp > 0), np.array(tp + fn > 0))
             if self.origin is not None and tp + fn > 0:
-                owner += self._owner(crater, truth, tile.window)
+                origin_counts += self._count_origins(crater, truth, tile.window)
         return Scores(
-            pixel=counts(table.pixels.sum(axis=(0, 1))),
-            area_km2=counts(table.area_km2.sum(axis=(0, 1))),
+            pixel=counts_from_row(table.pixels.sum(axis=(0, 1))),
+            area_km2=counts_from_row(table.area_km2.sum(axis=(0, 1))),
             outside_km2=table.outside_km2(),
             tile=tile_counts,
             distance=table.distances(),
             deciles=table.deciles(),
             sectors=table.sectors(),
             calibration=Calibration(table.levels),
-            owner=None if self.origin is None else owner,
+            origin=None if self.origin is None else origin_counts,
         )
 
-    def _judged_m(self, crater: Crater) -> float:
-        """How far out a crater is judged."""
+    def _evaluated_m(self, crater: Crater) -> float:
+        """Distance up to which a crater is evaluated; infinite where the labels name tiles."""
         if self.labels.tiles is not None:
             return np.inf
         return crater.reach_m(self.labels.grid.radius_m)
 
-    def _owner(self, crater: Crater, truth: Bools, window: Window) -> Ownership:
-        """Whom the map gives a crater's true pixels to."""
+    def _count_origins(self, crater: Crater, truth: Bools, window: Window) -> OriginCounts:
+        """Count a crater's true pixels by the crater that the origin map assigns them to."""
         assert self.origin is not None
         grid = self.labels.grid
-        true = within_reach(crater, grid, window, truth, self._judged_m(crater))
+        true = within_reach(crater, grid, window, truth, self._evaluated_m(crater))
         origin = self.origin(window)
-        value = origin[true]
-        numbers = np.bincount(value)
-        given = {int(k) - 1: int(numbers[k]) for k in np.flatnonzero(numbers) if k > 0}
-        rightly = {
-            owner: int(
-                np.count_nonzero(self.labels.read(owner, window) & true & (origin == owner + 1))
+        numbers = np.bincount(origin[true])
+        assigned = {int(k) - 1: int(numbers[k]) for k in np.flatnonzero(numbers) if k > 0}
+        correct = {
+            crater_id: int(
+                np.count_nonzero(
+                    self.labels.read(crater_id, window) & true & (origin == crater_id + 1)
+                )
             )
-            for owner in given
+            for crater_id in assigned
         }
-        return Ownership(given, rightly, int(numbers[0]) if numbers.size else 0)
-
-
-def _overlap(a: Window, b: Window) -> bool:
-    """Whether two windows that do not wrap around have a pixel in common."""
-    rows = min(a.row + a.height, b.row + b.height) > max(a.row, b.row)
-    return rows and min(a.col + a.width, b.col + b.width) > max(a.col, b.col)
+        return OriginCounts(assigned, correct, int(numbers[0]) if numbers.size else 0)

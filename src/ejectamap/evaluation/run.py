@@ -1,20 +1,18 @@
-"""Judge a project's map by its labels."""
+"""Evaluation of a project's map against its labels."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
 
 from ejectamap.errors import LabelError, ProjectError
-from ejectamap.evaluation.ceiling import find_ceiling
-from ejectamap.evaluation.pixels import evaluate
+from ejectamap.evaluation.pixels import compare_annotators, evaluate
 from ejectamap.evaluation.scores import Evaluation
 from ejectamap.evaluation.structure import evaluate_structure
-from ejectamap.mapping import require_mapped
-from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.mapfiles import MapFiles
-from ejectamap.mapping.provenance import is_put_together
-from ejectamap.project import Project
-from ejectamap.training.sources import leakage_of, read_split
+from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.provenance import global_files_are_current, require_mapped
+from ejectamap.project.folder import Project
+from ejectamap.project.splits import leakage_of, read_split
 from ejectamap.world.craters import Crater
 from ejectamap.world.label_files import load_labels
 
@@ -24,59 +22,60 @@ def evaluate_project(
 ) -> Evaluation:
     """Compare a project's map with its labels and write evaluation.json.
 
-    Pairs that the networks were trained on count in the table over all pairs only; pairs they never saw make the test
-    table. Craters that are not mapped yet are not judged.
+    Pairs that the networks were trained on count only in the table over all pairs; the other pairs make up the test
+    table. Craters that are not mapped yet are not evaluated.
 
     Parameters
     ----------
     project : Project
     second_labels : Path, optional
-        What another person drew of the same craters, as a folder of masks or a layer of polygons: how well the two
-        people agree is the ceiling for any map.
+        Labels of the same craters by another annotator, as a folder of masks or a layer of polygons. How well the two
+        annotators agree is as much as can be expected of any map.
     structure : bool
-        Judge the shape of the ejecta too.
+        Whether to evaluate the shape of the ejecta too.
 
     Raises
     ------
     LabelError
-        If the project has no labels, or the second ones are not possible.
+        If the project has no labels, or the second ones are not valid.
     ProjectError
         If there is no map of the present settings, networks and inputs.
     """
-    if project.labels is None:
+    labels = project.labels
+    if labels is None:
         raise LabelError(
             f"{project.folder}: has no labels to compare with: set inputs.labels in its project.yaml"
         )
-    mapped = _judged_craters(project)
+    craters = _evaluated_craters(project)
     split = read_split(project)
-    files = MapFiles(project.maps, project.grid)
+    ejecta_map = EjectaMap(project.maps, project.grid)
     evaluation = evaluate(
-        project.labels,
-        mapped,
-        files.mask,
+        labels,
+        craters,
+        ejecta_map.mask,
         split,
         tile_px=project.tile_side_px,
-        stored=files.stored,
-        origin=files.origin,
+        stored=ejecta_map.stored,
+        origin=ejecta_map.origin,
     )
     if split and evaluation.split:
         evaluation = replace(evaluation, leakage=leakage_of(project, split))
     if second_labels is not None:
         second = load_labels(second_labels, project.grid, project.craters)
-        ceiling = find_ceiling(evaluation, project.labels, second, mapped, project.tile_side_px)
-        evaluation = replace(evaluation, ceiling=ceiling)
+        agreement = compare_annotators(evaluation, labels, second, craters, project.tile_side_px)
+        evaluation = replace(evaluation, annotator_agreement=agreement)
     if structure:
-        shape = evaluate_structure(project.labels, mapped, files.labels)
+        shape = evaluate_structure(labels, craters, ejecta_map.labels)
         evaluation = replace(evaluation, structure=shape)
     text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
     replace_file(project.outputs / "evaluation.json", memoryview(text.encode()))
     return evaluation
 
 
-def _judged_craters(project: Project) -> list[Crater]:
-    """Craters mapped with the present settings, networks and inputs, all of them in the global files too."""
+def _evaluated_craters(project: Project) -> list[Crater]:
+    """Craters mapped with the present settings, networks and inputs, all of them merged into the global files too."""
     mapped = require_mapped(project)
-    if not is_put_together(project, mapped):
+    if not global_files_are_current(project, mapped):
         raise ProjectError(
             f"{project.maps / 'origin.tif'}: is not of the same run as the craters' maps:"
             f" run ejectamap map {project.folder} again"

@@ -1,30 +1,26 @@
-"""What an evaluation finds: counts, pooled in several ways, and ready for JSON."""
+"""The result of an evaluation: counts and figures, pooled in several ways, and ready for JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, reduce
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ejectamap.evaluation.bootstrap import Interval, intervals
+from ejectamap.errors import unknown_name
+from ejectamap.evaluation.bootstrap import Interval, pooled_intervals
 from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Counts
-from ejectamap.evaluation.deciles import DECILES
-from ejectamap.evaluation.ownership import Ownership, confusion
-from ejectamap.evaluation.rings import DISTANCES, LEVELS, SECTORS
+from ejectamap.evaluation.origin_counts import OriginCounts, origin_confusion
+from ejectamap.evaluation.rings import DECILES, DISTANCES, LEVELS, SECTORS
 from ejectamap.evaluation.structure import Structure
-from ejectamap.networks.names import unknown_name
-from ejectamap.training.splits import Leakage
-
-if TYPE_CHECKING:
-    from ejectamap.evaluation.ceiling import Ceiling
+from ejectamap.project.splits import Leakage
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What some pairs of a crater and a tile score together.
+    """Counts of some pairs of a crater and a tile together.
 
     Attributes
     ----------
@@ -43,7 +39,7 @@ class Scores:
     sectors : mapping of str to Counts
         Ground area beyond the rim, by direction in degrees clockwise from north; keys are `rings.SECTORS`.
     calibration : Calibration
-    owner : Ownership or None
+    origin : OriginCounts or None
         None without an origin map.
     """
 
@@ -55,11 +51,11 @@ class Scores:
     deciles: tuple[Counts, ...]
     sectors: Mapping[str, Counts]
     calibration: Calibration
-    owner: Ownership | None
+    origin: OriginCounts | None
 
     @classmethod
-    def none(cls, owner: bool) -> "Scores":
-        """Nothing judged yet; with or without an origin map."""
+    def empty(cls, with_origin: bool) -> "Scores":
+        """Scores of no pairs; with or without an origin map."""
         return cls(
             Counts(),
             Counts(),
@@ -69,7 +65,7 @@ class Scores:
             (Counts(),) * DECILES,
             dict.fromkeys(SECTORS, Counts()),
             Calibration(np.zeros((2, LEVELS), np.int64)),
-            Ownership() if owner else None,
+            OriginCounts() if with_origin else None,
         )
 
     def __add__(self, other: "Scores") -> "Scores":
@@ -82,11 +78,11 @@ class Scores:
             tuple(a + b for a, b in zip(self.deciles, other.deciles, strict=True)),
             {name: self.sectors[name] + other.sectors[name] for name in self.sectors},
             self.calibration + other.calibration,
-            None if self.owner is None or other.owner is None else self.owner + other.owner,
+            None if self.origin is None or other.origin is None else self.origin + other.origin,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything under its name, ready for JSON."""
+        """All counts and figures under the names of evaluation.json."""
         deciles = enumerate(self.deciles, start=1)
         return {
             "pixel": self.pixel.to_dict(),
@@ -97,13 +93,13 @@ class Scores:
             "deciles": {str(k): counts.to_dict() for k, counts in deciles},
             "sectors": {name: counts.to_dict() for name, counts in self.sectors.items()},
             "calibration": self.calibration.to_dict(),
-            "owner": None if self.owner is None else self.owner.to_dict(),
+            "owner": None if self.origin is None else self.origin.to_dict(),
         }
 
 
 @dataclass(frozen=True)
 class CraterScore:
-    """One crater's scores over all its tiles, and over those that no network has seen.
+    """One crater's scores over all its tiles, and over its test tiles alone.
 
     Attributes
     ----------
@@ -128,18 +124,18 @@ class Evaluation:
     craters : tuple of CraterScore
         In the order of the catalogue; craters without a tile in reach are left out.
     split : bool
-        Whether any pair was held out at all; if not, `test` is `all`.
+        Whether any pair was used for training; if not, `test` equals `all`.
     leakage : Leakage or None
-        How much of the test ground training tiles have seen; None if nothing was held out.
-    ceiling : Ceiling or None
-        How well two people agree, where a second one's labels were given.
+        How much of the test ground lies in training tiles; None if no pair was used for training.
+    annotator_agreement : AnnotatorAgreement or None
+        How well two annotators agree, where a second one's labels were given.
     structure : Structure or None
-        Shape of the map, where it was asked for.
+        Shape of the map, where it was evaluated.
     """
 
     craters: tuple[CraterScore, ...]
     split: bool
-    ceiling: "Ceiling | None" = None
+    annotator_agreement: "AnnotatorAgreement | None" = None
     leakage: Leakage | None = None
     structure: Structure | None = None
 
@@ -150,7 +146,7 @@ class Evaluation:
 
     @cached_property
     def test(self) -> Scores:
-        """Scores over the pairs that the networks have never seen."""
+        """Scores over the pairs that no network was trained on."""
         return pool([row.test for row in self.craters])
 
     @property
@@ -169,22 +165,26 @@ class Evaluation:
         }
         units = ("pixel", "outside_km2", "tile")
         return {
-            subset: {unit: intervals([getattr(s, unit) for s in scores]) for unit in units}
+            subset: {unit: pooled_intervals([getattr(s, unit) for s in scores]) for unit in units}
             for subset, scores in subsets.items()
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything under its name, ready for JSON."""
-        owners = {r.crater_id: r.scores.owner for r in self.craters if r.scores.owner is not None}
+        """Content of evaluation.json."""
+        origins = {
+            r.crater_id: r.scores.origin for r in self.craters if r.scores.origin is not None
+        }
         return {
             "all": self.all.to_dict(),
             "test": self.test.to_dict(),
             "split": self.split,
             "intervals": self.intervals(),
             "families": {name: scores.to_dict() for name, scores in self.families.items()},
-            "attribution": confusion(owners) if owners else None,
+            "attribution": origin_confusion(origins) if origins else None,
             "leakage": None if self.leakage is None else asdict(self.leakage),
-            "ceiling": None if self.ceiling is None else self.ceiling.to_dict(),
+            "ceiling": None
+            if self.annotator_agreement is None
+            else self.annotator_agreement.to_dict(),
             "structure": None if self.structure is None else self.structure.to_dict(),
             "craters": [
                 {"crater_id": row.crater_id, "name": row.name, "family": row.family}
@@ -194,21 +194,47 @@ class Evaluation:
         }
 
 
+@dataclass(frozen=True)
+class AnnotatorAgreement:
+    """Agreement of two annotators on the same craters: as much as can be expected of a map.
+
+    Attributes
+    ----------
+    second : Evaluation
+        The second annotator's labels, evaluated against the first one's as if they were a map.
+    map : Scores
+        The map, evaluated against the first annotator's labels on the same craters.
+    """
+
+    second: Evaluation
+    map: Scores
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures of both under the names of evaluation.json."""
+        second = self.second.to_dict()
+        return {
+            "annotators": second["all"],
+            "intervals": second["intervals"]["all"],
+            "map": self.map.to_dict(),
+            "craters": second["craters"],
+        }
+
+
 def pool(scores: Sequence[Scores]) -> Scores:
     """Scores of several craters together."""
-    owner = all(score.owner is not None for score in scores)
-    return reduce(add, scores, Scores.none(owner))
+    with_origin = all(score.origin is not None for score in scores)
+    return reduce(add, scores, Scores.empty(with_origin))
 
 
 def value_of(
-    evaluation: Evaluation | Mapping[str, Any], wanted: str | Mapping[str, float]
+    evaluation: Evaluation | Mapping[str, Any], figure: str | Mapping[str, float]
 ) -> float:
-    """One number of an evaluation, or a weighted sum of several.
+    """One figure of an evaluation, or a weighted sum of several.
 
     Parameters
     ----------
     evaluation : Evaluation, or the content of an evaluation.json
-    wanted : str, or mapping of str to float
+    figure : str, or mapping of str to float
         A name such as "all.pixel.f1", "test.deciles.10.recall" or "craters.12.outside_km2.iou"; or the weight of
         each of several names.
 
@@ -220,25 +246,25 @@ def value_of(
     Raises
     ------
     SettingsError
-        Naming the nearest ones, if there is no such name.
+        With the most similar names, if there is no such name.
     """
-    found = evaluation.to_dict() if isinstance(evaluation, Evaluation) else evaluation
-    values = dict(_numbers(found, ""))
-    weights = {wanted: 1.0} if isinstance(wanted, str) else wanted
+    content = evaluation.to_dict() if isinstance(evaluation, Evaluation) else evaluation
+    values = dict(_flatten(content, ""))
+    weights = {figure: 1.0} if isinstance(figure, str) else figure
     for name in weights:
         if name not in values:
             raise unknown_name("figure of an evaluation", name, values)
     return float(sum(weight * values[name] for name, weight in weights.items()))
 
 
-def _numbers(part: Any, name: str) -> Iterator[tuple[str, float]]:
-    """All numbers of an evaluation under their dotted names; nan where there is none. Craters go by their ids."""
+def _flatten(part: Any, name: str) -> Iterator[tuple[str, float]]:
+    """All numbers of an evaluation with their dotted names; nan for None. Craters are named by their ids."""
     if isinstance(part, Mapping):
         for key, inner in part.items():
-            yield from _numbers(inner, f"{name}.{key}" if name else str(key))
+            yield from _flatten(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(part, list) and part and isinstance(part[0], Mapping):
         for inner in part:
             if "crater_id" in inner:
-                yield from _numbers(inner, f"{name}.{inner['crater_id']}")
+                yield from _flatten(inner, f"{name}.{inner['crater_id']}")
     elif part is None or isinstance(part, int | float):
         yield name, float("nan") if part is None else float(part)

@@ -1,5 +1,6 @@
-"""The poster's tables, as rows of text for a terminal or a page."""
+"""Evaluations as tables of text, for a terminal or a page."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ejectamap.evaluation.scores import Evaluation
-from ejectamap.training.splits import Leakage
+from ejectamap.project.splits import Leakage
 
 Content = Mapping[str, Any]
 
@@ -22,12 +23,12 @@ _STRUCTURE = {
     "Gaps per 1000 km": "gaps_per_1000km",
 }
 _FIGURES = {"F1 score": "f1", "Precision": "precision", "Recall": "recall", "IoU": "iou"}
-_MOST_CLAIMS = 12
+_MOST_PAIRS = 12
 
 
 @dataclass(frozen=True)
 class FigureTable:
-    """A table as it is read.
+    """A table of formatted figures.
 
     Attributes
     ----------
@@ -45,17 +46,34 @@ class FigureTable:
     notes: tuple[str, ...] = ()
 
 
+def print_table(table: FigureTable, console: Console) -> None:
+    """Print a table, the first column aligned to the left and the others to the right, and its notes."""
+    printed = Table(title=table.title, title_justify="left")
+    for k, name in enumerate(table.head):
+        printed.add_column(name, justify="right" if k else "left")
+    for row in table.rows:
+        printed.add_row(*map(Text, row))
+    console.print(printed)
+    for note in table.notes:
+        console.print(Text(note), soft_wrap=True)
+
+
+def format_figure(figure: float | None, digits: int = 3) -> str:
+    """A figure with some decimals; a dash for None or nan."""
+    return "–" if figure is None or math.isnan(figure) else f"{figure:.{digits}f}"
+
+
+def format_interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Both ends of an interval with some decimals; a dash if either is None or nan."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return "–"
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
 def print_tables(evaluation: Evaluation, console: Console) -> None:
-    """Print the poster's two tables, then near and far, ownership, and each crater."""
+    """Print all tables of an evaluation."""
     for table in figure_tables(evaluation.to_dict()):
-        printed = Table(title=table.title, title_justify="left")
-        for k, name in enumerate(table.head):
-            printed.add_column(name, justify="right" if k else "left")
-        for row in table.rows:
-            printed.add_row(*map(Text, row))
-        console.print(printed)
-        for note in table.notes:
-            console.print(Text(note), soft_wrap=True)
+        print_table(table, console)
 
 
 def figure_tables(content: Content) -> list[FigureTable]:
@@ -76,63 +94,75 @@ def figure_tables(content: Content) -> list[FigureTable]:
     if content["families"]:
         tables.append(_family_table(content["families"]))
     if content["ceiling"] is not None:
-        tables.append(_ceiling_table(content["ceiling"]))
+        tables.append(_annotator_table(content["ceiling"]))
     tables.append(_crater_table(content["craters"]))
     if content["structure"] is not None:
         tables.append(_structure_table(content))
     return tables
 
 
-def claims_table(content: Content) -> FigureTable | None:
-    """Whose true ejecta the map gives to whom without a right to them, most pixels first; None if there are none."""
+def wrong_origin_table(content: Content) -> FigureTable | None:
+    """True ejecta assigned to a crater whose label does not hold them, most pixels first; None if there are none.
+
+    Parameters
+    ----------
+    content : mapping
+        Of an evaluation.json.
+    """
     matrix = content["attribution"]
     if matrix is None:
         return None
-    claims = [
-        (pixels, row, column)
-        for row, line in zip(matrix["rows"], matrix["claimed"], strict=True)
-        for column, pixels in zip(matrix["columns"], line, strict=True)
+    pairs = [
+        (pixels, true_id, origin_id)
+        for true_id, line in zip(matrix["rows"], matrix["claimed"], strict=True)
+        for origin_id, pixels in zip(matrix["columns"], line, strict=True)
         if pixels
     ]
-    if not claims:
+    if not pairs:
         return None
     names = _names(content)
     true_px = {c["crater_id"]: c["pixel"]["tp"] + c["pixel"]["fn"] for c in content["craters"]}
-    claims.sort(key=lambda claim: (-claim[0], *claim[1:]))
+    pairs.sort(key=lambda pair: (-pair[0], *pair[1:]))
     rows = tuple(
         (
-            names[true],
-            names.get(claimant, f"crater {claimant}"),
+            names[true_id],
+            names.get(origin_id, f"crater {origin_id}"),
             f"{pixels:,}",
-            f"{pixels / true_px[true]:.1%}" if true_px[true] else "–",
+            f"{pixels / true_px[true_id]:.1%}" if true_px[true_id] else "–",
         )
-        for pixels, true, claimant in claims[:_MOST_CLAIMS]
+        for pixels, true_id, origin_id in pairs[:_MOST_PAIRS]
     )
-    more = len(claims) - len(rows)
-    head = ("Ejecta of", "on the map given to", "Pixels", "Share of its ejecta")
+    more = len(pairs) - len(rows)
+    head = ("True crater", "Origin on the map", "Pixels", "Fraction of its ejecta")
     notes = (f"{more} further pairs of craters with fewer pixels are left out.",) if more else ()
-    return FigureTable("Ejecta that go to a wrong crater", head, rows, notes)
+    return FigureTable("True ejecta with a wrong origin", head, rows, notes)
 
 
 def reliability_table(content: Content) -> FigureTable | None:
-    """How often pixels of a probability truly are ejecta, over all labels; None without probabilities."""
-    found = content["all"]["calibration"]
-    if found is None:
+    """Fraction of true ejecta among pixels of similar probability, over all labels; None without probabilities.
+
+    Parameters
+    ----------
+    content : mapping
+        Of an evaluation.json.
+    """
+    calibration = content["all"]["calibration"]
+    if calibration is None:
         return None
     rows = tuple(
         (
             f"{part['low']:.1f} to {part['high']:.1f}",
-            _show(part["mean_probability"]),
-            _show(part["ejecta_fraction"]),
+            format_figure(part["mean_probability"]),
+            format_figure(part["ejecta_fraction"]),
             f"{part['pixels']:,}",
         )
-        for part in found["reliability"]
+        for part in calibration["reliability"]
     )
-    head = ("Probability", "Mean probability", "Truly ejecta", "Pixels")
-    return FigureTable("What a probability is worth", head, rows)
+    head = ("Probability", "Mean probability", "Fraction of true ejecta", "Pixels")
+    return FigureTable("Calibration of the probabilities", head, rows)
 
 
-def _main_table(title: str, scores: Content, spread: Content) -> FigureTable:
+def _main_table(title: str, scores: Content, intervals: Content) -> FigureTable:
     units = {
         "Pixel": "pixel",
         "Pixel, by ground area": "area_km2",
@@ -140,39 +170,44 @@ def _main_table(title: str, scores: Content, spread: Content) -> FigureTable:
         "Tile": "tile",
     }
     rows = tuple(
-        (name, *_cells(scores[unit]), _range(spread[unit]["f1"]) if unit in spread else "")
+        (
+            name,
+            *_cells(scores[unit]),
+            format_interval(*intervals[unit]["f1"]) if unit in intervals else "",
+        )
         for name, unit in units.items()
     )
-    return FigureTable(title, ("", *_FIGURES, "F1, 95 % of draws of craters"), rows)
+    return FigureTable(title, ("", *_FIGURES, "F1, 95 % interval"), rows)
 
 
 def _distance_table(title: str, scores: Content, content: Content, is_test: bool) -> FigureTable:
-    """Near and far; below it what the probabilities are worth and who owns the ejecta."""
+    """Figures by distance; below them attribution accuracy, calibration and leakage."""
     notes = []
     if scores["owner"] is not None:
-        share = _show(scores["owner"]["fraction"])
-        notes.append(f"Of the true ejecta that are mapped, {share} go to a right crater.")
-    found = scores["calibration"]
-    if found is not None and found["best_f1"] is not None:
+        accuracy = format_figure(scores["owner"]["fraction"])
+        notes.append(f"Origin map: attribution accuracy {accuracy}.")
+    calibration = scores["calibration"]
+    if calibration is not None and calibration["best_f1"] is not None:
         notes.append(
-            f"Probabilities are off by {found['ece']:.3f} (expected calibration error); pixel F1 would be best,"
-            f" {found['best_f1']:.3f}, at a threshold of {found['best_threshold']:.3f}."
+            f"Probabilities: expected calibration error {calibration['ece']:.3f};"
+            f" best pixel F1 {calibration['best_f1']:.3f} at threshold {calibration['best_threshold']:.3f}."
         )
     if is_test and content["leakage"] is not None:
-        notes.append(f"Of the test set, {Leakage(**content['leakage'])}.")
+        notes.append(f"Leakage: {Leakage(**content['leakage'])}.")
     rows = tuple((name, *_cells(counts)) for name, counts in scores["distance"].items())
     head = ("Crater radii from centre", *_FIGURES)
-    return FigureTable(f"{title}: near and far", head, rows, tuple(notes))
+    return FigureTable(f"{title}: by distance", head, rows, tuple(notes))
 
 
 def _structure_table(content: Content) -> FigureTable:
-    """The figures of docs/metrics.md that tell most."""
+    """The most informative figures of structure, crater by crater; docs/metrics.md describes all."""
     structure, names = content["structure"], _names(content)
     lines = [(names[row["crater_id"]], row) for row in structure["craters"]]
     if structure["mean"]:
         lines.append(("Mean", structure["mean"]))
     rows = tuple(
-        (name, *(_show(figures[key]) for key in _STRUCTURE.values())) for name, figures in lines
+        (name, *(format_figure(figures[key]) for key in _STRUCTURE.values()))
+        for name, figures in lines
     )
     return FigureTable("Structure", ("Crater", *_STRUCTURE), rows)
 
@@ -182,19 +217,19 @@ def _family_table(families: Content) -> FigureTable:
     return FigureTable("Each family", ("Family", *_FIGURES), rows)
 
 
-def _ceiling_table(ceiling: Content) -> FigureTable:
-    """Two people, and the map, on the craters that both people drew."""
+def _annotator_table(agreement: Content) -> FigureTable:
+    """Pixel figures of the second annotator, and of the map, on the craters that both annotators drew."""
     rows = (
-        ("The second one, pixel", *_cells(ceiling["annotators"]["pixel"])),
-        ("The map, pixel", *_cells(ceiling["map"]["pixel"])),
+        ("Second annotator, pixel", *_cells(agreement["annotators"]["pixel"])),
+        ("Map, pixel", *_cells(agreement["map"]["pixel"])),
     )
     return FigureTable(
-        "Two people on the same craters", ("Judged by the first one", *_FIGURES), rows
+        "Agreement of two annotators", ("Against the first annotator", *_FIGURES), rows
     )
 
 
 def _crater_table(craters: Sequence[Content]) -> FigureTable:
-    """Craters that have ejecta, in truth or on the map; the others say nothing."""
+    """Pixel figures and areas of the craters that have ejecta in the labels or on the map."""
     rows = []
     for row in craters:
         area = row["area_km2"]
@@ -213,13 +248,4 @@ def _name(row: Content) -> str:
 
 
 def _cells(counts: Content) -> list[str]:
-    return [_show(counts[figure]) for figure in _FIGURES.values()]
-
-
-def _range(interval: Sequence[float | None]) -> str:
-    low, high = interval
-    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-
-
-def _show(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:.3f}"
+    return [format_figure(counts[figure]) for figure in _FIGURES.values()]

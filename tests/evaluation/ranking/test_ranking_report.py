@@ -1,4 +1,4 @@
-"""The whole path behind the browser: choices and labels in, tables and a figure out."""
+"""A whole ranking study without the browser: from choices and labels to tables and a figure."""
 
 import json
 import math
@@ -11,16 +11,11 @@ import pytest
 from rich.console import Console
 
 from ejectamap.errors import RankingError
-from ejectamap.evaluation import value_of
 from ejectamap.evaluation.pixels import evaluate
-from ejectamap.evaluation.ranking import (
-    figures_of,
-    pair_outcomes,
-    print_ranking,
-    rank,
-    write_ranking,
-)
-from ejectamap.evaluation.ranking.figures import higher_is_better, objective
+from ejectamap.evaluation.ranking.choices import pair_outcomes
+from ejectamap.evaluation.ranking.figures import higher_is_better, map_figures, objective
+from ejectamap.evaluation.ranking.report import print_ranking, rank, write_ranking
+from ejectamap.evaluation.scores import value_of
 from ejectamap.evaluation.structure import evaluate_structure
 from ejectamap.show.ranking import plot_ranking
 from ejectamap.world.labels import Labels
@@ -30,7 +25,7 @@ KEPT = {"whole": 1.0, "half": 0.5, "tenth": 0.1}
 
 
 def thinned(labels, part):
-    """The labels with only so many of their pixels left."""
+    """Labels with a random part of their pixels."""
     rng = np.random.default_rng(0)
     masks = {
         k: (window, mask & (rng.random(mask.shape) < part))
@@ -43,12 +38,12 @@ def thinned(labels, part):
 def figures(planet):
     maps = {name: thinned(planet.truth, KEPT[name]) for name in MAPS}
     sources = {name: (lambda _, name=name: maps[name]) for name in MAPS}
-    return figures_of(planet.truth, planet.craters[:5], sources, 64)
+    return map_figures(planet.truth, planet.craters[:5], sources, 64)
 
 
 @pytest.fixture(scope="module")
 def outcomes(figures):
-    """Ann sees which map has more; Bo is wrong about every fifth pair."""
+    """Ann prefers the map with more ejecta; Bo prefers the other one in every fifth pair."""
     rows = []
     for k, crater_id in enumerate(figures["crater_id"].unique()):
         for n, pair in enumerate(combinations(MAPS, 2)):
@@ -61,11 +56,11 @@ def outcomes(figures):
 
 def test_figures_are_those_of_the_evaluation(figures, planet):
     half = thinned(planet.truth, 0.5)
-    found = evaluate(planet.truth, planet.craters[:5], half.read, None, tile_px=64)
+    evaluation = evaluate(planet.truth, planet.craters[:5], half.read, None, tile_px=64)
     shape = evaluate_structure(planet.truth, planet.craters[:5], lambda _: half)
     rows = figures[figures["map"] == "half"].set_index("crater_id")
     for crater_id in rows.index:
-        f1 = value_of(found, f"craters.{crater_id}.pixel.f1")
+        f1 = value_of(evaluation, f"craters.{crater_id}.pixel.f1")
         assert rows.loc[crater_id, "pixel.f1"] == pytest.approx(f1)
         assert rows.loc[crater_id, "structure.cldice"] == shape.craters[crater_id]["cldice"]
     turned = higher_is_better(figures)
@@ -73,7 +68,7 @@ def test_figures_are_those_of_the_evaluation(figures, planet):
     assert (turned["pixel.f1"] == figures["pixel.f1"]).all()
     wanted = objective({"pixel.f1": 0.5, "structure.hd95_km": 0.1})
     assert wanted == {"all.pixel.f1": 0.5, "structure.mean.hd95_km": -0.1}
-    value_of(replace(found, structure=shape), wanted)  # knows these names
+    value_of(replace(evaluation, structure=shape), wanted)  # knows these names
 
 
 def test_a_whole_study(figures, outcomes, tmp_path, capsys):
@@ -86,10 +81,10 @@ def test_a_whole_study(figures, outcomes, tmp_path, capsys):
     assert ranking.combination.held_out.tau == pytest.approx(math.sqrt(12 / 15))
     assert ranking.between.iloc[0]["pairs"] == 15
     write_ranking(ranking, tmp_path)
-    found = json.loads((tmp_path / "ranking.json").read_text())
-    assert found["maps"][0]["map"] == "whole"
-    assert found["judges"][0] == {"judge": "Ann", "choices": 16, "repeated": 1, "same": 1.0}
-    assert set(found["combination"]["objective"])
+    content = json.loads((tmp_path / "ranking.json").read_text())
+    assert content["maps"][0]["map"] == "whole"
+    assert content["judges"][0] == {"judge": "Ann", "choices": 16, "repeated": 1, "same": 1.0}
+    assert set(content["combination"]["objective"])
     assert pd.read_csv(tmp_path / "figures.csv")["tau"].dropna().is_monotonic_decreasing
     plot_ranking(tmp_path / "ranking.png", ranking)
     print_ranking(ranking, Console(width=100))
@@ -104,5 +99,5 @@ def test_a_study_without_labels_or_choices(outcomes, tmp_path):
     assert ranking.combination is None
     plot_ranking(tmp_path / "ranking.png", ranking)
     write_ranking(ranking, tmp_path)
-    with pytest.raises(RankingError, match="nobody has chosen yet"):
+    with pytest.raises(RankingError, match="there are no choices yet"):
         pair_outcomes([], MAPS)

@@ -1,4 +1,4 @@
-"""Do figures agree with people, and people with one another? Kendall's tau over the pairs that were judged."""
+"""Agreement of figures with people, and of people with one another: Kendall's tau over the judged pairs of maps."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -7,16 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ejectamap.evaluation.bootstrap import Draws, bootstrap_interval
 from ejectamap.world.sphere import Array
 
-_DRAWS = 2000
-_PERCENTILES = (2.5, 97.5)
 _PAIR = ["crater_id", "first", "second"]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two orders of maps agree.
+    """Agreement of two orders of maps.
 
     Attributes
     ----------
@@ -26,7 +25,7 @@ class Agreement:
     low, high : float
         95 % interval by the bootstrap over craters; nan with fewer than two craters.
     pairs : int
-        How many pairs both know.
+        Number of pairs for which both are known.
     """
 
     tau: float
@@ -35,28 +34,30 @@ class Agreement:
     pairs: int
 
 
-def majority(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """What people think of each pair of maps of a crater; each judge's first answer counts.
+def mean_outcomes(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Mean outcome of each pair of maps of a crater over the judges; each judge's first answer counts.
 
     Returns
     -------
     DataFrame
-        crater_id, first, second; outcome: mean over judges, 1 if all prefer the first; judges: how many.
+        crater_id, first, second; outcome: mean over judges, 1 if all prefer the first; judges: number of judges.
     """
     first_answers = outcomes[~outcomes["repeated"]]
-    found = first_answers.groupby(_PAIR, sort=False)["outcome"].agg(["mean", "size"])
-    return found.rename(columns={"mean": "outcome", "size": "judges"}).reset_index()
+    means = first_answers.groupby(_PAIR, sort=False)["outcome"].agg(["mean", "size"])
+    return means.rename(columns={"mean": "outcome", "size": "judges"}).reset_index()
 
 
-def with_figures(pairs: pd.DataFrame, figures: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pairs whose maps both have figures, and by how much the first one's are better.
+def figure_differences(
+    pairs: pd.DataFrame, figures: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pairs of maps that both have figures, and the first map's figures minus the second one's.
 
     Parameters
     ----------
     pairs : DataFrame
-        As of `majority`.
+        As of `mean_outcomes`.
     figures : DataFrame
-        Columns crater_id and map, and a column a figure; higher is better.
+        Columns crater_id and map, and one column per figure; higher is better.
 
     Returns
     -------
@@ -70,10 +71,10 @@ def with_figures(pairs: pd.DataFrame, figures: pd.DataFrame) -> tuple[pd.DataFra
     return pairs[both].reset_index(drop=True), first - second
 
 
-def kendall(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Kendall's tau-b of two orders, given by what each says of some pairs: positive, negative, or 0 for equal.
+def kendall_tau(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
+    """Kendall's tau-b of two orders, given by the sign of each pair in them: positive, negative, or 0 for equal.
 
-    Over all pairs of some things this is the tau-b of their two rankings (Kendall 1945, Biometrika 33, 239).
+    Over all pairs of some items this is the tau-b of their two rankings (Kendall 1945, Biometrika 33, 239).
     """
     a, b = np.sign(np.asarray(one, np.float64)), np.sign(np.asarray(other, np.float64))
     scale = np.sqrt(np.abs(a).sum() * np.abs(b).sum())
@@ -83,26 +84,28 @@ def kendall(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
 def agreement(
     one: npt.ArrayLike, other: npt.ArrayLike, craters: npt.ArrayLike, seed: int = 0
 ) -> Agreement:
-    """Kendall's tau with its interval; pairs of which one says nothing (nan) are left out.
+    """Kendall's tau with its interval; pairs for which either order is unknown (nan) are left out.
 
     Parameters
     ----------
     one, other : array_like (pairs,)
-        What each says of a pair: positive, negative, or 0 for equal.
+        Order of each pair: positive, negative, or 0 for equal.
     craters : array_like (pairs,)
         The pair's crater.
+    seed : int
+        Of the bootstrap.
     """
     a, b = np.sign(np.asarray(one, np.float64)), np.sign(np.asarray(other, np.float64))
     known = ~(np.isnan(a) | np.isnan(b))
     a, b = a[known], b[known]
     crater = pd.factorize(np.asarray(craters)[known])[0]
-    # Per crater: the three sums that tau is made of.
+    # Per crater: the three sums from which tau is computed.
     sums = np.stack([np.bincount(crater, term) for term in (a * b, a**2, b**2)])
-    low, high = _interval(sums.astype(np.float64), seed)
-    return Agreement(kendall(a, b), low, high, int(known.sum()))
+    low, high = _tau_interval(sums.astype(np.float64), seed)
+    return Agreement(kendall_tau(a, b), low, high, int(known.sum()))
 
 
-def between_judges(outcomes: pd.DataFrame) -> pd.DataFrame:
+def judge_agreement(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Kendall's tau of every two judges over the pairs that both judged.
 
     Returns
@@ -115,36 +118,42 @@ def between_judges(outcomes: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for judge, other in combinations(by_judge.columns, 2):
         both = by_judge[[judge, other]].dropna()
-        rows.append((judge, other, kendall(both[judge], both[other]), len(both)))
+        rows.append((judge, other, kendall_tau(both[judge], both[other]), len(both)))
     return pd.DataFrame(rows, columns=["judge", "other", "tau", "pairs"])
 
 
 def self_consistency(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """How often each judge, asked again about a pair with its sides exchanged, gave the same answer.
+    """How often each judge gave the same answer when a pair was repeated with its sides exchanged.
 
     Returns
     -------
     DataFrame
-        judge, choices, repeated, same: share of the repeated ones, nan if there are none.
+        judge; choices and repeated: numbers of them; same: fraction of the repeated ones with the same answer, nan if
+        there are none.
     """
     first = outcomes.groupby(["judge", *_PAIR])["outcome"].transform("first")
     rows = []
-    for judge, mine in outcomes.groupby("judge"):
-        again = mine["repeated"]
-        same = (mine["outcome"] == first[mine.index])[again]
-        rows.append((judge, len(mine), int(again.sum()), same.mean() if len(same) else np.nan))
+    for judge, answers in outcomes.groupby("judge"):
+        repeated = answers["repeated"]
+        same = (answers["outcome"] == first[answers.index])[repeated]
+        rows.append(
+            (judge, len(answers), int(repeated.sum()), same.mean() if len(same) else np.nan)
+        )
     return pd.DataFrame(rows, columns=["judge", "choices", "repeated", "same"])
 
 
-def _interval(sums: Array, seed: int) -> tuple[float, float]:
-    """Interval of tau from each crater's part in its three sums, (3, craters)."""
-    n = sums.shape[1]
-    if n < 2:
+def _tau_interval(sums: Array, seed: int) -> tuple[float, float]:
+    """Interval of tau from each crater's contribution to its three sums, shape (3, craters)."""
+
+    def taus(samples: Draws) -> Array:
+        products, a, b = sums[:, samples].sum(axis=-1)
+        scale = np.sqrt(a * b)
+        ratios = np.full((len(scale), 1), np.nan)  # nan where undefined
+        np.divide(products, scale, out=ratios[:, 0], where=scale > 0)
+        return ratios
+
+    craters = sums.shape[1]
+    if craters < 2:
         return float("nan"), float("nan")
-    draws = np.random.default_rng(seed).integers(0, n, (_DRAWS, n))
-    shared, a, b = sums[:, draws].sum(axis=-1)
-    scale = np.sqrt(a * b)
-    if not scale.any():
-        return float("nan"), float("nan")
-    low, high = np.percentile(shared[scale > 0] / scale[scale > 0], _PERCENTILES)
-    return float(low), float(high)
+    low, high = bootstrap_interval(craters, taus, seed)
+    return float(low[0]), float(high[0])

@@ -1,4 +1,4 @@
-"""What people chose between two maps, as lines of JSON that are only ever added to."""
+"""People's choices between two maps, in a file of JSON lines to which lines are only added."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from ejectamap.errors import RankingError
 
 UNDO = "undo"
 OUTCOMES = {"left": 1, "tie": 0, "right": -1}
-"""What a judge may answer, and what it says of the left map."""
+"""Answers of a judge, and the outcome of each for the left map."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Choice:
     ----------
     judge : str
     question : int
-        Its place in the judge's order, from 0.
+        Position in the judge's order of questions, from 0.
     crater_id : int
     left, right : str
         Names of the two maps.
     answer : str
-        A key of `OUTCOMES`, or `UNDO`, which takes the judge's last answer back.
+        A key of `OUTCOMES`, or `UNDO`, which removes the judge's last choice.
     time : str
-        When, as ISO 8601 in UTC.
+        Time of the answer, as ISO 8601 in UTC.
     """
 
     judge: str
@@ -43,7 +43,7 @@ class Choice:
 
 
 def append_choice(path: Path, choice: Choice) -> None:
-    """Add a line to the file of choices; it is on the disk when this returns."""
+    """Add a line to the file of choices, and sync the file to disk."""
     line = json.dumps(asdict(choice), ensure_ascii=False) + "\n"
     with path.open("ab") as target:
         target.write(line.encode())
@@ -52,46 +52,46 @@ def append_choice(path: Path, choice: Choice) -> None:
 
 
 def read_choices(path: Path) -> list[Choice]:
-    """Read the choices that stand, in the order in which they were made; none if there is no file.
+    """Read the choices that were not undone, in the order in which they were made; none if there is no file.
 
     Raises
     ------
     RankingError
-        Naming the line, if one is not a choice.
+        With the number of the line, if one is not a choice.
     """
     if not path.exists():
         return []
-    standing: list[Choice] = []
+    choices: list[Choice] = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
         try:
             choice = Choice(**json.loads(line))
         except (ValueError, TypeError) as error:
             raise RankingError(f"{path}: line {number} is not a choice: remove the line") from error
         if choice.answer == UNDO:
-            _take_back(standing, choice)
+            _remove_last(choices, choice.judge)
         elif choice.answer in OUTCOMES:
-            standing.append(choice)
+            choices.append(choice)
         else:
             raise RankingError(
                 f"{path}: line {number}: answer {choice.answer!r} is none of {', '.join(OUTCOMES)}:"
                 " remove the line"
             )
-    return standing
+    return choices
 
 
 def pair_outcomes(choices: Iterable[Choice], maps: Sequence[str]) -> pd.DataFrame:
-    """Choices by pair of maps, the first of the two being the one that comes first in `maps`.
+    """Outcomes of choices by pair of maps; the first map of a pair is the one that comes first in `maps`.
 
     Returns
     -------
     DataFrame
-        A row a choice, in order: judge, crater_id, first, second, outcome (1 if the first is better, 0 for a tie, -1),
-        and repeated, whether this judge had been asked about this pair and crater before.
+        One row per choice, in order: judge, crater_id, first, second, outcome (1 if the first is better, 0 for a tie,
+        -1), and repeated, whether this judge had judged this pair of this crater before.
 
     Raises
     ------
     RankingError
-        If there are none.
+        If there are no choices.
     """
     rows = []
     for choice in choices:
@@ -99,15 +99,14 @@ def pair_outcomes(choices: Iterable[Choice], maps: Sequence[str]) -> pd.DataFram
         sign = 1 if first == choice.left else -1
         rows.append((choice.judge, choice.crater_id, first, second, sign * OUTCOMES[choice.answer]))
     if not rows:
-        raise RankingError("nobody has chosen yet: open the study in a browser first")
+        raise RankingError("there are no choices yet: open the study in a browser first")
     table = pd.DataFrame(rows, columns=["judge", "crater_id", "first", "second", "outcome"])
-    asked = ["judge", "crater_id", "first", "second"]
-    return table.assign(repeated=table.duplicated(asked))
+    return table.assign(repeated=table.duplicated(["judge", "crater_id", "first", "second"]))
 
 
-def _take_back(standing: list[Choice], undo: Choice) -> None:
-    """Remove a judge's last choice."""
-    for k in range(len(standing) - 1, -1, -1):
-        if standing[k].judge == undo.judge:
-            del standing[k]
+def _remove_last(choices: list[Choice], judge: str) -> None:
+    """Remove a judge's last choice, if there is one."""
+    for k in range(len(choices) - 1, -1, -1):
+        if choices[k].judge == judge:
+            del choices[k]
             return

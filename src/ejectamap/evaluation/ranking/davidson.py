@@ -1,4 +1,4 @@
-"""How good each map is in people's eyes: Bradley and Terry's model of choices between two, with Davidson's ties.
+"""Strength of each map from people's choices: Bradley and Terry's model of paired comparisons, with Davidson's ties.
 
 A map of strength s is preferred to one of strength t with a probability in proportion to exp(s), the other one to
 exp(t), and a tie to nu exp((s + t) / 2) (Davidson 1970, J. Am. Stat. Assoc. 65, 317).
@@ -13,26 +13,26 @@ from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 
 from ejectamap.errors import RankingError
+from ejectamap.evaluation.bootstrap import Draws, bootstrap_interval
 from ejectamap.world.sphere import Array
 
-_PRIOR_SD = 3.0  # of a strength: keeps a map that never lost finite, and hardly moves the others
+_PRIOR_SD = 3.0  # of a strength: keeps a map that never lost finite, and hardly changes the others
 _DRAWS = 500
-_PERCENTILES = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
 class Strengths:
-    """What people think of some maps.
+    """Strengths of some maps, as people judge them.
 
     Attributes
     ----------
     maps : tuple of str
     strength : float array (maps,)
-        Natural logarithm of Bradley and Terry's worth; their mean is 0.
+        Natural logarithm of Bradley and Terry's worth parameter; their mean is 0.
     low, high : float array (maps,)
         95 % intervals by the bootstrap over craters; nan with fewer than two craters.
     ties : float
-        Davidson's nu, 0 up: how often two maps of one strength are held equal; they are nu / (2 + nu) of the time.
+        Davidson's nu, at least 0: two maps of equal strength tie with probability nu / (2 + nu).
     """
 
     maps: tuple[str, ...]
@@ -43,7 +43,7 @@ class Strengths:
 
 
 def fit_strengths(outcomes: pd.DataFrame, maps: tuple[str, ...], seed: int = 0) -> Strengths:
-    """Fit the model to choices, each crater's taken together in the bootstrap.
+    """Fit the model to choices; the bootstrap draws whole craters.
 
     Parameters
     ----------
@@ -64,18 +64,20 @@ def fit_strengths(outcomes: pd.DataFrame, maps: tuple[str, ...], seed: int = 0) 
         raise RankingError(
             f"{len(outcomes)} choices do not yet link all of {', '.join(maps)}: judge some more"
         )
-    found = _fit(tables.sum(axis=0))
+    parameters = _fit(tables.sum(axis=0))
+
+    def strengths(samples: Draws) -> Array:
+        fits = (_fit(tables[sample].sum(axis=0), start=parameters) for sample in samples)
+        return np.stack([_centred(fit) for fit in fits])
+
     low = high = np.full(len(maps), np.nan)
     if len(tables) > 1:
-        rng = np.random.default_rng(seed)
-        draws = rng.integers(0, len(tables), (_DRAWS, len(tables)))
-        fits = [_centred(_fit(tables[draw].sum(axis=0), start=found)) for draw in draws]
-        low, high = np.percentile(fits, _PERCENTILES, axis=0)
-    return Strengths(maps, _centred(found), low, high, float(np.exp(found[-1])))
+        low, high = bootstrap_interval(len(tables), strengths, seed, _DRAWS)
+    return Strengths(maps, _centred(parameters), low, high, float(np.exp(parameters[-1])))
 
 
 def _tables(outcomes: pd.DataFrame, maps: tuple[str, ...]) -> Array:
-    """How often the row's map was preferred to the column's, and tied with it; (craters, 2, maps, maps)."""
+    """Number of times the row's map was preferred to the column's, and tied with it; (craters, 2, maps, maps)."""
     crater = pd.factorize(outcomes["crater_id"])[0]
     first, second = (
         pd.Categorical(outcomes[name], maps).codes.astype(np.intp) for name in ("first", "second")
@@ -93,25 +95,25 @@ def _fit(table: Array, start: Array | None = None) -> Array:
     total = counts.sum(axis=1)
 
     def loss(x: Array) -> tuple[float, Array]:
-        chances, log_sum = _chances(features, x)
+        probabilities, log_sum = _probabilities(features, x)
         value = total @ log_sum - np.sum(counts * (features @ x)) + x @ x / (2 * _PRIOR_SD**2)
-        wrong = total[:, None] * chances - counts
-        return float(value), np.einsum("pc,pcm->m", wrong, features) + x / _PRIOR_SD**2
+        residual = total[:, None] * probabilities - counts
+        return float(value), np.einsum("pc,pcm->m", residual, features) + x / _PRIOR_SD**2
 
-    def curvature(x: Array) -> Array:
-        chances, _ = _chances(features, x)
-        mean = np.einsum("pc,pcm->pm", chances, features)
-        spread = np.einsum("p,pc,pcm,pcn->mn", total, chances, features, features)
-        spread -= np.einsum("p,pm,pn->mn", total, mean, mean)
-        return np.asarray(spread + np.eye(len(x)) / _PRIOR_SD**2)
+    def hessian(x: Array) -> Array:
+        probabilities, _ = _probabilities(features, x)
+        mean = np.einsum("pc,pcm->pm", probabilities, features)
+        covariance = np.einsum("p,pc,pcm,pcn->mn", total, probabilities, features, features)
+        covariance -= np.einsum("p,pm,pn->mn", total, mean, mean)
+        return np.asarray(covariance + np.eye(len(x)) / _PRIOR_SD**2)
 
-    begin = np.zeros(features.shape[-1]) if start is None else start
-    found = minimize(loss, begin, jac=True, hess=curvature, method="trust-exact")
-    return np.asarray(found.x, np.float64)
+    initial = np.zeros(features.shape[-1]) if start is None else start
+    result = minimize(loss, initial, jac=True, hess=hessian, method="trust-exact")
+    return np.asarray(result.x, np.float64)
 
 
 def _cases(table: Array) -> tuple[Array, Array]:
-    """What adds up to the logarithm of each outcome's odds, (pairs, 3, maps + 1), and how often it came; (pairs, 3)."""
+    """Coefficients of the parameters in each outcome's log odds, (pairs, 3, maps + 1), and its number, (pairs, 3)."""
     wins, ties = table
     i, j = np.triu_indices(len(wins), 1)
     counts = np.stack([wins[i, j], wins[j, i], ties[i, j] + ties[j, i]], axis=1)
@@ -125,13 +127,14 @@ def _cases(table: Array) -> tuple[Array, Array]:
     return features, counts
 
 
-def _chances(features: Array, x: Array) -> tuple[Array, npt.NDArray[np.float64]]:
+def _probabilities(features: Array, x: Array) -> tuple[Array, npt.NDArray[np.float64]]:
     """Probability of each outcome, (pairs, 3), and the logarithm of the sum of their odds, (pairs,)."""
-    odds = features @ x
-    log_sum = np.logaddexp.reduce(odds, axis=1)
-    return np.exp(odds - log_sum[:, None]), log_sum
+    log_odds = features @ x
+    log_sum = np.logaddexp.reduce(log_odds, axis=1)
+    return np.exp(log_odds - log_sum[:, None]), log_sum
 
 
-def _centred(found: Array) -> Array:
-    strengths = found[:-1]
+def _centred(parameters: Array) -> Array:
+    """Strengths without log nu, shifted to a mean of 0."""
+    strengths = parameters[:-1]
     return np.asarray(strengths - strengths.mean())

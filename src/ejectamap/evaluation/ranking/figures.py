@@ -1,4 +1,4 @@
-"""Figures of each map, crater by crater, as people judged them."""
+"""Figures of several maps, crater by crater, for the craters that people judged."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,13 +13,13 @@ ReadMap = Callable[[int], Labels]
 
 _UNITS = ("pixel", "outside_km2")
 _FIGURES = ("f1", "iou", "precision", "recall")
-_SHAPE = "structure"
+_STRUCTURE = "structure"
 
 
-def figures_of(
+def map_figures(
     labels: Labels, craters: Sequence[Crater], maps: Mapping[str, ReadMap], tile_px: int
 ) -> pd.DataFrame:
-    """Judge several maps of the same craters by their labels.
+    """Evaluate several maps of the same craters against their labels.
 
     Parameters
     ----------
@@ -27,46 +27,48 @@ def figures_of(
     craters : sequence of Crater
         Those that are not labelled, or have no ejecta within reach, are left out.
     maps : mapping of str to callable
-        By the map's name: a crater's id to its map, as labels.
+        By the map's name: function from a crater's id to its map, as labels.
     tile_px : int
         As of `pixels.evaluate`.
 
     Returns
     -------
     DataFrame
-        crater_id, map, and a column a figure, named as in evaluation.json: pixel.f1, ..., structure.cldice, ...
+        crater_id, map, and one column per figure, named as in evaluation.json: pixel.f1, ..., structure.cldice, ...
     """
     labelled = [crater for crater in craters if crater.crater_id in labels.masks]
     rows = []
     for name, read in maps.items():
-        found = evaluate(labels, labelled, _mask_reader(read), None, tile_px=tile_px)
-        pixels = {row.crater_id: row.scores for row in found.craters}
-        shape = evaluate_structure(labels, labelled, read).craters
-        for crater_id in pixels.keys() & shape.keys():
+        evaluation = evaluate(labels, labelled, _mask_reader(read), None, tile_px=tile_px)
+        pixels = {row.crater_id: row.scores for row in evaluation.craters}
+        structure = evaluate_structure(labels, labelled, read).craters
+        for crater_id in pixels.keys() & structure.keys():
             row: dict[str, object] = {"crater_id": crater_id, "map": name}
             for unit in _UNITS:
                 counts = getattr(pixels[crater_id], unit)
                 row |= {f"{unit}.{figure}": getattr(counts, figure) for figure in _FIGURES}
-            rows.append(row | {f"{_SHAPE}.{key}": value for key, value in shape[crater_id].items()})
+            rows.append(
+                row | {f"{_STRUCTURE}.{key}": value for key, value in structure[crater_id].items()}
+            )
     return pd.DataFrame(rows).sort_values(["crater_id", "map"], ignore_index=True)
 
 
 def higher_is_better(figures: pd.DataFrame) -> pd.DataFrame:
-    """The same with the sign of those figures changed of which less is better."""
-    signs = {f"{_SHAPE}.{name}": -1 for name in LOWER_IS_BETTER}
+    """The same figures, with the opposite sign where less is better."""
+    signs = {f"{_STRUCTURE}.{name}": -1 for name in LOWER_IS_BETTER}
     return figures.assign(**{name: sign * figures[name] for name, sign in signs.items()})
 
 
 def objective(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights of figures as `evaluation.value_of` and a search for settings take them, to be maximised."""
-    found = {}
+    """Weights under the names that `scores.value_of` and a search for settings use; the sum is to be maximised."""
+    terms = {}
     for name, weight in weights.items():
         part, figure = name.split(".", 1)
         sign = -1 if figure in LOWER_IS_BETTER else 1
-        found[f"structure.mean.{figure}" if part == _SHAPE else f"all.{name}"] = sign * weight
-    return found
+        terms[f"structure.mean.{figure}" if part == _STRUCTURE else f"all.{name}"] = sign * weight
+    return terms
 
 
 def _mask_reader(read: ReadMap) -> ReadMask:
-    """The same maps, as `pixels.evaluate` asks for them."""
+    """Adapt a reader of maps to the signature that `pixels.evaluate` takes."""
     return lambda crater_id, window: read(crater_id).read(crater_id, window)

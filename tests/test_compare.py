@@ -1,4 +1,4 @@
-"""All methods on one project, side by side."""
+"""Comparison of all methods on one project."""
 
 import json
 import math
@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from ejectamap import compare as compare_module
+from ejectamap.compare import compare_methods, print_comparison
 from ejectamap.errors import LabelError, SettingsError
-from ejectamap.evaluation import compare as compare_module
-from ejectamap.evaluation.compare import compare_methods, print_comparison
-from ejectamap.project import Project
-from ejectamap.project.settings import METHOD_NETWORKS
+from ejectamap.project.folder import Project
+from ejectamap.project.methods import METHODS
 
 MakeProject = Callable[..., Project]
 
@@ -22,7 +22,7 @@ def same(cell: float, figure: float | None) -> bool:
     return math.isnan(cell) if figure is None else cell == pytest.approx(figure)
 
 
-def test_every_method_is_trained_mapped_and_judged(
+def test_every_method_is_trained_mapped_and_evaluated(
     make_project: MakeProject,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -35,15 +35,15 @@ def test_every_method_is_trained_mapped_and_judged(
     assert "…" not in printed  # nothing is cut off on a narrow terminal
     folder = project.folder / "compare"
     table = pd.read_csv(folder / "comparison.csv")
-    assert table["method"].tolist() == list(METHOD_NETWORKS)
-    found = json.loads((folder / "comparison.json").read_text())
-    kinds = {kind for networks in METHOD_NETWORKS.values() for kind in networks}
+    assert table["method"].tolist() == list(METHODS)
+    content = json.loads((folder / "comparison.json").read_text())
+    kinds = {kind for method in METHODS.values() for kind in method.networks}
     assert {path.name for path in project.models.iterdir()} == kinds
     assert not project.maps.exists()
-    for method, row in zip(METHOD_NETWORKS, table.to_dict("records"), strict=True):
+    for method, row in zip(METHODS, table.to_dict("records"), strict=True):
         assert method in printed
         written = json.loads((folder / method / "evaluation.json").read_text())
-        assert written == found[method]
+        assert written == content[method]
         assert written["leakage"]["seen_px"] == 0 < written["leakage"]["test_px"]
         test = written["test"]
         assert same(row["pixel_f1"], test["pixel"]["f1"])
@@ -52,7 +52,7 @@ def test_every_method_is_trained_mapped_and_judged(
         provenance = json.loads((folder / method / "provenance.json").read_text())
         assert provenance["settings"]["method"] == method
         assert (folder / method / "map" / "origin.tif").exists()
-    # Again is no work, and the same table.
+    # A second comparison neither trains nor maps, and gives the same table.
     monkeypatch.setattr("ejectamap.training.run.gather_sources", None)
     monkeypatch.setattr("ejectamap.mapping.run.load_method", None)
     some = compare_methods(Project.open(project.folder), ("polar", "agnostic"))
@@ -77,7 +77,7 @@ def test_each_method_gets_an_equal_part_of_the_time(
         assert given[-1] == ("agnostic", part)
 
 
-def test_what_cannot_be_compared(make_project: MakeProject) -> None:
+def test_errors_of_a_comparison(make_project: MakeProject) -> None:
     with pytest.raises(SettingsError, match=r"no method 'three-stage': use two-stage, polar"):
         compare_methods(make_project(), ("polar", "three-stage"))
     with pytest.raises(LabelError, match="no labels to compare with"):

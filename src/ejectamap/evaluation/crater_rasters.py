@@ -1,7 +1,7 @@
-"""A crater's truth and map side by side on the ground: rasters in its azimuthal equidistant frame.
+"""Truth and map of one crater as rasters in its azimuthal equidistant frame.
 
-Distances from the crater are true there; across that direction ground at distance d is stretched by d / sin d: 11 %
-at the default reach, 57 % at a quarter of the circumference.
+Distances from the crater are true in this frame; at right angles to that direction, ground at distance d is stretched
+by d / sin d: 11 % at the default reach, 57 % at a quarter of the circumference.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from ejectamap.world.sphere import Array, LonLat, azimuthal_inverse
 
 AZIMUTHS = 720
 """Columns of a polar raster."""
-_STEPS = 4096  # cells in half a circumference: 1.9 km on Mercury
+_CELLS = 4096  # in half a circumference: 1.9 km on Mercury
 _STRIP_CELLS = 2**21
 
 
 @dataclass(frozen=True)
-class Ground:
-    """Truth and map about a crater, in square cells; row 0 is the farthest north.
+class CraterRasters:
+    """Truth and map around a crater, in square cells; row 0 is the farthest north.
 
     Attributes
     ----------
     truth, prediction : bool array (rows, cols)
-        False where nothing is known.
+        Whether a cell holds ejecta; False where the labels are not complete.
     known : bool array (rows, cols)
         Where the labels are complete.
     spacing_km : float
@@ -48,10 +48,10 @@ class Ground:
     rim_km: float
 
     @classmethod
-    def around(cls, crater: Crater, labels: Labels, prediction: Labels) -> "Ground":
-        """Sample a crater's label and map within its reach, no wider than they need."""
+    def around(cls, crater: Crater, labels: Labels, prediction: Labels) -> "CraterRasters":
+        """Sample a crater's label and map within its reach; the rasters are cropped to the ejecta of both."""
         grid = labels.grid
-        spacing_m = max(grid.pixel_m, np.pi * grid.radius_m / _STEPS)
+        spacing_m = max(grid.pixel_m, np.pi * grid.radius_m / _CELLS)
         half = int(np.ceil(crater.reach_m(grid.radius_m) / spacing_m)) + 1
         layers = np.zeros((3, 2 * half, 2 * half), bool)
         step = max(1, _STRIP_CELLS // (2 * half))
@@ -59,67 +59,67 @@ class Ground:
         for top in range(0, 2 * half, step):
             x_m, y_m = np.meshgrid(across, -across[top : top + step])
             near = np.hypot(x_m, y_m) <= crater.reach_m(grid.radius_m)
-            places = azimuthal_inverse(x_m[near], y_m[near], crater.lon, crater.lat, grid.radius_m)
-            known = _in_tiles(places, labels.tiles, grid)
+            lonlat = azimuthal_inverse(x_m[near], y_m[near], crater.lon, crater.lat, grid.radius_m)
+            known = _in_tiles(lonlat, labels.tiles, grid)
             for layer, source in ((0, labels), (1, prediction)):
                 layers[layer, top : top + step][near] = known & source.sample(
-                    crater.crater_id, *places
+                    crater.crater_id, *lonlat
                 )
             layers[2, top : top + step][near] = known
-        reach = _farthest(layers[0] | layers[1], half)
+        used = _half_width(layers[0] | layers[1], half)
         truth, mapped, known = layers[
-            :, half - reach : half + reach, half - reach : half + reach
+            :, half - used : half + used, half - used : half + used
         ].copy()
-        centre = float(reach), float(reach)
+        centre = float(used), float(used)
         return cls(truth, mapped, known, spacing_m / 1000, centre, crater.radius_m / 1000)
 
     @cached_property
-    def missed_km(self) -> Array:
-        """Distance of each true cell, in their order, to the map; infinite if it is empty."""
+    def truth_to_map_km(self) -> Array:
+        """Distance of each true cell to the nearest mapped cell, row by row; infinite if nothing is mapped."""
         return distances_km(self.truth, self.prediction, self.spacing_km)
 
     @cached_property
-    def false_km(self) -> Array:
-        """Distance of each mapped cell, in their order, to the truth."""
+    def map_to_truth_km(self) -> Array:
+        """Distance of each mapped cell to the nearest true cell, row by row; infinite if nothing is true."""
         return distances_km(self.prediction, self.truth, self.spacing_km)
 
     def polar(self, mask: Bools) -> tuple[Bools, Array]:
-        """A mask by range (rows, one cell apart, from the rim outwards) and azimuth, and the ranges in km."""
+        """Resample a mask to range (rows, one cell apart, from the rim outwards) and azimuth; the ranges are in km."""
         corners = np.hypot(*np.maximum(self.centre, np.subtract(mask.shape, self.centre)))
         range_km = np.arange(self.rim_km, corners * self.spacing_km, self.spacing_km)
         azimuth = (np.arange(AZIMUTHS) + 0.5) * (2 * np.pi / AZIMUTHS)
-        away = range_km[:, None] / self.spacing_km
-        row = np.floor(self.centre[0] - away * np.cos(azimuth)).astype(np.intp)
-        col = np.floor(self.centre[1] + away * np.sin(azimuth)).astype(np.intp)
+        range_cells = range_km[:, None] / self.spacing_km
+        row = np.floor(self.centre[0] - range_cells * np.cos(azimuth)).astype(np.intp)
+        col = np.floor(self.centre[1] + range_cells * np.sin(azimuth)).astype(np.intp)
         inside = (row >= 0) & (row < mask.shape[0]) & (col >= 0) & (col < mask.shape[1])
-        found = np.zeros(row.shape, bool)
-        found[inside] = mask[row[inside], col[inside]]
-        return found, range_km
+        resampled = np.zeros(row.shape, bool)
+        resampled[inside] = mask[row[inside], col[inside]]
+        return resampled, range_km
 
 
 def distances_km(cells: Bools, mask: Bools, spacing_km: float) -> Array:
-    """Distance of each of some cells, in their order, to the nearest one of a mask; infinite if it has none."""
+    """Distance of each of some cells, row by row, to the nearest cell of a mask; infinite if the mask is empty."""
     row, col = np.nonzero(cells)
     if not mask.any():
         return np.full(row.size, np.inf)
-    # Distances are taken at the cells alone: over the whole ground they would need several times its memory.
+    # Distances are computed only at these cells: a raster of distances would need several times the mask's memory.
     nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    away = np.hypot(nearest[0, row, col] - row, nearest[1, row, col] - col)
-    return np.asarray(away * spacing_km, np.float64)
+    distance_cells = np.hypot(nearest[0, row, col] - row, nearest[1, row, col] - col)
+    return np.asarray(distance_cells * spacing_km, np.float64)
 
 
-def _farthest(ejecta: Bools, half: int) -> int:
-    """Half-width, in cells, of the square about the centre that holds all ejecta and a margin."""
+def _half_width(ejecta: Bools, half: int) -> int:
+    """Half-width, in cells, of the square around the centre that holds all ejecta and a margin."""
     rows, cols = np.flatnonzero(ejecta.any(axis=1)), np.flatnonzero(ejecta.any(axis=0))
-    used = np.concatenate([rows, cols, [half]]) + 0.5 - half
-    return min(half, int(np.ceil(np.abs(used).max())) + 2)
+    offsets = np.concatenate([rows, cols, [half]]) + 0.5 - half
+    return min(half, int(np.ceil(np.abs(offsets).max())) + 2)
 
 
-def _in_tiles(places: LonLat, tiles: tuple[Tile, ...] | None, grid: Grid) -> Bools:
-    """Whether places lie in any of some tiles; all do if there are none."""
+def _in_tiles(lonlat: LonLat, tiles: tuple[Tile, ...] | None, grid: Grid) -> Bools:
+    """Whether places lie in any of some tiles; True for all without tiles."""
     if tiles is None:
-        return np.ones(places.lon.shape, bool)
-    col, row = grid.to_pixel(*places)
+        return np.ones(lonlat.lon.shape, bool)
+    col, row = grid.to_pixel(*lonlat)
     inside = np.zeros(col.shape, bool)
     for tile in tiles:
         top, left = tile.window.row, tile.window.col
