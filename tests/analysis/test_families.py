@@ -1,4 +1,4 @@
-"""Families: clusters of ejecta against radius, from five craters to three hundred."""
+"""Families: clusters of ejecta against radius, of five to three hundred craters."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ejectamap.analysis.families import adopt, cluster, suggest_families, write_table
+from ejectamap.analysis.families import adopt_families, cluster, suggest_families, write_families
 from ejectamap.errors import CraterError, ProjectError
-from ejectamap.mapping import mapped_craters
-from ejectamap.mapping.methods import CraterMap
-from ejectamap.mapping.run import bring_in
-from ejectamap.project import Project
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.writing import import_maps
+from ejectamap.project.folder import Project
 from ejectamap.show.families import plot_families
 from ejectamap.training.sources import gather_sources
 
@@ -27,7 +27,7 @@ def two_groups(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 @pytest.mark.parametrize("n", [16, 60, 300])
-def test_two_kinds_are_found(n: int) -> None:
+def test_two_kinds_are_separated(n: int) -> None:
     radii, ejecta, second = two_groups(n)
     families = np.array(cluster(radii, ejecta, seed=0))
     assert (families == np.where(second, "B", "A")).all()
@@ -65,22 +65,22 @@ def mapped(make_project: Callable[..., Project]) -> Project:
         CraterMap(c, grid.whole, lambda strip, c=c: labels.read(c.crater_id, strip).astype("f4"))
         for c in project.craters
     ]
-    bring_in(project, whole)
+    import_maps(project, whole)
     return project
 
 
 def test_area_of_a_simulated_planet(mapped: Project, tmp_path: Path) -> None:
-    found = suggest_families(mapped)
-    assert found.quantity == "area_km2"
+    families = suggest_families(mapped)
+    assert families.quantity == "area_km2"
     grid, labels = mapped.mosaic.grid, mapped.labels
     assert labels is not None
-    for row in found.table.itertuples():
+    for row in families.table.itertuples():
         rows = labels.read(row.crater_id, grid.whole).sum(axis=1)
         assert row.area_km2 == pytest.approx(float(rows @ grid.row_area_m2) / 1e6)
-    write_table(mapped, found)
+    write_families(mapped, families)
     again = pd.read_csv(mapped.folder / "families.csv", keep_default_na=False)
-    assert again["family"].tolist() == found.table["family"].tolist()
-    plot_families(tmp_path / "families.png", found)
+    assert again["family"].tolist() == families.table["family"].tolist()
+    plot_families(tmp_path / "families.png", families)
     assert (tmp_path / "families.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -93,18 +93,18 @@ def test_connected_tiles_where_there_are_connections(mapped: Project) -> None:
     columns = ["crater_id", "tile", "distance_m", "score", "votes", "connected"]
     table = pd.DataFrame(rows, columns=columns)
     table.to_parquet(mapped.maps / "connections.parquet")
-    found = suggest_families(mapped)
-    assert found.quantity == "connected_tiles"
-    assert found.table["connected_tiles"].tolist() == [k + 1 for k in range(len(mapped.craters))]
-    # Asked about some craters only, the networks say nothing of the others: the area is taken.
+    families = suggest_families(mapped)
+    assert families.quantity == "connected_tiles"
+    assert families.table["connected_tiles"].tolist() == [k + 1 for k in range(len(mapped.craters))]
+    # Without connections of every crater the area is used.
     table[table["crater_id"] > 0].to_parquet(mapped.maps / "connections.parquet")
     assert suggest_families(mapped).quantity == "area_km2"
 
 
-def test_adopted_families_choose_what_is_learnt(mapped: Project) -> None:
-    found = suggest_families(mapped)
-    found.table["family"] = ["A", "A", "B", "B", "B", ""]
-    project = adopt(mapped, found)
+def test_adopted_families_select_the_training_pairs(mapped: Project) -> None:
+    families = suggest_families(mapped)
+    families.table["family"] = ["A", "A", "B", "B", "B", ""]
+    project = adopt_families(mapped, families)
     assert [c.family for c in project.craters] == ["A", "A", "B", "B", "B", ""]
     assert [c.radius_m for c in project.craters] == [c.radius_m for c in mapped.craters]
     assert len(mapped_craters(project)) == 6

@@ -8,7 +8,7 @@ import pytest
 
 from ejectamap.analysis.colour import blanket_colour, ray_colour
 from ejectamap.analysis.columns import describe
-from ejectamap.analysis.direction import missing_direction
+from ejectamap.analysis.direction import find_forbidden_zone
 from ejectamap.analysis.extent import (
     barycentre,
     by_sector,
@@ -17,13 +17,13 @@ from ejectamap.analysis.extent import (
     max_distance_km,
 )
 from ejectamap.analysis.measure import analyze_project
-from ejectamap.analysis.pattern import Claims, Pattern, without_small_clusters
+from ejectamap.analysis.pattern import EjectaCount, Pattern, without_small_clusters
 from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import ProjectError
-from ejectamap.mapping.methods import CraterMap
-from ejectamap.mapping.run import bring_in
-from ejectamap.project import Project
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.maps.writing import import_maps
+from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -44,21 +44,21 @@ def crater_at(lon: float, lat: float) -> Crater:
     return Crater(1, "Home", lon, lat, 60e3)
 
 
-def seen_from(crater: Crater, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def polar_coordinates(crater: Crater, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Distance (m) and bearing (degrees) of every pixel."""
     x_m, y_m = azimuthal_forward(*grid.centres(grid.whole), crater.lon, crater.lat, grid.radius_m)
     return np.hypot(x_m, y_m), np.degrees(np.arctan2(x_m, y_m)) % 360
 
 
-def look(crater: Crater, grid: Grid, mask: np.ndarray) -> tuple[Pattern, Surroundings]:
-    """Everything that measurements need; the one band is 30 on ejecta, and 10 or 14 on other ground."""
-    claims = Claims(grid)
-    claims.add(grid.whole, mask)
+def make_inputs(crater: Crater, grid: Grid, mask: np.ndarray) -> tuple[Pattern, Surroundings]:
+    """Inputs of the measurements; the one band is 30 on ejecta, and 10 or 14 on other ground."""
+    count = EjectaCount(grid)
+    count.add(grid.whole, mask)
     checks = np.indices(grid.shape).sum(axis=0) % 2 * 4 + 10
     band = np.where(mask, 30, checks).astype(np.float32)
     mosaic = Mosaic.from_array(band[None], np.ones(grid.shape, bool), grid, ("a",))
     pattern = Pattern.of_mask(crater, grid, grid.whole, mask, np.zeros(grid.shape, bool))
-    return pattern, Surroundings.sample(crater, mosaic, grid.whole, mask, claims)
+    return pattern, Surroundings.sample(crater, mosaic, grid.whole, mask, count)
 
 
 def cap_km2(inner_m: float, outer_m: float) -> float:
@@ -69,8 +69,8 @@ def cap_km2(inner_m: float, outer_m: float) -> float:
 @pytest.mark.parametrize("place", PLACES)
 def test_a_disc(fine: Grid, place: tuple[float, float]) -> None:
     crater = crater_at(*place)
-    distance_m, _ = seen_from(crater, fine)
-    pattern, around = look(crater, fine, distance_m < 400e3)
+    distance_m, _ = polar_coordinates(crater, fine)
+    pattern, surroundings = make_inputs(crater, fine, distance_m < 400e3)
     total = cap_km2(60e3, 400e3)
     assert pattern.area_km2.sum() == pytest.approx(total, rel=0.01)
     assert max_distance_km(pattern) == pytest.approx(400, abs=8)
@@ -80,12 +80,12 @@ def test_a_disc(fine: Grid, place: tuple[float, float]) -> None:
     areas_km2, distances_km = by_sector(pattern)
     assert areas_km2 == pytest.approx(np.full(8, total / 8), rel=0.04)
     assert distances_km == pytest.approx(np.full(8, 400), abs=10)
-    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
+    direction = find_forbidden_zone(surroundings, half_cover_radius_m(surroundings, fine.pixel_m))
     assert direction.symmetry == "symmetric"
-    blanket_m = blanket_radius_m(around, fine.pixel_m, direction)
+    blanket_m = blanket_radius_m(surroundings, fine.pixel_m, direction)
     assert blanket_m == pytest.approx(400e3, abs=1.5 * fine.pixel_m)
-    assert rays_beyond(around, 400e3 + 2 * fine.pixel_m).count == 0
-    colour = blanket_colour(around, blanket_m)
+    assert rays_beyond(surroundings, 400e3 + 2 * fine.pixel_m).count == 0
+    colour = blanket_colour(surroundings, blanket_m)
     assert colour.mean[0] == pytest.approx(30, abs=1)
     assert colour.ratio[0] == pytest.approx(30 / 12, rel=0.05)
 
@@ -94,10 +94,10 @@ def test_a_disc(fine: Grid, place: tuple[float, float]) -> None:
 @pytest.mark.parametrize("missing_deg", [5.0, 230.0])
 def test_a_missing_sector(fine: Grid, place: tuple[float, float], missing_deg: float) -> None:
     crater = crater_at(*place)
-    distance_m, bearing_deg = seen_from(crater, fine)
+    distance_m, bearing_deg = polar_coordinates(crater, fine)
     off_deg = np.abs((bearing_deg - missing_deg + 180) % 360 - 180)
-    pattern, around = look(crater, fine, (distance_m < 400e3) & (off_deg > 45))
-    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
+    pattern, surroundings = make_inputs(crater, fine, (distance_m < 400e3) & (off_deg > 45))
+    direction = find_forbidden_zone(surroundings, half_cover_radius_m(surroundings, fine.pixel_m))
     assert direction.symmetry == "oblique"
     assert (direction.missing_bearing_deg - missing_deg + 180) % 360 - 180 == pytest.approx(
         0, abs=3
@@ -105,17 +105,17 @@ def test_a_missing_sector(fine: Grid, place: tuple[float, float], missing_deg: f
     assert direction.forbidden_width_deg == pytest.approx(90, abs=6)
     assert (direction.downrange_bearing_deg - missing_deg) % 360 == pytest.approx(180, abs=3)
     assert direction.confidence > 0.9
-    assert blanket_radius_m(around, fine.pixel_m, direction) == pytest.approx(400e3, rel=0.05)
+    assert blanket_radius_m(surroundings, fine.pixel_m, direction) == pytest.approx(400e3, rel=0.05)
     assert (barycentre(pattern).bearing_deg - missing_deg) % 360 == pytest.approx(180, abs=5)
 
 
 def test_scattered_ejecta_have_no_missing_side(fine: Grid) -> None:
-    """A lone ray on one side, and no blanket that its opposite could be missing from."""
+    """A single broad ray without a blanket has no side on which ejecta are missing."""
     crater = crater_at(*PLACES[0])
-    distance_m, bearing_deg = seen_from(crater, fine)
+    distance_m, bearing_deg = polar_coordinates(crater, fine)
     off_deg = np.abs((bearing_deg - 120 + 180) % 360 - 180)
-    _, around = look(crater, fine, (distance_m < 400e3) & (off_deg < 60))
-    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
+    _, surroundings = make_inputs(crater, fine, (distance_m < 400e3) & (off_deg < 60))
+    direction = find_forbidden_zone(surroundings, half_cover_radius_m(surroundings, fine.pixel_m))
     assert direction.symmetry == ""
     assert np.isnan(direction.missing_bearing_deg)
 
@@ -123,26 +123,26 @@ def test_scattered_ejecta_have_no_missing_side(fine: Grid) -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_one_ray(fine: Grid, place: tuple[float, float]) -> None:
     crater = crater_at(*place)
-    distance_m, bearing_deg = seen_from(crater, fine)
+    distance_m, bearing_deg = polar_coordinates(crater, fine)
     off = np.radians(bearing_deg - 60)
     across_m = np.abs(RADIUS_M * np.arcsin(np.sin(distance_m / RADIUS_M) * np.sin(off)))
     ray = (across_m < 40e3) & (np.cos(off) > 0) & (distance_m < 1500e3)
     ray &= np.abs(distance_m - 900e3) > 3e3  # a gap too small to matter
     mask = (distance_m < 300e3) | ray
-    pattern, around = look(crater, fine, mask)
-    direction = missing_direction(around, half_cover_radius_m(around, fine.pixel_m))
-    blanket_m = blanket_radius_m(around, fine.pixel_m, direction)
+    pattern, surroundings = make_inputs(crater, fine, mask)
+    direction = find_forbidden_zone(surroundings, half_cover_radius_m(surroundings, fine.pixel_m))
+    blanket_m = blanket_radius_m(surroundings, fine.pixel_m, direction)
     assert blanket_m == pytest.approx(300e3, abs=1.5 * fine.pixel_m)
-    rays = rays_beyond(around, 300e3 + 2 * fine.pixel_m)
+    rays = rays_beyond(surroundings, 300e3 + 2 * fine.pixel_m)
     assert rays.count == 1
     assert rays.length_max_km == pytest.approx(1200, rel=0.04)
     assert rays.width_median_km == pytest.approx(80, rel=0.06)
-    far = pattern.where(pattern.distance_m > 320e3)
+    far = pattern.select(pattern.distance_m > 320e3)
     assert barycentre(far).bearing_deg == pytest.approx(60, abs=2)
     areas_km2, distances_km = by_sector(far)
     assert areas_km2[1] / areas_km2.sum() > 0.99
     assert distances_km[1] == pytest.approx(1500, abs=10)
-    colour = ray_colour(around, blanket_m)
+    colour = ray_colour(surroundings, blanket_m)
     # Chequered ground of 10 and 14 has mean 12 and, sampled between its pixels, a spread below 2.
     assert colour.ratio[0] == pytest.approx(27 / 12, rel=0.15)
     assert colour.contrast[0] > 6
@@ -150,22 +150,22 @@ def test_one_ray(fine: Grid, place: tuple[float, float]) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_half_of_the_ring(fine: Grid, place: tuple[float, float]) -> None:
-    """A lobate edge has its median radius; with rays over a share of the ring the level on the edge is lower."""
+    """The radius is the median of a lobate edge; rays that cover part of every ring make it larger."""
     crater = crater_at(*place)
-    distance_m, bearing_deg = seen_from(crater, fine)
+    distance_m, bearing_deg = polar_coordinates(crater, fine)
     edge_m = 400e3 * (1 + 0.2 * np.sin(np.radians(5 * bearing_deg)))
-    _, around = look(crater, fine, distance_m < edge_m)
-    assert half_cover_radius_m(around, fine.pixel_m) == pytest.approx(400e3, rel=0.02)
+    _, surroundings = make_inputs(crater, fine, distance_m < edge_m)
+    assert half_cover_radius_m(surroundings, fine.pixel_m) == pytest.approx(400e3, rel=0.02)
     rays = (bearing_deg % 15 < 4.5) & (distance_m < 900e3)  # three tenths of every ring
-    _, around = look(crater, fine, (distance_m < edge_m) | rays)
+    _, surroundings = make_inputs(crater, fine, (distance_m < edge_m) | rays)
     half = 400e3 * (1 + 0.2 * np.cos(np.pi * (0.5 - 0.3) / 0.7))
-    assert half_cover_radius_m(around, fine.pixel_m) == pytest.approx(half, rel=0.02)
+    assert half_cover_radius_m(surroundings, fine.pixel_m) == pytest.approx(half, rel=0.02)
     roots = (bearing_deg % 15 < 10) & (distance_m < 900e3)
-    _, around = look(crater, fine, (distance_m < edge_m) | roots)
-    assert half_cover_radius_m(around, fine.pixel_m) == pytest.approx(900e3, rel=0.02)
+    _, surroundings = make_inputs(crater, fine, (distance_m < edge_m) | roots)
+    assert half_cover_radius_m(surroundings, fine.pixel_m) == pytest.approx(900e3, rel=0.02)
 
 
-def test_small_clusters_go_and_those_over_the_edge_hold_together(
+def test_small_clusters_are_removed_and_clusters_continue_across_the_edge(
     make_grid: Callable[..., Grid],
 ) -> None:
     grid = make_grid(1800)  # 4.3 km: 44.3 km2 are 2.4 pixels at the equator
@@ -180,27 +180,27 @@ def test_small_clusters_go_and_those_over_the_edge_hold_together(
     assert not without_small_clusters(mask[:, :-1], grid, apart).any()
 
 
-def test_claims(grid: Grid) -> None:
-    claims = Claims(grid)
+def test_ejecta_count(grid: Grid) -> None:
+    count = EjectaCount(grid)
     one, two = np.zeros(grid.shape, bool), np.zeros(grid.shape, bool)
     one[10:20, 10:20], two[15:25, 10:20] = True, True
-    claims.add(grid.whole, one)
-    claims.add(grid.whole, two)
-    assert claims.by_others(grid.whole, one).sum() == 100
-    assert (one & claims.by_others(grid.whole, one)).sum() == 50
+    count.add(grid.whole, one)
+    count.add(grid.whole, two)
+    assert count.other_craters(grid.whole, one).sum() == 100
+    assert (one & count.other_craters(grid.whole, one)).sum() == 50
     lon, lat = grid.to_lonlat(12.5, 17.5)
-    assert claims.at(lon, lat) == 2
+    assert count.sample(lon, lat) == 2
 
 
 def test_expected_area(fine: Grid) -> None:
     crater = crater_at(20.0, 10.0)
-    distance_m, _ = seen_from(crater, fine)
+    distance_m, _ = polar_coordinates(crater, fine)
     stored = np.where(distance_m < 400e3, 125, 0).astype(np.uint8)
     everywhere = np.ones(fine.shape, bool)
     area, spread = expected_area_km2(crater, fine, fine.whole, stored, everywhere)
     total = cap_km2(60e3, 400e3)
     assert area == pytest.approx(total / 2, rel=0.01)
-    # Between one patch that is right or wrong as a whole and pixels that err each on its own.
+    # Errors are fully correlated within patches of 149 km and independent between them.
     assert total / 2 / np.sqrt(total / 149**2) == pytest.approx(spread, rel=0.1)
     certain = np.where(stored > 0, 250, 255).astype(np.uint8)
     area, spread = expected_area_km2(crater, fine, fine.whole, certain, everywhere)
@@ -217,7 +217,7 @@ def mapped(make_project: Callable[..., Project]) -> Project:
         CraterMap(c, grid.whole, lambda strip, c=c: labels.read(c.crater_id, strip).astype("f4"))
         for c in project.craters
     ]
-    bring_in(project, truth)
+    import_maps(project, truth)
     return project
 
 
@@ -226,7 +226,7 @@ def test_a_simulated_planet(mapped: Project) -> None:
     grid, labels = mapped.mosaic.grid, mapped.labels
     assert labels is not None
     for crater, row in zip(mapped.craters, table.to_dict("records"), strict=True):
-        distance_m, _ = seen_from(crater, grid)
+        distance_m, _ = polar_coordinates(crater, grid)
         ejecta = labels.read(crater.crater_id, grid.whole) & (distance_m > crater.radius_m)
         truth_km2 = ejecta.sum(axis=1) @ grid.row_area_m2 / 1e6
         assert row["total_area_km2"] == pytest.approx(truth_km2, rel=0.02)
@@ -252,7 +252,7 @@ def test_every_column_has_a_meaning() -> None:
     assert "violet" in band["meaning"]
     assert "left out" in band["meaning"]
     with pytest.raises(KeyError):
-        describe(["unheard_of"], [])
+        describe(["unknown_column"], [])
 
 
 def test_no_map_no_analysis(make_project: Callable[..., Project]) -> None:

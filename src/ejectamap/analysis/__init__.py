@@ -1,1 +1,1 @@
-"""What the maps say about the craters: measurements, and how craters group."""
+"""Measurements of each crater's mapped ejecta, and families of craters."""

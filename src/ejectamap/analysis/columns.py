@@ -1,10 +1,11 @@
-"""What the columns of analysis.csv are: the data dictionary."""
+"""Data dictionary of analysis.csv: unit and meaning of each column."""
 
 import re
 from collections.abc import Sequence
 
 _UNSHARED = "unshared_"
-# Patterns of names with unit and meaning; {0} is what a pattern's group matched.
+# Regular expressions of names with unit and meaning. {0} is the text that the expression's group matched, {1} the
+# name of the band.
 _MEANINGS = {
     "crater_id|name": ("", "as in the catalogue"),
     "lon_deg|lat_deg": ("degrees", "crater's centre; longitude east-positive, -180 to 180"),
@@ -88,12 +89,12 @@ _MEANINGS = {
 
 
 def describe(names: Sequence[str], band_names: Sequence[str]) -> list[dict[str, str]]:
-    """Column, unit and meaning of each column of analysis.csv; all leave the crater's interior out.
+    """Column, unit and meaning of each column of analysis.csv; no measurement includes the crater's interior.
 
     Raises
     ------
     KeyError
-        If a column has no meaning here.
+        If a column is not described here.
     """
     return [_describe(name, band_names) for name in names]
 
@@ -101,10 +102,10 @@ def describe(names: Sequence[str], band_names: Sequence[str]) -> list[dict[str, 
 def _describe(name: str, band_names: Sequence[str]) -> dict[str, str]:
     plain = name.removeprefix(_UNSHARED)
     for pattern, (unit, meaning) in _MEANINGS.items():
-        found = re.fullmatch(pattern, plain)
-        if found is None:
+        match = re.fullmatch(pattern, plain)
+        if match is None:
             continue
-        group = found.group(1) if found.groups() else ""
+        group = match.group(1) if match.groups() else ""
         band = band_names[int(group) - 1] if "_band" in plain else ""
         text = meaning.format((group or "").replace("_", " to "), band)
         if name != plain:

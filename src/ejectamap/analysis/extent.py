@@ -1,4 +1,4 @@
-"""How far and where to a crater's ejecta reach: areas, distances, barycentres, sectors, and how sure the area is.
+"""Extent of a crater's ejecta: areas, distances, barycentres, sectors, and the uncertainty of the area.
 
 Every function takes a `Pattern` or parts of one and leaves the crater's interior out. Definitions follow the
 measurements of the EJMAP release (Lissoni et al. 2026), on the sphere instead of in pixels.
@@ -11,21 +11,23 @@ import numpy.typing as npt
 
 from ejectamap.analysis.pattern import Pattern
 from ejectamap.evaluation.rings import SECTORS
-from ejectamap.mapping.export import NO_DATA, Bytes
+from ejectamap.maps.rasters import NO_DATA, STEPS, Bytes
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import Bools
+from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.sphere import Array, azimuthal_forward, bearing, distance, unit_vectors
 
 QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-BLOCK_M = 149e3
-"""Side of the patches of ground that a map gets right or wrong as a whole: the published tile, 224 pixels of 665 m."""
+PATCH_M = 149e3
+"""Side of the patches of ground within which errors of a map are taken to be fully correlated.
+
+It is that of the published tile, 224 pixels of 665 m.
+"""
 
 _STRIP_PIXELS = 2**22
 
 
 class Barycentre(NamedTuple):
-    """Middle of some ground: its place (degrees), and how far (km) and where to (degrees) it is from the crater."""
+    """Barycentre of some ground: its position (degrees), and distance (km) and bearing (degrees) from the crater."""
 
     lon_deg: float
     lat_deg: float
@@ -52,7 +54,7 @@ def max_distance_km(pattern: Pattern) -> float:
 
 
 def barycentre(pattern: Pattern) -> Barycentre:
-    """Barycentre of the ejecta: the direction of the mean of their unit vectors, weighed by ground area.
+    """Barycentre of the ejecta: the direction of the mean of their unit vectors, weighted by ground area.
 
     nan without ejecta.
     """
@@ -63,8 +65,8 @@ def barycentre(pattern: Pattern) -> Barycentre:
     lon = float(np.degrees(np.arctan2(mean[1], mean[0])))
     lat = float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1]))))
     place = pattern.crater.lon, pattern.crater.lat, lon, lat
-    away_m = float(distance(*place, pattern.body_radius_m))
-    return Barycentre(lon, lat, away_m / 1e3, float(bearing(*place)))
+    distance_m = float(distance(*place, pattern.body_radius_m))
+    return Barycentre(lon, lat, distance_m / 1e3, float(bearing(*place)))
 
 
 def by_sector(pattern: Pattern) -> tuple[Array, Array]:
@@ -85,10 +87,10 @@ def expected_area_km2(
 ) -> tuple[float, float]:
     """Expected ground area of a crater's ejecta beyond its rim, and its standard deviation, both in km2.
 
-    The expectation is the sum of probability times pixel area; it needs no threshold, and no cluster is left out. For
-    the deviation pixels of one patch of ground of 149 x 149 km are taken to be right or wrong together, and patches
-    to be independent: with independent pixels it would be far too small, for a map errs by whole rays. Both are as
-    good as the probabilities are calibrated.
+    The expectation is the sum of probability times pixel area, without a threshold and with clusters of any size. The
+    standard deviation assumes that errors are fully correlated within a patch of ground of 149 x 149 km and independent
+    between patches. Independent pixels would give far too small a deviation, because a map misses or invents whole
+    rays. Both numbers rely on well calibrated probabilities.
 
     Parameters
     ----------
@@ -96,26 +98,27 @@ def expected_area_km2(
     grid : Grid
     window : Window
     stored : uint8 array (height, width)
-        250 times the probability, 255 where unknown (taken as none).
+        Stored probability (`STEPS` times), `NO_DATA` where unknown; unknown pixels are left out.
     chosen : bool array (height, width)
-        Which ground counts.
+        Pixels that count.
     """
-    half = int(np.ceil(np.pi * grid.radius_m / BLOCK_M))
-    spread = np.zeros((2 * half + 1) ** 2)
+    half = int(np.ceil(np.pi * grid.radius_m / PATCH_M))
+    patch_sd_km2 = np.zeros((2 * half + 1) ** 2)
     expected = 0.0
     for strip in grid.strips(window, _STRIP_PIXELS):
         rows = slice(strip.row - window.row, strip.row - window.row + strip.height)
         i, j = np.nonzero((stored[rows] > 0) & (stored[rows] != NO_DATA) & chosen[rows])
         lon, lat = grid.to_lonlat(j + strip.col + 0.5, i + strip.row + 0.5)
         x_m, y_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
-        p = np.where(np.hypot(x_m, y_m) > crater.radius_m, stored[rows][i, j] / 250.0, 0.0)
+        p = np.where(np.hypot(x_m, y_m) > crater.radius_m, stored[rows][i, j] / STEPS, 0.0)
         area = grid.row_area_m2[i + strip.row] / 1e6
         expected += float(p @ area)
-        block = _block(x_m, half) * (2 * half + 1) + _block(y_m, half)
-        spread += np.bincount(block, weights=area * np.sqrt(p * (1 - p)), minlength=spread.size)
-    return expected, float(np.sqrt(np.sum(spread**2)))
+        patch = _patch(x_m, half) * (2 * half + 1) + _patch(y_m, half)
+        pixel_sd_km2 = area * np.sqrt(p * (1 - p))
+        patch_sd_km2 += np.bincount(patch, weights=pixel_sd_km2, minlength=patch_sd_km2.size)
+    return expected, float(np.sqrt(np.sum(patch_sd_km2**2)))
 
 
-def _block(across_m: Array, half: int) -> npt.NDArray[np.intp]:
-    """Number of the patch along one axis, the crater in the middle of one."""
-    return np.asarray(np.rint(across_m / BLOCK_M), np.intp) + half
+def _patch(offset_m: Array, half: int) -> npt.NDArray[np.intp]:
+    """Index of the patch along one axis of the azimuthal frame; the crater is in the middle of patch `half`."""
+    return np.asarray(np.rint(offset_m / PATCH_M), np.intp) + half

@@ -1,7 +1,7 @@
-"""Families of craters: clusters in the plane of crater radius and ejecta, as the poster plots them.
+"""Families of craters: clusters in the plane of crater radius and amount of ejecta, as on the poster.
 
 The poster counts the connected tiles of each crater, "a rough estimate of the ejecta area"; where the method has no
-connections the mapped area itself is taken. Both axes are logarithms, for both quantities span decades.
+connections, the mapped area is used. Both axes are logarithmic, because both quantities span decades.
 """
 
 from collections.abc import Sequence
@@ -13,31 +13,31 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.mixture import GaussianMixture
 
-from ejectamap.mapping import require_mapped
-from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.mapfiles import MapFiles
-from ejectamap.project import Project
+from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.provenance import require_mapped
+from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.craters import Crater
 
 Floats = npt.NDArray[np.float64]
 
 AREA, TILES = "area_km2", "connected_tiles"
-_MOST = 6
-_LEAST_MEMBERS = 4  # craters a family: fewer do not tell its spread
+_MAX_FAMILIES = 6
+_MIN_MEMBERS = 4  # craters per family: fewer do not determine its spread
 
 
 @dataclass(frozen=True)
 class Families:
-    """Craters with how much ejecta they have and the family that suggests.
+    """Craters with their amount of ejecta and suggested family.
 
     Attributes
     ----------
     table : DataFrame
-        One row a mapped crater: crater_id, name, radius_km, the quantity, family ("A" has the least ejecta for its
-        radius; "" where no ejecta were found).
+        One row per mapped crater: crater_id, name, radius_km, the quantity, family ("A" has the least ejecta for its
+        radius; "" for craters without ejecta).
     quantity : str
-        "connected_tiles" or "area_km2": the column that was clustered.
+        "connected_tiles" or "area_km2": the column with the amount of ejecta.
     """
 
     table: pd.DataFrame
@@ -45,7 +45,7 @@ class Families:
 
 
 def suggest_families(project: Project) -> Families:
-    """Measure every mapped crater and cluster them.
+    """Measure the ejecta of every mapped crater and cluster the craters.
 
     Raises
     ------
@@ -72,9 +72,9 @@ def suggest_families(project: Project) -> Families:
 def cluster(radii_km: Floats, ejecta: Floats, seed: int) -> list[str]:
     """Cluster craters in the plane of log10 radius and log10 ejecta.
 
-    Gaussian mixtures with 1 to 6 components are fitted and that with the lowest Bayesian information criterion (Schwarz
-    1978) is taken: a further family must explain the craters better than its own parameters could by chance. There are
-    never more families than one for every four craters. One seed, one result.
+    Gaussian mixtures with 1 to 6 components are fitted, and the one with the lowest Bayesian information criterion
+    (Schwarz 1978) is used, so that a further family must explain more than its additional parameters do by chance.
+    There is at most one family for every four craters. The same seed gives the same result.
 
     Parameters
     ----------
@@ -86,51 +86,51 @@ def cluster(radii_km: Floats, ejecta: Floats, seed: int) -> list[str]:
     Returns
     -------
     list of str
-        A letter a crater; "A" has the least ejecta for its radius. "" for craters without ejecta.
+        One letter per crater; "A" has the least ejecta for its radius, "" is a crater without ejecta.
     """
-    seen = ejecta > 0
+    has_ejecta = ejecta > 0
     names = np.full(len(ejecta), "", "U1")
-    if seen.any():
-        plane = np.log10(np.stack([radii_km[seen], ejecta[seen]], axis=1))
-        # Both axes alike, so that neither units nor a narrow range of radii decide.
+    if has_ejecta.any():
+        plane = np.log10(np.stack([radii_km[has_ejecta], ejecta[has_ejecta]], axis=1))
+        # Standardised axes, so that neither units nor a narrow range of radii influence the clusters.
         spread = plane.std(axis=0)
         scaled = (plane - plane.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         labels = _mixture(scaled, seed)
-        excess = plane[:, 1] - 2 * plane[:, 0]  # ejecta for a crater's own area
+        excess = plane[:, 1] - 2 * plane[:, 0]  # ejecta relative to the area of the crater
         order = sorted(np.unique(labels), key=lambda k: float(excess[labels == k].mean()))
         letters = {label: ascii_uppercase[k] for k, label in enumerate(order)}
-        names[seen] = [letters[label] for label in labels]
+        names[has_ejecta] = [letters[label] for label in labels]
     return [str(name) for name in names]
 
 
 def _mixture(scaled: Floats, seed: int) -> npt.NDArray[np.int64]:
     """Component of each point in the mixture with the lowest BIC."""
-    most = max(1, min(_MOST, len(scaled) // _LEAST_MEMBERS))
-    if most == 1:
+    components = max(1, min(_MAX_FAMILIES, len(scaled) // _MIN_MEMBERS))
+    if components == 1:
         return np.zeros(len(scaled), np.int64)
     fits = [
-        # A little variance keeps two craters at one place from being a family of their own.
+        # The added variance prevents components of two nearly identical craters.
         GaussianMixture(n, random_state=seed, n_init=10, reg_covar=1e-2).fit(scaled)
-        for n in range(1, most + 1)
+        for n in range(1, components + 1)
     ]
     best = min(fits, key=lambda fit: float(fit.bic(scaled)))
     return np.asarray(best.predict(scaled), np.int64)
 
 
-def write_table(project: Project, families: Families) -> None:
+def write_families(project: Project, families: Families) -> None:
     """Write families.csv into the project folder."""
     text = families.table.to_csv(index=False, lineterminator="\n")
     replace_file(project.folder / "families.csv", memoryview(text.encode()))
 
 
-def adopt(project: Project, families: Families) -> Project:
-    """Make the suggested families those of the project's craters.
+def adopt_families(project: Project, families: Families) -> Project:
+    """Set the families of the project's craters to the suggested ones.
 
-    The catalogue that the project was made with stays as it is: a copy with the families is written into the project
-    folder as `craters-families.csv`, and `inputs.craters` then names that. Craters that are not mapped keep theirs.
+    The project's catalogue is not changed: a copy with the families is written into the project folder as
+    `craters-families.csv`, and `inputs.craters` is set to that file. Craters that are not mapped keep their family.
     """
-    found = dict(zip(families.table["crater_id"], families.table["family"], strict=True))
-    craters = [replace(c, family=found.get(c.crater_id, c.family)) for c in project.craters]
+    suggested = dict(zip(families.table["crater_id"], families.table["family"], strict=True))
+    craters = [replace(c, family=suggested.get(c.crater_id, c.family)) for c in project.craters]
     columns = ["crater_id", "name", "lon", "lat", "radius_m", "reach", "family"]
     table = pd.DataFrame([[getattr(c, name) for name in columns] for c in craters], columns=columns)
     name = "craters-families.csv"
@@ -142,7 +142,7 @@ def adopt(project: Project, families: Families) -> Project:
 
 
 def _connected_tiles(project: Project, craters: Sequence[Crater]) -> list[int] | None:
-    """Tiles that the connection networks called connected, of each crater; None if they were not asked about each."""
+    """Number of connected tiles of each crater; None if connections.parquet lacks any of the craters."""
     path = project.maps / "connections.parquet"
     table = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=["crater_id"])
     if not {crater.crater_id for crater in craters} <= set(table["crater_id"]):
@@ -154,9 +154,9 @@ def _connected_tiles(project: Project, craters: Sequence[Crater]) -> list[int] |
 def _areas_km2(project: Project, craters: Sequence[Crater]) -> list[float]:
     """Mapped ground area of each crater's ejecta."""
     grid = project.mosaic.grid
-    files = MapFiles(project.maps, grid)
+    ejecta_map = EjectaMap(project.maps, grid)
     areas = []
     for crater in craters:
-        rows = files.mask(crater.crater_id, grid.whole).sum(axis=1)
+        rows = ejecta_map.mask(crater.crater_id, grid.whole).sum(axis=1)
         areas.append(float(rows @ grid.row_area_m2) / 1e6)
     return areas

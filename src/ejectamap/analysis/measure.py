@@ -1,4 +1,4 @@
-"""analysis.csv: the measurements of every mapped crater, one row each, and what each column means."""
+"""Measurements of every mapped crater, one row each, as written to analysis.csv."""
 
 from dataclasses import asdict
 
@@ -8,7 +8,7 @@ from rich.progress import track
 
 from ejectamap.analysis.colour import Colour, blanket_colour, ray_colour
 from ejectamap.analysis.columns import describe
-from ejectamap.analysis.direction import missing_direction
+from ejectamap.analysis.direction import find_forbidden_zone
 from ejectamap.analysis.extent import (
     QUANTILES,
     barycentre,
@@ -17,37 +17,37 @@ from ejectamap.analysis.extent import (
     expected_area_km2,
     max_distance_km,
 )
-from ejectamap.analysis.pattern import Claims, Pattern, without_small_clusters
+from ejectamap.analysis.pattern import EjectaCount, Pattern, without_small_clusters
 from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.rings import SECTORS
-from ejectamap.mapping import require_mapped
-from ejectamap.mapping.files import replace_file
-from ejectamap.mapping.mapfiles import MapFiles
-from ejectamap.project import Project
+from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.provenance import require_mapped
+from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import Bools
+from ejectamap.world.grid import Bools, Grid, Window
 
 Row = dict[str, object]
 
 ANALYSIS_NAME = "analysis.csv"
 UNSHARED = "unshared_"
-"""Begins the names of columns measured without ground that other craters' ejecta cover too."""
+"""Prefix of columns measured without ground that other craters' ejecta cover too."""
 SET_ASIDE_SHARE = 0.2
 
 
 def analyze_project(project: Project) -> pd.DataFrame:
     """Measure all mapped craters; write analysis.csv and analysis-columns.csv into the project's results.
 
-    One crater's window, one byte a pixel of the globe and the mosaic are held in memory at a time.
+    The mosaic, one byte per pixel of the globe and the window of one crater at a time are held in memory.
 
     Returns
     -------
     DataFrame
-        One row a crater; `columns.describe` says what each column is. A crater with `set_aside` shares more than 20 %
-        of its blanket with others: leave it out of comparisons, as the release does; it has no freshness rank.
+        One row per crater; `columns.describe` gives unit and meaning of each column. A crater with `set_aside` shares
+        more than 20 % of its blanket with others. It has no freshness rank and should be left out of comparisons, as in
+        the release.
 
     Raises
     ------
@@ -56,11 +56,11 @@ def analyze_project(project: Project) -> pd.DataFrame:
     """
     craters = require_mapped(project)
     grid = project.mosaic.grid
-    files, claims = MapFiles(project.maps, grid), Claims(grid)
+    ejecta_map, count = EjectaMap(project.maps, grid), EjectaCount(grid)
     for crater in track(craters, "reading masks", transient=True):
-        claims.add(*_cleaned(files, crater, grid))
+        count.add(*_cleaned_mask(ejecta_map, crater, grid))
     rows = [
-        measure_crater(project, files, claims, crater)
+        measure_crater(project, ejecta_map, count, crater)
         for crater in track(craters, "measuring", transient=True)
     ]
     table = pd.DataFrame(rows)
@@ -73,7 +73,7 @@ def analyze_project(project: Project) -> pd.DataFrame:
 
 
 def read_analysis(project: Project) -> pd.DataFrame:
-    """Read what `analyze_project` wrote; names are text, whatever they look like.
+    """Read analysis.csv; names are read as text even if they consist of digits.
 
     Raises
     ------
@@ -90,14 +90,25 @@ def read_analysis(project: Project) -> pd.DataFrame:
         ) from error
 
 
-def measure_crater(project: Project, files: MapFiles, claims: Claims, crater: Crater) -> Row:
-    """All measurements of one crater, under the names of their columns."""
+def measure_crater(
+    project: Project, ejecta_map: EjectaMap, count: EjectaCount, crater: Crater
+) -> Row:
+    """All measurements of one crater, by the names of their columns.
+
+    Parameters
+    ----------
+    project : Project
+    ejecta_map : EjectaMap
+    count : EjectaCount
+        Of all mapped craters, this one included.
+    crater : Crater
+    """
     grid = project.mosaic.grid
-    window, mask = _cleaned(files, crater, grid)
-    others = claims.by_others(window, mask)
+    window, mask = _cleaned_mask(ejecta_map, crater, grid)
+    others = count.other_craters(window, mask)
     pattern = Pattern.of_mask(crater, grid, window, mask, others)
-    around = Surroundings.sample(crater, project.mosaic, window, mask, claims)
-    stored = files.stored(crater.crater_id, window)
+    surroundings = Surroundings.sample(crater, project.mosaic, window, mask, count)
+    stored = ejecta_map.stored(crater.crater_id, window)
     row: Row = {
         "crater_id": crater.crater_id,
         "name": crater.name,
@@ -105,31 +116,30 @@ def measure_crater(project: Project, files: MapFiles, claims: Claims, crater: Cr
         "lat_deg": crater.lat,
         "radius_km": crater.radius_m / 1e3,
     }
-    half_cover_m = half_cover_radius_m(around, grid.pixel_m)
-    direction = missing_direction(around, half_cover_m)
-    blanket_m = blanket_radius_m(around, grid.pixel_m, direction)
-    blanket = pattern.where(pattern.distance_m <= blanket_m)
+    half_cover_m = half_cover_radius_m(surroundings, grid.pixel_m)
+    direction = find_forbidden_zone(surroundings, half_cover_m)
+    blanket_m = blanket_radius_m(surroundings, grid.pixel_m, direction)
+    blanket = pattern.select(pattern.distance_m <= blanket_m)
     shared_km2 = float(blanket.area_km2[blanket.shared].sum())
     share = shared_km2 / float(blanket.area_km2.sum()) if blanket.area_km2.size else 0.0
     row |= {"blanket_shared_share": share, "set_aside": share > SET_ASIDE_SHARE}
     row |= {"half_cover_radius_km": half_cover_m / 1e3, **direction._asdict()}
-    for prefix, part, seen, chosen in (
-        ("", pattern, around, np.ones(mask.shape, bool)),
-        (UNSHARED, pattern.where(~pattern.shared), around.unshared(), ~others),
+    for prefix, part, part_surroundings, chosen in (
+        ("", pattern, surroundings, np.ones(mask.shape, bool)),
+        (UNSHARED, pattern.select(~pattern.shared), surroundings.unshared(), ~others),
     ):
-        radius_m = blanket_radius_m(seen, grid.pixel_m, direction)
-        expected = expected_area_km2(crater, grid, window, stored, chosen)
-        names = "expected_area_km2", "expected_area_sd_km2"
-        found = _extents(part, radius_m) | dict(zip(names, expected, strict=True))
-        found |= _looks(seen, radius_m)
-        row |= {prefix + name: value for name, value in found.items()}
+        radius_m = blanket_radius_m(part_surroundings, grid.pixel_m, direction)
+        area_km2, sd_km2 = expected_area_km2(crater, grid, window, stored, chosen)
+        columns = _extents(part, radius_m)
+        columns |= {"expected_area_km2": area_km2, "expected_area_sd_km2": sd_km2}
+        columns |= _rays_and_colours(part_surroundings, radius_m)
+        row |= {prefix + name: value for name, value in columns.items()}
     return row
 
 
 def _extents(pattern: Pattern, blanket_m: float) -> Row:
-    """Areas and distances of a pattern with a blanket of a radius."""
-    far = pattern.distance_m > blanket_m
-    rays = pattern.where(far)
+    """Columns of the areas and distances of a pattern whose blanket has a given radius."""
+    rays = pattern.select(pattern.distance_m > blanket_m)
     ray_km2, total_km2 = float(rays.area_km2.sum()), float(pattern.area_km2.sum())
     row: Row = {
         "total_area_km2": total_km2,
@@ -152,20 +162,21 @@ def _extents(pattern: Pattern, blanket_m: float) -> Row:
     return row
 
 
-def _looks(around: Surroundings, blanket_m: float) -> Row:
-    """Rays and colours."""
-    row: Row = {f"ray_{k}": v for k, v in asdict(rays_beyond(around, blanket_m)).items()}
+def _rays_and_colours(surroundings: Surroundings, blanket_m: float) -> Row:
+    """Columns of the rays, and of the colours of blanket and rays."""
+    rays = rays_beyond(surroundings, blanket_m)
+    row: Row = {f"ray_{k}": v for k, v in asdict(rays).items()}
     colours = {
-        "blanket": blanket_colour(around, blanket_m),
-        "ray": ray_colour(around, blanket_m),
+        "blanket": blanket_colour(surroundings, blanket_m),
+        "ray": ray_colour(surroundings, blanket_m),
     }
     for name, colour in colours.items():
-        row |= _bands(name, colour)
+        row |= _band_columns(name, colour)
     return row
 
 
-def _bands(part: str, colour: Colour) -> Row:
-    """Columns of one part's bands, counted from 1."""
+def _band_columns(part: str, colour: Colour) -> Row:
+    """Columns of the colour of blanket or rays; bands are numbered from 1."""
     row: Row = {}
     for figure in ("mean", "ratio", "contrast"):
         values = getattr(colour, figure)
@@ -174,12 +185,12 @@ def _bands(part: str, colour: Colour) -> Row:
 
 
 def _freshness_rank(table: pd.DataFrame) -> pd.Series:
-    """Rank of craters that are not set aside by the contrast of their rays, 1 the freshest."""
+    """Rank of the craters that are not set aside by the contrast of their rays; 1 is the freshest."""
     contrast = table["unshared_ray_contrast"].where(~table["set_aside"].astype(bool))
     return contrast.rank(ascending=False, method="min").astype("Int64")
 
 
-def _cleaned(files: MapFiles, crater: Crater, grid: Grid) -> tuple[Window, Bools]:
+def _cleaned_mask(ejecta_map: EjectaMap, crater: Crater, grid: Grid) -> tuple[Window, Bools]:
     """One crater's mask, its interior included, without small clusters."""
-    window, mask = files.labels(crater.crater_id).masks[crater.crater_id]
+    window, mask = ejecta_map.labels(crater.crater_id).masks[crater.crater_id]
     return window, without_small_clusters(mask, grid, window)

@@ -1,4 +1,4 @@
-"""One crater's mapped ejecta, pixel by pixel, ready to be measured; and who else claims the same ground."""
+"""One crater's mapped ejecta as a list of pixels, and how many craters' ejecta cover each pixel of the globe."""
 
 from dataclasses import dataclass, replace
 
@@ -9,18 +9,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import Bools
+from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.sphere import Array, azimuthal_forward
 
 CLUSTER_KM2 = 100 * 0.66524315**2
-"""Clusters of less ground than this are no ejecta: the published 100 pixels of 665.24315 m."""
+"""Smallest ground area of a cluster that counts as ejecta: the published 100 pixels of 665.24315 m."""
 _TOUCHING = np.ones((3, 3), int)
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Ejecta of one crater beyond its rim, one entry a pixel; about 50 bytes each.
+    """Ejecta of one crater beyond its rim, one entry per pixel of about 50 bytes.
 
     Attributes
     ----------
@@ -29,11 +28,11 @@ class Pattern:
     lon, lat : float array (n,)
         Pixel centres, in degrees.
     distance_m, bearing_deg : float array (n,)
-        As seen from the crater's centre.
+        Distance and direction of each pixel from the crater's centre.
     area_km2 : float array (n,)
         Exact ground area of each pixel.
     shared : bool array (n,)
-        Whether ejecta of another crater are mapped there too.
+        Whether ejecta of another crater are mapped at the pixel too.
     """
 
     crater: Crater
@@ -49,11 +48,11 @@ class Pattern:
     def of_mask(
         cls, crater: Crater, grid: Grid, window: Window, mask: Bools, shared: Bools
     ) -> "Pattern":
-        """Pattern of a mask over a window; `shared`, over the same window, says where others have ejecta too."""
+        """Pattern of a mask over a window; `shared`, over the same window, is True where others have ejecta too."""
         rows, cols = np.nonzero(mask)
         lon, lat = grid.to_lonlat(cols + window.col + 0.5, rows + window.row + 0.5)
         x_m, y_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
-        everything = cls(
+        pattern = cls(
             crater,
             grid.radius_m,
             lon,
@@ -63,53 +62,53 @@ class Pattern:
             grid.row_area_m2[rows + window.row] / 1e6,
             shared[rows, cols],
         )
-        return everything.where(everything.distance_m > crater.radius_m)
+        return pattern.select(pattern.distance_m > crater.radius_m)
 
-    def where(self, chosen: Bools) -> "Pattern":
-        """The chosen pixels alone."""
+    def select(self, chosen: Bools) -> "Pattern":
+        """Pattern of the chosen pixels only."""
         names = ("lon", "lat", "distance_m", "bearing_deg", "area_km2", "shared")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
 
-class Claims:
-    """How many craters' ejecta are mapped at each pixel of the globe: one byte a pixel."""
+class EjectaCount:
+    """Number of craters whose ejecta are mapped at each pixel of the globe, in one byte per pixel."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
         self._count = np.zeros(grid.shape, np.uint8)
 
     def add(self, window: Window, mask: Bools) -> None:
-        """Add one crater's mask."""
-        here = self._count[window.row : window.row + window.height]
+        """Add one crater's mask; counts stop at 255."""
+        rows = self._count[window.row : window.row + window.height]
         cols = self._grid.columns(window)
-        here[:, cols] = np.minimum(here[:, cols], 254) + mask
+        rows[:, cols] = np.minimum(rows[:, cols], 254) + mask
 
-    def by_others(self, window: Window, mask: Bools) -> Bools:
-        """Where craters other than the one with this mask have ejecta; shape of the window."""
+    def other_craters(self, window: Window, mask: Bools) -> Bools:
+        """Whether craters other than the one with this mask have ejecta; shape of the window."""
         rows = self._count[window.row : window.row + window.height]
         return np.asarray(rows[:, self._grid.columns(window)] > mask)
 
-    def at(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-        """Number of claims on the pixels that hold places (degrees, any shape)."""
+    def sample(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+        """Number of craters at the pixels that hold places (degrees, any shape)."""
         col, row = np.broadcast_arrays(*self._grid.to_pixel(lon, lat))
         last = self._grid.height - 1
-        found: npt.NDArray[np.uint8] = self._count[
+        count: npt.NDArray[np.uint8] = self._count[
             np.minimum(row.astype(np.intp), last), col.astype(np.intp)
         ]
-        return found
+        return count
 
 
 def without_small_clusters(mask: Bools, grid: Grid, window: Window) -> Bools:
     """Mask without clusters of touching pixels that cover less ground than `CLUSTER_KM2`.
 
-    Pixels touch at sides and corners, and over the raster's edge. The published recipe counts pixels of its own
-    projection; ground area means the same at any resolution and latitude.
+    Pixels touch at sides and corners, and across the raster's left and right edge. The published recipe counts pixels
+    of its own projection; ground area is comparable at any resolution and latitude.
     """
     labels = label_clusters(mask, closed=window.width == grid.width)
     area_km2 = np.zeros(int(labels.max(initial=0)) + 1)
     for row, row_area_m2 in zip(labels, grid.row_area_m2[window.row :], strict=False):
-        found, pixels = np.unique(row[row > 0], return_counts=True)
-        area_km2[found] += pixels * row_area_m2 / 1e6
+        cluster, pixels = np.unique(row[row > 0], return_counts=True)
+        area_km2[cluster] += pixels * row_area_m2 / 1e6
     return np.asarray((area_km2 >= CLUSTER_KM2)[labels] & mask)
 
 

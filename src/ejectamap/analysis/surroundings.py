@@ -1,7 +1,7 @@
-"""A crater's surroundings in the polar view: who has ejecta where, and what the mosaic shows there.
+"""A crater's surroundings in the polar view: its ejecta, those of other craters, and the mosaic's bands.
 
-Rings and azimuths of the ground are rows and columns here, so that widths, gaps and backgrounds are measured on the
-sphere and never in stretched pixels.
+Rows of the polar view are rings and columns are azimuths, so that widths, gaps and backgrounds are measured on the
+sphere and not in stretched pixels of the mosaic.
 """
 
 from dataclasses import dataclass, replace
@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.analysis.pattern import Claims
+from ejectamap.analysis.pattern import EjectaCount
 from ejectamap.views.polar import PolarView
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Window
+from ejectamap.world.grid import Bools, Window
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic import Bools, Mosaic
+from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import Array, distance
 
-_NEAREST_RADII = 8.0  # looked at even where all ejecta are nearer: there is the background
-_MOST_ROWS, _COLS = 4096, (720, 2880)
+_MIN_RANGE_RADII = 8.0  # least range in crater radii: ground without ejecta is needed as background
+_MAX_ROWS, _COLS = 4096, (720, 2880)
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Surroundings:
     ----------
     view : PolarView
     ejecta : bool array (rows, cols)
-        The crater's.
+        Ejecta of the crater.
     others : bool array (rows, cols)
-        Other craters' ejecta.
+        Ejecta of other craters.
     known : bool array (rows, cols)
-        Where there is anything to see.
+        Whether the mosaic has data.
     bands : float32 array (band, rows, cols)
         In the mosaic's units.
     """
@@ -49,22 +49,22 @@ class Surroundings:
 
     @classmethod
     def sample(
-        cls, crater: Crater, mosaic: Mosaic, window: Window, mask: Bools, claims: Claims
+        cls, crater: Crater, mosaic: Mosaic, window: Window, mask: Bools, count: EjectaCount
     ) -> "Surroundings":
-        """Sample everything about a crater, as far as its mask goes and a little more."""
+        """Sample masks and mosaic around a crater, up to the farthest pixel of its mask and a little farther."""
         view = _view(crater, mosaic, window, mask)
         lon, lat = view.places()
         ejecta = Labels(mosaic.grid, {0: (window, mask)}, None).sample(0, lon, lat)
         bands, known = mosaic.sample(lon, lat)
-        return cls(view, ejecta, claims.at(lon, lat) > ejecta, known, bands)
+        return cls(view, ejecta, count.sample(lon, lat) > ejecta, known, bands)
 
     def unshared(self) -> "Surroundings":
-        """The same as if nothing were known where others have ejecta."""
+        """The same surroundings, with no data where other craters have ejecta."""
         return replace(self, ejecta=self.ejecta & ~self.others, known=self.known & ~self.others)
 
     @property
     def range_m(self) -> Array:
-        """Range of each row's middle; (rows, 1)."""
+        """Range of the middle of each row; (rows, 1)."""
         return self.view.row_ranges_m()[:, None]
 
     @property
@@ -84,15 +84,15 @@ class Surroundings:
 
 
 def _view(crater: Crater, mosaic: Mosaic, window: Window, mask: Bools) -> PolarView:
-    """Polar grid that holds a mask and a little more."""
+    """Polar grid that reaches a little farther than the farthest pixel of a mask."""
     grid = mosaic.grid
     rows, cols = np.nonzero(mask)
     lon, lat = grid.to_lonlat(cols + window.col + 0.5, rows + window.row + 0.5)
-    away = distance(crater.lon, crater.lat, lon, lat, grid.radius_m).max(initial=0.0)
-    farthest = max(float(away) + 2 * grid.pixel_m, _NEAREST_RADII * crater.radius_m)
+    ejecta_m = distance(crater.lon, crater.lat, lon, lat, grid.radius_m).max(initial=0.0)
+    farthest = max(float(ejecta_m) + 2 * grid.pixel_m, _MIN_RANGE_RADII * crater.radius_m)
     range_m = min(farthest, 0.99 * np.pi * grid.radius_m)
     deep = int(np.ceil((range_m - 0.5 * crater.radius_m) / (0.5 * grid.pixel_m)))
     widest_m = grid.radius_m * np.sin(min(range_m / grid.radius_m, np.pi / 2))
     wide = int(np.pi * widest_m / grid.pixel_m)
     wide = min(max(wide, _COLS[0]), _COLS[1])
-    return PolarView(crater, grid.radius_m, range_m, min(deep, _MOST_ROWS), wide, power=1.0)
+    return PolarView(crater, grid.radius_m, range_m, min(deep, _MAX_ROWS), wide, power=1.0)

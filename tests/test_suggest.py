@@ -1,4 +1,4 @@
-"""Suggested tiles are where the map is unsure, where labels say nothing yet, and of different craters."""
+"""Suggested tiles are where the map is uncertain, are not labelled yet, and belong to different craters."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,23 +7,20 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ejectamap.analysis import suggest
-from ejectamap.analysis.suggest import (
+from ejectamap import suggest
+from ejectamap.errors import ProjectError
+from ejectamap.interop.qgis import export_qgis
+from ejectamap.maps.crater_map import CraterMap, in_memory
+from ejectamap.maps.writing import import_maps
+from ejectamap.project.folder import Project
+from ejectamap.suggest import (
     COLUMNS,
     NAME,
-    _overlap,
     disagreement_bits,
     entropy_bits,
     suggest_tiles,
 )
-from ejectamap.errors import ProjectError
-from ejectamap.interop.qgis import export_qgis
-from ejectamap.mapping.methods import CraterMap, in_memory
-from ejectamap.mapping.run import bring_in
-from ejectamap.project import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
 from ejectamap.world.label_files import load_tiles
@@ -33,19 +30,19 @@ IDS = (0, 1, 2)
 LABELLED = 1
 
 
-def unsure_of(project: Project, k: int, doubt: float) -> CraterMap:
-    """Sure ground everywhere but within 400 km of a crater, where the probability is 0.5 or nearer to 0."""
+def uncertain_map(project: Project, k: int, probability: float) -> CraterMap:
+    """A map with a given probability within 400 km of a crater, and 0 elsewhere."""
     crater, grid = project.craters[k], project.mosaic.grid
     lon, lat = grid.centres(grid.whole)
     near = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) < 4e5
-    return CraterMap(crater, grid.whole, in_memory(grid.whole, np.float32(doubt) * near))
+    return CraterMap(crater, grid.whole, in_memory(grid.whole, np.float32(probability) * near))
 
 
 @pytest.fixture
 def make(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
     """A project with three mapped craters, one of them labelled, in some tiles or everywhere."""
 
-    def build(*doubts: float, tiles: str | None = None) -> Project:
+    def build(*probabilities: float, tiles: str | None = None) -> Project:
         table = pd.read_csv(planet_files / "craters.csv").head(len(IDS))
         table.to_csv(tmp_path / "craters.csv", index=False)
         labels = tmp_path / "labels"
@@ -61,7 +58,13 @@ def make(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
         made = Project.create(
             tmp_path / f"p{len(list(tmp_path.iterdir()))}", *inputs, changes=changes
         )
-        bring_in(made, [unsure_of(made, k, doubt) for k, doubt in zip(IDS, doubts, strict=True)])
+        import_maps(
+            made,
+            [
+                uncertain_map(made, k, probability)
+                for k, probability in zip(IDS, probabilities, strict=True)
+            ],
+        )
         return made
 
     return build
@@ -77,17 +80,17 @@ def test_refuses_without_a_map(make_project: Callable[..., Project]) -> None:
         suggest_tiles(make_project(labels=False), 5)
 
 
-def test_where_the_map_is_unsure(make: Callable[..., Project]) -> None:
+def test_suggests_where_the_map_is_uncertain(make: Callable[..., Project]) -> None:
     project = make(0.5, 0.5, 0.1)
     grid = project.mosaic.grid
     table = suggest_tiles(project, 100)
     assert tuple(table.columns) == COLUMNS
     assert (table["score"].diff().dropna() <= 1e-12).all()
-    # Crater 1 is labelled within its whole reach; what is unsure of the others is all found.
+    # Crater 1 is labelled within its whole reach; all uncertain tiles of the others are suggested.
     assert set(" ".join(table["crater_ids"]).split()) == {"0", "2"}
-    doubt = unsure_of(project, 0, 0.5).probability(grid.whole) > 0
+    uncertain = uncertain_map(project, 0, 0.5).probability(grid.whole) > 0
     for window in windows(table[table["crater_ids"].str.split().str[0] == "0"]):
-        assert doubt[window.row : window.row + window.height, grid.columns(window)].any()
+        assert uncertain[window.row : window.row + window.height, grid.columns(window)].any()
     assert table["reason"][0].startswith(f"unsure of {project.craters[0].name}")
     assert table["reason"][0].endswith("no labels of this crater yet")
 
@@ -103,7 +106,7 @@ def test_labelled_ground_is_not_suggested(make: Callable[..., Project]) -> None:
     assert "1" in " ".join(table["crater_ids"]).split()
 
 
-def test_the_new_and_the_rare_come_first(make: Callable[..., Project]) -> None:
+def test_craters_and_distances_with_few_labels_come_first(make: Callable[..., Project]) -> None:
     project = make(0.5, 0.5, 0.5, tiles="0,0,0,4,4\n")
     craters = project.craters
     near = int(project.mosaic.grid.to_pixel(craters[1].lon, craters[1].lat)[1])
@@ -129,7 +132,7 @@ def test_the_file_is_a_table_of_tiles_and_a_layer(
     assert layer.geometry.area.min() > 0
 
 
-def test_a_sure_map_asks_for_nothing(make: Callable[..., Project]) -> None:
+def test_a_certain_map_gives_no_suggestions(make: Callable[..., Project]) -> None:
     project = make(0.0, 0.0, 0.0)
     assert len(suggest_tiles(project, 5)) == 0
     assert (project.folder / NAME).read_text() == ",".join(COLUMNS) + "\n"
@@ -142,45 +145,39 @@ def test_entropy() -> None:
     assert entropy_bits(np.array([125, 0, 255, 250, 125], np.uint8)) == pytest.approx(0.5)
 
 
-@given(*(st.integers(0, 11) for _ in range(4)), *(st.integers(1, 6) for _ in range(4)))
-def test_overlap(r: int, c: int, s: int, d: int, h: int, w: int, i: int, j: int) -> None:
-    def pixels(window: Window) -> set[tuple[int, int]]:
-        rows = range(window.row, window.row + window.height)
-        return {(y, x % 12) for y in rows for x in range(window.col, window.col + window.width)}
-
-    one, other = Window(r, c, h, w), Window(s, d, i, j)
-    assert _overlap(one, other, 12) == bool(pixels(one) & pixels(other))
-
-
 def test_disagreement() -> None:
     yes, no, half = (np.array([value], np.uint8) for value in (250, 0, 125))
     assert disagreement_bits([yes, no]) == pytest.approx(1.0)
     assert disagreement_bits([half, half]) == pytest.approx(0.0)
     assert disagreement_bits([yes, yes]) == pytest.approx(0.0)
-    # One is sure, the other is not: H(3/4) - H(1/2) / 2.
+    # One is certain, the other is not: H(3/4) - H(1/2) / 2.
     assert disagreement_bits([yes, half]) == pytest.approx(0.3113, abs=1e-4)
     assert disagreement_bits([yes, np.array([255], np.uint8)]) == 0.0
 
 
-class Opinion:
-    """One network of a committee: what it says of each crater within 400 km."""
+class ConstantMethod:
+    """A method of one network that maps a given probability within 400 km of each crater."""
 
-    def __init__(self, project: Project, says: dict[int, float]) -> None:
-        self.project, self.says = project, says
+    def __init__(self, project: Project, probabilities: dict[int, float]) -> None:
+        self.project, self.probabilities = project, probabilities
 
     def predict(self, crater: Crater) -> CraterMap:
-        return unsure_of(self.project, IDS.index(crater.crater_id), self.says[crater.crater_id])
+        probability = self.probabilities[crater.crater_id]
+        return uncertain_map(self.project, IDS.index(crater.crater_id), probability)
 
 
-def test_disagreement_counts_and_common_doubt_does_not(
+def test_disagreement_counts_and_shared_uncertainty_does_not(
     make: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make(0.5, 0.5, 0.5)
-    members = [Opinion(project, {0: 1.0, 2: 0.5}), Opinion(project, {0: 0.0, 2: 0.5})]
+    methods = [
+        ConstantMethod(project, {0: 1.0, 2: 0.5}),
+        ConstantMethod(project, {0: 0.0, 2: 0.5}),
+    ]
     monkeypatch.setattr(suggest, "load_method", lambda _: None)
-    monkeypatch.setattr(suggest, "committee", lambda _: members)
+    monkeypatch.setattr(suggest, "single_network_methods", lambda _: methods)
     assert set(" ".join(suggest_tiles(project, 100)["crater_ids"]).split()) == {"0", "2"}
-    # The same map as if these networks had made it.
+    # The same maps, taken as made by the project's own networks.
     monkeypatch.setattr(suggest, "is_imported", lambda *_: False)
     table = suggest_tiles(project, 100)
     assert set(table["crater_ids"]) == {"0"}
