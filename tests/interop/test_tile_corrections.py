@@ -1,4 +1,4 @@
-"""Corrections that hold within tiles change the labels inside the tiles only."""
+"""Corrections that complete within tiles change the labels inside the tiles only."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_qclassipy_tiles_and_masks_are_imported(project: Project, tmp_path: Path
     rows = [f"{w.row},{w.col},{w.height},{w.width},C:\\m\\mask_crater_0.tif,1" for w in tiles]
     table = "\n".join(["y,x,height,width,filename,priority", *rows]) + "\n"
     (folder / "tiles.csv").write_text(table)
-    with pytest.raises(LabelError, match="hold within tiles"):
+    with pytest.raises(LabelError, match="complete within tiles"):
         import_labels(project, folder / "tiles.csv")
     old = Window(60, 60, 8, 8)
     changes = import_labels(with_tiles(project, old), folder / "tiles.csv")

@@ -118,8 +118,8 @@ def _changes_within_tiles(
         return LabelChanges(dict(masks), tiles=tuple(tiles))
     if present.tiles is None:
         raise LabelError(
-            f"{path}: its labels hold within tiles, the project's within the whole reach of each crater: name one of"
-            " them alone in inputs.labels and inputs.tiles of project.yaml"
+            f"{path}: its labels are complete within tiles, the project's within the whole reach of each crater, and"
+            " these cannot be combined: set inputs.labels and inputs.tiles of project.yaml to one of the two"
         )
     labels = Labels(grid, masks, None)
     changed = {}
