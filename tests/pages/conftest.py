@@ -1,4 +1,4 @@
-"""A mapped project whose craters have awkward names."""
+"""A mapped project whose craters have names that are hard to display."""
 
 import csv
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ejectamap.mapping.methods import CraterMap, in_memory
-from ejectamap.mapping.run import bring_in
-from ejectamap.project import Project
+from ejectamap.maps.crater_map import CraterMap, in_memory
+from ejectamap.maps.writing import import_maps
+from ejectamap.project.folder import Project
 
 NAMES = [
     "Bashō",
@@ -38,7 +38,7 @@ def awkward_files(tmp_path_factory: pytest.TempPathFactory, planet_files: Path) 
 def mapped(
     tmp_path_factory: pytest.TempPathFactory, planet_files: Path, awkward_files: Path
 ) -> Project:
-    """A project with the networks that come with the program, and the labels' truth as its map: 1 or 0.2."""
+    """A project with the built-in networks, mapped from its labels: probability 1 on labelled ejecta, else 0.2."""
     project = Project.create(
         tmp_path_factory.mktemp("viewed") / "planet",
         planet_files / "mosaic.tif",
@@ -50,13 +50,13 @@ def mapped(
     assert labels is not None
 
     def maps() -> list[CraterMap]:
-        found = []
+        crater_maps = []
         for crater in project.craters[:-1]:
             window = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
             ejecta = labels.read(crater.crater_id, window)
             values = np.where(ejecta, 1, 0.2).astype(np.float32)
-            found.append(CraterMap(crater, window, in_memory(window, values)))
-        return found
+            crater_maps.append(CraterMap(crater, window, in_memory(window, values)))
+        return crater_maps
 
-    bring_in(project, maps())
+    import_maps(project, maps())
     return project

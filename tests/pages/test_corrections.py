@@ -1,4 +1,4 @@
-"""Corrections are labels: what was drawn, and nothing else, is what a project reads back."""
+"""Corrections are stored as labels: a project reads exactly what was corrected."""
 
 import json
 import shutil
@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from ejectamap.mapping.files import replace_file
+from ejectamap.maps.files import replace_file
 from ejectamap.pages.viewer.app import Viewer
 from ejectamap.pages.viewer.corrections import Change, Corrections
-from ejectamap.project import Project
+from ejectamap.project.folder import Project
 from ejectamap.world.label_files import load_labels
 from ejectamap.world.labels import Labels
 
@@ -35,33 +35,35 @@ def client(mapped: Project) -> Iterator[TestClient]:
         yield client
 
 
-def read_back(project: Project) -> Labels:
+def read_corrections(project: Project) -> Labels:
     folder = project.folder / "corrections"
     return load_labels(folder, project.grid, project.craters, folder / "tiles.csv")
 
 
-def test_an_accepted_map_becomes_labels_of_all_craters_there(project: Project) -> None:
-    work, crater = Corrections(project), project.craters[0]
-    tile = work.tile_at(crater.lon, crater.lat)
-    work.apply(tile.tile_id, crater, Change(action="accept"))
-    found = read_back(project)
-    assert found.tiles == (tile,)
+def test_accepted_map_becomes_labels_of_all_craters_in_the_tile(project: Project) -> None:
+    corrections, crater = Corrections(project), project.craters[0]
+    tile = corrections.tile_at(crater.lon, crater.lat)
+    corrections.apply(tile.tile_id, crater, Change(action="accept"))
+    labels = read_corrections(project)
+    assert labels.tiles == (tile,)
     assert project.labels is not None
-    for crater_id in found.masks:  # the map is the labels' truth here
+    for crater_id in labels.masks:  # the maps of this project are its labels
         assert np.array_equal(
-            found.read(crater_id, tile.window), project.labels.read(crater_id, tile.window)
+            labels.read(crater_id, tile.window), project.labels.read(crater_id, tile.window)
         )
-    total = sum(mask.sum() for _, mask in found.masks.values())
-    assert total == sum(found.read(crater_id, tile.window).sum() for crater_id in found.masks)
-    assert Corrections(project).describe(tile.tile_id) == work.describe(tile.tile_id) | {"undo": 0}
+    total = sum(mask.sum() for _, mask in labels.masks.values())
+    assert total == sum(labels.read(crater_id, tile.window).sum() for crater_id in labels.masks)
+    assert Corrections(project).describe(tile.tile_id) == corrections.describe(tile.tile_id) | {
+        "undo": 0
+    }
 
 
-def test_a_rejected_map_is_empty_and_the_others_stay(project: Project) -> None:
-    work, crater = Corrections(project), project.craters[0]
-    tile = work.tile_at(crater.lon, crater.lat)
-    before = work.describe(tile.tile_id)["ejecta_px"]
-    work.apply(tile.tile_id, crater, Change(action="reject"))
-    after = work.describe(tile.tile_id)["ejecta_px"]
+def test_rejected_map_is_empty_and_others_are_kept(project: Project) -> None:
+    corrections, crater = Corrections(project), project.craters[0]
+    tile = corrections.tile_at(crater.lon, crater.lat)
+    before = corrections.describe(tile.tile_id)["ejecta_px"]
+    corrections.apply(tile.tile_id, crater, Change(action="reject"))
+    after = corrections.describe(tile.tile_id)["ejecta_px"]
     assert before[crater.crater_id] > 0
     assert after == before | {crater.crater_id: 0}
 
@@ -73,58 +75,60 @@ def test_a_rejected_map_is_empty_and_the_others_stay(project: Project) -> None:
     turns=st.integers(-1, 1),
 )
 @settings(max_examples=25, deadline=None)
-def test_a_stroke_touches_what_lies_under_the_brush(
+def test_stroke_covers_the_pixels_under_the_brush(
     mapped: Project, east: float, north: float, radius_px: float, turns: int
 ) -> None:
     shutil.rmtree(mapped.folder / "corrections", ignore_errors=True)
-    work, crater = Corrections(mapped), mapped.craters[0]
-    tile = work.tile_at(crater.lon, crater.lat)
-    work.apply(tile.tile_id, crater, Change(action="reject"))
+    corrections, crater = Corrections(mapped), mapped.craters[0]
+    tile = corrections.tile_at(crater.lon, crater.lat)
+    corrections.apply(tile.tile_id, crater, Change(action="reject"))
     place = crater.lon + east + 360 * turns, crater.lat + north
-    work.apply(tile.tile_id, crater, Change(action="paint", line=[place], radius_px=radius_px))
-    drawn = work.labels(crater.crater_id).read(crater.crater_id, tile.window)
+    corrections.apply(
+        tile.tile_id, crater, Change(action="paint", line=[place], radius_px=radius_px)
+    )
+    painted = corrections.labels(crater.crater_id).read(crater.crater_id, tile.window)
     rows, cols = np.mgrid[: tile.window.height, : tile.window.width] + 0.5
     col, row = mapped.grid.to_pixel(*place)
-    away = np.hypot(cols + tile.window.col - col, rows + tile.window.row - row)
-    assert drawn[away < radius_px - 0.3].all()
-    assert not drawn[away > radius_px + 0.3].any()
+    distance_px = np.hypot(cols + tile.window.col - col, rows + tile.window.row - row)
+    assert painted[distance_px < radius_px - 0.3].all()
+    assert not painted[distance_px > radius_px + 0.3].any()
 
 
-def test_undo_goes_back_to_no_file_at_all(project: Project) -> None:
-    work, crater = Corrections(project), project.craters[0]
-    tile = work.tile_at(crater.lon, crater.lat)
+def test_undo_of_all_changes_removes_all_files(project: Project) -> None:
+    corrections, crater = Corrections(project), project.craters[0]
+    tile = corrections.tile_at(crater.lon, crater.lat)
     line = [(crater.lon - 5, crater.lat), (crater.lon + 5, crater.lat)]
-    work.apply(tile.tile_id, crater, Change(action="reject"))
-    once = work.labels(crater.crater_id).read(crater.crater_id, tile.window)
-    work.apply(tile.tile_id, crater, Change(action="paint", line=line, radius_px=3))
+    corrections.apply(tile.tile_id, crater, Change(action="reject"))
+    rejected = corrections.labels(crater.crater_id).read(crater.crater_id, tile.window)
+    corrections.apply(tile.tile_id, crater, Change(action="paint", line=line, radius_px=3))
     assert not np.array_equal(
-        work.labels(crater.crater_id).read(crater.crater_id, tile.window), once
+        corrections.labels(crater.crater_id).read(crater.crater_id, tile.window), rejected
     )
-    assert work.undo() == tile.tile_id
+    assert corrections.undo() == tile.tile_id
     assert np.array_equal(
-        Corrections(project).labels(crater.crater_id).read(crater.crater_id, tile.window), once
+        Corrections(project).labels(crater.crater_id).read(crater.crater_id, tile.window), rejected
     )
-    assert work.undo() == tile.tile_id
-    assert work.undo() is None
+    assert corrections.undo() == tile.tile_id
+    assert corrections.undo() is None
     assert list((project.folder / "corrections").iterdir()) == []
 
 
-def test_what_cannot_be_saved_is_not_done(
+def test_change_that_cannot_be_saved_is_not_applied(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work, crater = Corrections(project), project.craters[0]
-    tile = work.tile_at(crater.lon, crater.lat)
-    work.apply(tile.tile_id, crater, Change(action="accept"))
-    before = work.describe(tile.tile_id)
+    corrections, crater = Corrections(project), project.craters[0]
+    tile = corrections.tile_at(crater.lon, crater.lat)
+    corrections.apply(tile.tile_id, crater, Change(action="accept"))
+    before = corrections.describe(tile.tile_id)
 
-    def full(path: Path, content: memoryview) -> None:
+    def fail(path: Path, content: memoryview) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("ejectamap.mapping.files.replace_file", full)
+    monkeypatch.setattr("ejectamap.maps.files.replace_file", fail)
     with pytest.raises(OSError, match="no space"):
-        work.apply(tile.tile_id, crater, Change(action="reject"))
-    monkeypatch.setattr("ejectamap.mapping.files.replace_file", replace_file)
-    assert work.describe(tile.tile_id) == before
+        corrections.apply(tile.tile_id, crater, Change(action="reject"))
+    monkeypatch.setattr("ejectamap.maps.files.replace_file", replace_file)
+    assert corrections.describe(tile.tile_id) == before
     assert Corrections(project).describe(tile.tile_id) == before | {"undo": 0}
 
 
@@ -135,7 +139,7 @@ def test_over_http(project: Project) -> None:
         assert not tile["corrected"]
         address = f"/corrections/{tile['tile']}/{crater.crater_id}"
         assert client.post(address, json={"action": "reject"}).json()["corrected"]
-        assert [done["tile"] for done in client.get("/corrections").json()] == [tile["tile"]]
+        assert [tile["tile"] for tile in client.get("/corrections").json()] == [tile["tile"]]
         assert client.get(f"/tiles/corrections/{crater.crater_id}/0/0/0.png").status_code == 200
         far = client.get(f"/corrections/at?lon={crater.lon + 180}&lat={-crater.lat}").json()["tile"]
         assert (
@@ -170,7 +174,7 @@ def test_over_http(project: Project) -> None:
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_nonsense_changes_nothing(client: TestClient, mapped: Project, body: bytes) -> None:
+def test_invalid_changes_are_refused(client: TestClient, mapped: Project, body: bytes) -> None:
     crater = mapped.craters[0]
     tile = client.get(f"/corrections/at?lon={crater.lon}&lat={crater.lat}").json()["tile"]
     assert client.post(f"/corrections/{tile}/0", content=body).status_code in (200, 400, 409)

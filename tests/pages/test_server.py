@@ -1,4 +1,4 @@
-"""The server of pages: on loopback only, for its own pages only, and it stops when told."""
+"""The server of pages: on loopback only, for its own pages only, and it stops on an interrupt."""
 
 import os
 import signal
@@ -38,24 +38,24 @@ def client(tmp_path: Path) -> TestClient:
     return TestClient(app, base_url=HOME, raise_server_exceptions=False)
 
 
-def test_answers_under_its_own_names(client: TestClient) -> None:
+def test_responds_to_its_own_host_names(client: TestClient) -> None:
     assert client.get("/").text == "hello"
     assert client.get("/", headers={"host": "localhost:8000"}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::1"])
-def test_another_name_is_refused(client: TestClient, host: str) -> None:
+def test_other_host_names_are_refused(client: TestClient, host: str) -> None:
     assert client.get("/", headers={"host": host}).status_code == 400
 
 
-def test_another_sites_page_cannot_change_anything(client: TestClient) -> None:
+def test_requests_from_other_sites_pages_are_refused(client: TestClient) -> None:
     assert client.post("/", headers={"origin": "http://evil.example"}).status_code == 403
     assert client.post("/", headers={"origin": "null"}).status_code == 403
     assert client.post("/", headers={"origin": HOME}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/missing", "/static/own.css", "/static/missing", "/fails"])
-def test_every_answer_keeps_the_page_to_itself(client: TestClient, path: str) -> None:
+def test_every_response_has_security_headers(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -65,11 +65,11 @@ def test_every_answer_keeps_the_page_to_itself(client: TestClient, path: str) ->
 @pytest.mark.parametrize(
     "path", ["/static/../secret", "/static/%2e%2e/secret", "/static//etc/passwd"]
 )
-def test_nothing_beside_its_own_files(client: TestClient, path: str) -> None:
+def test_other_files_are_not_served(client: TestClient, path: str) -> None:
     assert client.get(path).status_code in (400, 404)
 
 
-def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+def test_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     app = build_app([], own_files=tmp_path)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Tiles: every pixel shows the place where it is, wherever a raster begins."""
+"""Map tiles: every pixel shows its own place, for any extent of the raster."""
 
 import io
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from rasterio.enums import Resampling
 
-from ejectamap.mapping.export import write_probability
-from ejectamap.mapping.methods import in_memory
+from ejectamap.maps.crater_map import in_memory
+from ejectamap.maps.rasters import write_probability
 from ejectamap.pages.viewer.layers import MosaicLayer, probability_tile
-from ejectamap.pages.viewer.pyramid import mosaic_with_overviews
+from ejectamap.pages.viewer.overviews import mosaic_with_overviews
 from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile, finest_zoom
 from ejectamap.world.grid import Grid, Window
 
@@ -50,34 +50,36 @@ def test_each_pixel_of_a_tile_is_the_nearest_of_the_raster(
 ) -> None:
     grid = make_grid(64, lon_west)
     row, col = rows[0], cols[0]
-    held = Window(row, col, min(rows[1], 64 - row), min(cols[1], 128 - col))
+    covered = Window(row, col, min(rows[1], 64 - row), min(cols[1], 128 - col))
     tile = MapTile(zoom, int(at[0] * 2 ** (zoom + 1)), int(at[1] * 2**zoom))
     numbers = np.arange(1, 64 * 128 + 1, dtype=np.int32).reshape(1, *grid.shape)
-    part = numbers[:, row : row + held.height, col : col + held.width]
+    part = numbers[:, row : row + covered.height, col : col + covered.width]
     out = np.zeros((1, TILE_PX, TILE_PX), np.int32)
     with rasterio.MemoryFile() as memory:
-        shape = {"height": held.height, "width": held.width, "count": 1, "dtype": "int32"}
-        with memory.open(driver="GTiff", transform=grid.window_transform(held), **shape) as target:
+        shape = {"height": covered.height, "width": covered.width, "count": 1, "dtype": "int32"}
+        with memory.open(
+            driver="GTiff", transform=grid.window_transform(covered), **shape
+        ) as target:
             target.write(part)
         with memory.open() as source:
             fill_tile(
                 tile,
                 grid,
-                held,
+                covered,
                 lambda window, shape: source.read(
                     [1], window=window, out_shape=(1, *shape), resampling=Resampling.nearest
                 ),
                 out,
             )
     c, r = grid.to_pixel(*places_of(tile))
-    inside = grid.inside(held, *places_of(tile))
+    inside = grid.inside(covered, *places_of(tile))
     expected = np.where(inside, numbers[0, r.astype(int), c.astype(int)], 0)
-    # A pixel's centre may lie on the edge between two, and go either way.
+    # A centre on the edge between two pixels may be rounded to either.
     off_edge = (np.abs(c - np.rint(c)) > 0.02) & (np.abs(r - np.rint(r)) > 0.02)
     assert np.array_equal(out[0][off_edge], expected[off_edge])
 
 
-def test_the_globe_has_two_tiles_at_first_and_four_times_as_many_each_zoom() -> None:
+def test_globe_has_two_tiles_at_zoom_0_and_four_times_as_many_at_each_zoom() -> None:
     assert MapTile(0, 1, 0).exists
     assert not MapTile(0, 2, 0).exists
     assert MapTile(3, 15, 7).exists
@@ -91,14 +93,16 @@ def test_the_finest_tiles_show_every_pixel(make_grid: MakeGrid) -> None:
         assert finest_zoom(grid) == 0 or MapTile(finest_zoom(grid) - 1, 0, 0).reduction(grid) > 1
 
 
-def test_a_probability_keeps_its_value_and_its_unknown(make_grid: MakeGrid, tmp_path: Path) -> None:
+def test_probability_tile_keeps_values_and_no_data(make_grid: MakeGrid, tmp_path: Path) -> None:
     grid = make_grid(64)
     window = Window(10, 20, 30, 40)
     probability = np.full(window.shape, 0.4, np.float32)
     probability[:15] = np.nan
     write_probability(tmp_path / "p.tif", grid, window, in_memory(window, probability))
-    shown = [read_png(probability_tile(tmp_path / "p.tif", grid, MapTile(0, x, 0))) for x in (0, 1)]
-    picture = np.concatenate(shown, axis=1)
+    pictures = [
+        read_png(probability_tile(tmp_path / "p.tif", grid, MapTile(0, x, 0))) for x in (0, 1)
+    ]
+    picture = np.concatenate(pictures, axis=1)
     assert set(np.unique(picture)) == {100, 255}
     lon, lat = (
         np.concatenate([places_of(MapTile(0, x, 0))[k] for x in (0, 1)], axis=1) for k in (0, 1)
@@ -143,7 +147,7 @@ def test_a_mosaic_without_overviews_gets_them_once(
 
     write_raster(path, values[:, :, ::-1], grid, nodata=0)
     assert mosaic_with_overviews(path, cache) != ready
-    assert [folder.name[:7] for folder in cache.iterdir()] == ["mosaic-"]  # the old one has gone
+    assert [folder.name[:7] for folder in cache.iterdir()] == ["mosaic-"]  # the old one was removed
 
 
 def test_a_small_mosaic_needs_no_overviews(

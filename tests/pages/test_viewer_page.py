@@ -1,4 +1,4 @@
-"""The viewer's page in a browser without a window: what a person would do first."""
+"""The viewer's page in a headless browser: the actions that a user would try first."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ejectamap.pages.viewer.app import Viewer
-from ejectamap.project import Project
+from ejectamap.project.folder import Project
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--headless=new", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"]
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 
 @pytest.fixture(scope="module")
 def address(mapped: Project) -> Iterator[str]:
-    """The viewer, served; nothing is corrected yet."""
+    """Address of the viewer of a project without corrections."""
     shutil.rmtree(mapped.folder / "corrections", ignore_errors=True)
     settings = uvicorn.Config(Viewer(mapped).app(), port=0, log_level="warning")
     server = uvicorn.Server(settings)
@@ -48,58 +48,58 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-class Viewed:
-    """An open page, and what it asked for and complained of."""
+class OpenPage:
+    """An open page, with its requests and errors."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.requests: list[str] = []
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._record)
         page.goto(address)
         page.locator("#craters li").first.wait_for()
         self.settle()
 
-    def _listen(self, message: Any) -> None:
+    def _record(self, message: Any) -> None:
         if message.type == "error":
-            self.complaints.append(message.text)
+            self.errors.append(message.text)
 
     def settle(self) -> None:
-        """Wait until the flat map has arrived and shows all that it should."""
+        """Wait until the flat map has stopped moving and is drawn completely."""
         self.page.evaluate(
             """() => new Promise((done, fail) => {
                 setTimeout(() => fail(new Error("the map does not settle")), 20000);
                 const { map } = window.viewer;
-                const look = () => {
-                    if (map.getView().getAnimating()) return setTimeout(look, 20);
+                const wait = () => {
+                    if (map.getView().getAnimating()) return setTimeout(wait, 20);
                     map.once("rendercomplete", done);
                     map.render();
                 };
-                look();
+                wait();
             })"""
         )
 
     def picture(self) -> np.ndarray:
-        """What the middle of the page shows."""
+        """Picture (row, col, 3) of the middle of the page."""
         shot = self.page.locator("main").screenshot()
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
 
 @pytest.fixture(scope="module")
-def viewed(browser: Browser, address: str) -> Iterator[Viewed]:
+def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
     page = browser.new_page(viewport={"width": 800, "height": 560})
-    viewed = Viewed(page, address)
-    yield viewed
+    open_page = OpenPage(page, address)
+    yield open_page
     page.close()
-    assert viewed.complaints == []  # whatever the tests did
-    assert all(url.startswith((address, "blob:", "data:")) for url in viewed.requests)
+    assert open_page.errors == []  # after all tests
+    assert all(url.startswith((address, "blob:", "data:")) for url in open_page.requests)
 
 
 @pytest.fixture
-def page(viewed: Viewed) -> Page:
-    return viewed.page
+def page(open_page: OpenPage) -> Page:
+    return open_page.page
 
 
 def choose(page: Page, text: str) -> None:
@@ -107,26 +107,26 @@ def choose(page: Page, text: str) -> None:
     page.get_by_role("searchbox").press("Enter")
 
 
-def test_the_mosaic_is_shown(viewed: Viewed, page: Page, mapped: Project) -> None:
+def test_the_mosaic_is_shown(open_page: OpenPage, page: Page, mapped: Project) -> None:
     expect(page.locator("#planet-name")).to_have_text("planet")
     expect(page.locator("#craters li")).to_have_count(len(mapped.craters))
-    middle = viewed.picture()[200:240, 200:400]
+    middle = open_page.picture()[200:240, 200:400]
     assert middle.std() > 5
-    assert any("/tiles/mosaic/" in url for url in viewed.requests)
+    assert any("/tiles/mosaic/" in url for url in open_page.requests)
 
 
-def test_names_are_only_text(page: Page, mapped: Project) -> None:
+def test_names_are_not_html(page: Page, mapped: Project) -> None:
     names = page.locator("#craters .name").all_text_contents()
     assert sorted(names) == sorted(crater.name for crater in mapped.craters)
     assert page.locator("#craters img, #craters b, #craters script").count() == 0
     assert page.title() == "planet – ejectamap"
 
 
-def test_a_search_finds_a_name_without_its_accents_and_flies_there(
-    viewed: Viewed, page: Page, mapped: Project
+def test_search_ignores_accents_and_moves_to_the_crater(
+    open_page: OpenPage, page: Page, mapped: Project
 ) -> None:
     choose(page, "basho")
-    viewed.settle()
+    open_page.settle()
     expect(page.locator("#craters li:visible")).to_have_count(1)
     expect(page.locator("#current")).to_have_text("Bashō")
     centre = page.evaluate("window.viewer.map.getView().getCenter()")
@@ -135,49 +135,51 @@ def test_a_search_finds_a_name_without_its_accents_and_flies_there(
     expect(page.locator("#no-craters")).to_be_visible()
 
 
-def test_a_threshold_redraws_without_a_request(viewed: Viewed, page: Page) -> None:
+def test_threshold_redraws_without_a_request(open_page: OpenPage, page: Page) -> None:
     choose(page, "basho")
-    viewed.settle()
+    open_page.settle()
     page.locator("#layer-origin").uncheck()
-    viewed.settle()
-    high, before = viewed.picture(), len(viewed.requests)
+    open_page.settle()
+    high, before = open_page.picture(), len(open_page.requests)
     page.locator("#threshold").fill("0.1")
-    viewed.settle()
-    low = viewed.picture()
-    assert viewed.requests[before:] == []
-    assert (np.abs(low - high).max(axis=-1) > 20).mean() > 0.2  # a probability of 0.2 shows now
+    open_page.settle()
+    low = open_page.picture()
+    assert open_page.requests[before:] == []
+    assert (
+        np.abs(low - high).max(axis=-1) > 20
+    ).mean() > 0.2  # a probability of 0.2 is visible now
     page.locator("#threshold").fill("0.5")
-    viewed.settle()
-    assert np.abs(viewed.picture() - high).max() < 30
+    open_page.settle()
+    assert np.abs(open_page.picture() - high).max() < 30
 
 
 @pytest.mark.parametrize("layer", ["origin", "mask", "labels"])
-def test_a_layer_is_switched_on_and_off(viewed: Viewed, page: Page, layer: str) -> None:
+def test_a_layer_is_switched_on_and_off(open_page: OpenPage, page: Page, layer: str) -> None:
     choose(page, "basho")
-    viewed.settle()
+    open_page.settle()
     for other in ("probability", "origin", "mask", "labels"):
         page.locator(f"#layer-{other}").uncheck()
-    viewed.settle()
-    without = viewed.picture()
+    open_page.settle()
+    without = open_page.picture()
     page.locator(f"#layer-{layer}").check()
-    viewed.settle()
-    changed = np.abs(viewed.picture() - without).max(axis=-1) > 20
+    open_page.settle()
+    changed = np.abs(open_page.picture() - without).max(axis=-1) > 20
     assert 0.01 < changed.mean() < 0.9
     page.locator(f"#layer-{layer}").uncheck()
-    viewed.settle()
-    assert np.abs(viewed.picture() - without).max() < 30
+    open_page.settle()
+    assert np.abs(open_page.picture() - without).max() < 30
     page.locator("#layer-probability").check()
 
 
-def test_a_click_says_whose_ejecta_these_are(viewed: Viewed, page: Page) -> None:
+def test_click_lists_the_craters_of_origin(open_page: OpenPage, page: Page) -> None:
     choose(page, "basho")
-    viewed.settle()
+    open_page.settle()
     box = page.locator("#map").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    claim = page.locator("#place .claims li").first
-    expect(claim).to_contain_text("Bashō")
-    expect(claim).to_contain_text("100 %")
+    entry = page.locator("#place .craters li").first
+    expect(entry).to_contain_text("Bashō")
+    expect(entry).to_contain_text("100 %")
     picture = page.locator("#place figure img")
     expect(picture).to_be_visible(timeout=30_000)
     assert picture.evaluate("image => image.naturalWidth") > 100
@@ -185,9 +187,9 @@ def test_a_click_says_whose_ejecta_these_are(viewed: Viewed, page: Page) -> None
     expect(page.locator("#place")).to_be_hidden()
 
 
-def test_corrections_are_drawn_and_taken_back(viewed: Viewed, page: Page, mapped: Project) -> None:
+def test_corrections_are_made_and_undone(open_page: OpenPage, page: Page, mapped: Project) -> None:
     choose(page, "basho")
-    viewed.settle()
+    open_page.settle()
     page.get_by_role("button", name="Correct").click()
     state = page.locator("#brush .about .dim")
     expect(state).to_contain_text("as mapped")
@@ -211,13 +213,18 @@ def test_corrections_are_drawn_and_taken_back(viewed: Viewed, page: Page, mapped
     expect(page.locator("#brush")).to_be_hidden()
 
 
-def test_a_pole(viewed: Viewed, page: Page) -> None:
-    for layer in ("probability", "origin", "mask", "labels"):  # without a GPU each takes seconds
+def test_a_pole(open_page: OpenPage, page: Page) -> None:
+    for layer in (
+        "probability",
+        "origin",
+        "mask",
+        "labels",
+    ):  # without a GPU, drawing each takes seconds
         page.locator(f"#layer-{layer}").uncheck()
     page.get_by_role("radio", name="South pole").click()
-    viewed.settle()
-    height, width, _ = viewed.picture().shape
-    assert viewed.picture()[height // 3 : height // 2, width // 3 : width // 2].std() > 5
+    open_page.settle()
+    height, width, _ = open_page.picture().shape
+    assert open_page.picture()[height // 3 : height // 2, width // 3 : width // 2].std() > 5
     main = page.locator("main").bounding_box()
     assert main is not None
     page.mouse.move(main["x"] + main["width"] / 2 + 1, main["y"] + main["height"] / 2 + 1)
@@ -225,20 +232,20 @@ def test_a_pole(viewed: Viewed, page: Page) -> None:
     page.get_by_role("radio", name="Map").click()
 
 
-def test_the_globe(viewed: Viewed, page: Page) -> None:
+def test_the_globe(open_page: OpenPage, page: Page) -> None:
     page.get_by_role("radio", name="Globe").click()
     expect(page.locator("#globe")).to_be_visible()
     page.wait_for_timeout(500)
-    assert viewed.picture()[5, 5].max() < 30  # the sky
+    assert open_page.picture()[5, 5].max() < 30  # the background
     choose(page, "basho")
-    page.wait_for_timeout(1200)  # the flight
-    seen = viewed.picture()
-    height, width, _ = seen.shape
-    middle = seen[height // 2 - 100 : height // 2 + 100, width // 2 - 100 : width // 2 + 100]
+    page.wait_for_timeout(1200)  # the move to the crater
+    picture = open_page.picture()
+    height, width, _ = picture.shape
+    middle = picture[height // 2 - 100 : height // 2 + 100, width // 2 - 100 : width // 2 + 100]
     assert middle.std() > 5
     expect(page.locator("#globe-names .chosen")).to_have_text("Bashō")
     box = page.locator("#globe").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.locator("#place .claims li").first).to_contain_text("Bashō")
+    expect(page.locator("#place .craters li").first).to_contain_text("Bashō")
     page.get_by_role("radio", name="Map").click()

@@ -1,1 +1,1 @@
-"""Everything that is shown in a browser: pages, and the server on this machine that shows them."""
+"""Pages in the browser: the report, the viewer, the ranking page, and the server on this machine."""

@@ -1,7 +1,8 @@
-"""A web server for the person at this machine: on loopback only, and nothing comes from anywhere else.
+"""Web server of the pages, on the loopback interface only; the pages load nothing from other hosts.
 
-A page of another site in the same browser must not read or change the project. Hence the checks of the host (against
-DNS rebinding: such a page reaches us under its own host's name) and of the origin of whatever changes something.
+Pages of other sites in the same browser must not read or change the project. Therefore the Host header is checked
+(against DNS rebinding, where such a page uses its own host name for this server), and the Origin header of every
+request that changes something.
 """
 
 import socket
@@ -44,7 +45,7 @@ _HEADERS = {
 
 
 class _Index(Convertor[int]):
-    """A number in an address, of few enough digits that it can be read."""
+    """A whole number of at most nine digits in a path."""
 
     regex = "[0-9]{1,9}"
 
@@ -59,16 +60,16 @@ register_url_convertor("index", _Index())
 
 
 def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> ASGIApp:
-    """An application with these routes, and with what every page needs.
+    """Build an application with these routes, static files, security headers and checks of host and origin.
 
     Parameters
     ----------
     routes
-        The application's own addresses. `{name:index}` in a path is a whole number. An `EjectamapError` in one becomes
-        the answer's only line.
+        Routes of the application. `{name:index}` in a path is a whole number. An `EjectamapError` in a route becomes a
+        response with status 500 and its message in one line.
     own_files
-        The folder with the page's CSS and JavaScript, served under `/static`. The libraries of other people
-        (`pages/vendor`) are served under `/vendor`.
+        Folder with the page's CSS and JavaScript, served under `/static`. Third-party libraries (`pages/vendor`) are
+        served under `/vendor`.
     """
     mounts = [
         Mount("/static", StaticFiles(directory=own_files)),
@@ -80,11 +81,11 @@ def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> ASGIApp:
         ),
         Middleware(_SameOrigin),
     ]
-    # The headers go around all of it: the answer to an unforeseen error has them too.
+    # The outermost wrapper adds the headers, so that responses to unexpected errors have them too.
     app = Starlette(
         routes=[*routes, *mounts],
         middleware=middleware,
-        exception_handlers={EjectamapError: _say},
+        exception_handlers={EjectamapError: _error_response},
     )
     return _SecurityHeaders(app)
 
@@ -97,16 +98,16 @@ def serve(
     Parameters
     ----------
     port
-        0: any that is free.
+        0 for any free port.
     open_browser
-        Show the page in the user's browser once the server answers.
+        Whether to open the page in the default browser.
     announce
-        Told the address.
+        Called with the address.
 
     Raises
     ------
     OutputError
-        The port is taken or not allowed.
+        The port is in use or not allowed.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,7 +117,7 @@ def serve(
             raise OutputError(
                 f"--port {port}: cannot be used ({error}): choose another, or leave it out"
             ) from error
-        listener.listen()  # from here on the browser is not refused, it waits
+        listener.listen()  # from now on the browser waits for the server instead of being refused
         address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/"
         announce(address)
         if open_browser:
@@ -124,12 +125,12 @@ def serve(
         settings = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=2
         )
-        with suppress(KeyboardInterrupt):  # uvicorn, cleanly stopped, says once more why
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean stop
             uvicorn.Server(settings).run(sockets=[listener])
 
 
-def read_place(request: Request) -> tuple[float, float]:
-    """Longitude and latitude of a query, in degrees; anything else is answered with 400."""
+def parse_place(request: Request) -> tuple[float, float]:
+    """Longitude and latitude (degrees) from the query of a request; the response is 400 if they are invalid."""
     try:
         lon, lat = (float(request.query_params[name]) for name in ("lon", "lat"))
     except (KeyError, ValueError):
@@ -139,12 +140,12 @@ def read_place(request: Request) -> tuple[float, float]:
     return float(wrap_longitude(lon)), lat
 
 
-def _say(request: Request, error: Exception) -> PlainTextResponse:
+def _error_response(request: Request, error: Exception) -> PlainTextResponse:
     return PlainTextResponse(" ".join(str(error).split()), 500)
 
 
 class _SecurityHeaders:
-    """Adds the headers that keep a page to itself to every answer, errors included."""
+    """Middleware that adds security headers to every response, also to errors."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -162,9 +163,9 @@ class _SecurityHeaders:
 
 
 class _SameOrigin:
-    """Refuses requests that change something and come from another site's page.
+    """Middleware that refuses requests from pages of other sites, unless they only read.
 
-    A browser always says where such a request comes from; a program that says nothing is no page.
+    Browsers send an Origin header with such requests; programs that send none are not pages, and are accepted.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -175,6 +176,8 @@ class _SameOrigin:
             headers = Headers(scope=scope)
             origin = headers.get("origin")
             if origin is not None and origin != f"http://{headers.get('host')}":
-                await PlainTextResponse("another site's page", 403)(scope, receive, send)
+                await PlainTextResponse("requests from pages of other sites are refused", 403)(
+                    scope, receive, send
+                )
                 return
         await self.app(scope, receive, send)

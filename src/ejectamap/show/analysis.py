@@ -30,11 +30,11 @@ def plot_analysis(path: Path, table: pd.DataFrame) -> None:
 
 def _draw_scatter(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """Draw craters in the plane of two columns, both logarithmic; those without a positive value are left out."""
+    set_logarithmic(axes, "{x:g}")
     styles = ((False, _MEASURED, "measured"), (True, _SET_ASIDE, "set aside"))
     for set_aside, colour, label in styles:
         rows = table[(table["set_aside"] == set_aside) & (table[x] > 0) & (table[y] > 0)]
         axes.scatter(rows[x], rows[y], s=22, color=colour, linewidths=0, label=label)
-    set_logarithmic(axes, "{x:g}")
 
 
 def _draw_rose(axes: Axes, table: pd.DataFrame) -> None:

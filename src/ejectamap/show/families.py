@@ -28,6 +28,7 @@ def plot_families(path: Path, families: Families) -> None:
     table = table[table[families.quantity] > 0]
     figure = Figure(figsize=(7.5, 5.2), dpi=140, layout="constrained")
     axes = figure.add_subplot()
+    set_logarithmic(axes, "{x:,.0f}")
     for family, group in table.groupby("family"):
         axes.scatter(
             group["radius_km"],
@@ -40,7 +41,6 @@ def plot_families(path: Path, families: Families) -> None:
         )
     axes.set_xlabel("Crater radius, km")
     axes.set_ylabel("Mapped ejecta, km²" if families.quantity == AREA else "Connected chips")
-    set_logarithmic(axes, "{x:,.0f}")
     if len(table):
         axes.legend(title="Family (craters)", frameon=False, loc="upper left")
         _write_names(figure, axes, families)

@@ -141,7 +141,10 @@ def draw_north_arrow(axes: Axes) -> None:
 
 
 def set_logarithmic(axes: Axes, tick_format: str) -> None:
-    """Make both axes logarithmic, with ticks at 1, 2 and 5 times powers of ten, and a light grid below the data."""
+    """Make both axes logarithmic, with ticks at 1, 2 and 5 times powers of ten, and a light grid below the data.
+
+    To be called before data are plotted: Matplotlib refuses to change the scale of axes without positive values.
+    """
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):

@@ -1,4 +1,4 @@
-"""A project with two maps of four craters: what was drawn, and the same with holes; a browser, and pages in it."""
+"""A project with two maps of four craters (the labels, and the same with holes); a browser, and a server for it."""
 
 import shutil
 import threading
@@ -12,8 +12,9 @@ import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 from starlette.types import ASGIApp
 
-from ejectamap.mapping.files import write_cog
-from ejectamap.project import Project
+from ejectamap.maps.files import write_cog
+from ejectamap.maps.state import crater_path
+from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid
 
 _FLAGS = [
@@ -22,28 +23,28 @@ _FLAGS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
-NASTY = "<img src=x onerror=alert(1)> & $x$"
+HTML_NAME = "<img src=x onerror=alert(1)> & $x$"
 
 
 @pytest.fixture
 def project(tmp_path: Path, planet_files: Path, make_project: Callable[..., Project]) -> Project:
-    """One of its craters has a name that is a danger to pages."""
+    """A project whose craters have names with HTML and mathematics."""
     files = shutil.copytree(planet_files, tmp_path / "files")
     lines = (files / "craters.csv").read_text().splitlines()
-    lines = [lines[0], *(line.replace(line.split(",")[1], NASTY) for line in lines[1:])]
+    lines = [lines[0], *(line.replace(line.split(",")[1], HTML_NAME) for line in lines[1:])]
     (files / "craters.csv").write_text("\n".join(lines) + "\n")
     return make_project(files=files)
 
 
 def save_mask(path: Path, grid: Grid, mask: np.ndarray) -> None:
     strips = [(grid.whole, mask.astype(np.uint8))]
-    about = {"description": "1 = ejecta", "nodata": None, "resampling": "mode"}
-    write_cog(path, strips, grid, grid.whole, **about)
+    options = {"description": "1 = ejecta", "nodata": None, "resampling": "mode"}
+    write_cog(path, strips, grid, grid.whole, **options)
 
 
 @pytest.fixture
 def maps(tmp_path: Path, project: Project) -> dict[str, Path]:
-    """Folders of maps by name; of the last of four craters they are the same."""
+    """Folders of maps, by name; both have the same map of the last of four craters."""
     rng = np.random.default_rng(0)
     grid = project.mosaic.grid
     folders = {name: tmp_path / name for name in ("secretly whole", "secretly holed")}
@@ -53,26 +54,25 @@ def maps(tmp_path: Path, project: Project) -> dict[str, Path]:
         whole = project.labels.read(crater_id, grid.whole)
         holed = whole & (rng.random(whole.shape) < (1 if crater_id == 3 else 0.6))
         for folder, mask in zip(folders.values(), (whole, holed), strict=True):
-            path = folder / f"crater_{crater_id}_mask.tif"
-            save_mask(path, grid, mask)
+            save_mask(crater_path(folder, crater_id, "mask"), grid, mask)
     return folders
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+    """Headless Chromium."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("needs a browser: no chromium on this machine")
     with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium, args=_FLAGS)
-        yield opened
-        opened.close()
+        browser = play.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
 def served() -> Callable[[ASGIApp], AbstractContextManager[str]]:
-    """Serve an application on a free port; gives its address."""
+    """Context manager that serves an application on a free port, and gives its address."""
 
     @contextmanager
     def serve(app: ASGIApp) -> Iterator[str]:

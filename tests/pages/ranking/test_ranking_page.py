@@ -1,10 +1,11 @@
-"""The page in a real browser: keys, looking closer, undo, going on, several judges."""
+"""The ranking page in a browser: keys, zoom, undo, continuing later, several judges."""
 
 import json
 
 from playwright.sync_api import expect
 
-from ejectamap.pages.ranking import open_study, ranking_app
+from ejectamap.pages.ranking.app import ranking_app
+from ejectamap.pages.ranking.study import open_study
 
 
 def begin(page, address, judge, count):
@@ -31,19 +32,19 @@ def test_judging_in_a_browser(browser, served, project, maps):
     study = open_study(project, maps, None)
     with served(ranking_app(study)) as address:
         page = browser.new_page(viewport={"width": 1200, "height": 800})
-        asked, troubles = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda message: troubles.append(message.text))
+        requests, problems = [], []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text))
         begin(page, address, "Ann", "0 of 3")
         expect(page.locator("#crater")).to_have_text("<img src=x onerror=alert(1)> & $x$")
-        shown = sources(page)
-        assert shown[0] == shown[2]
-        assert shown[1] != shown[3]
+        images = sources(page)
+        assert images[0] == images[2]
+        assert images[1] != images[3]
         for image in page.locator("#panels img").all():
             assert image.evaluate("i => i.naturalWidth") > 0
 
-        # Both panels are looked at in step.
+        # Both panels zoom and move together.
         page.locator(".panel").first.hover(position={"x": 100, "y": 100})
         page.mouse.wheel(0, -800)
         page.wait_for_function(
@@ -79,8 +80,8 @@ def test_judging_in_a_browser(browser, served, project, maps):
 
         begin(page, address, "Ann", "2 of 3")
         page.close()
-    assert troubles == []
-    assert all(url.startswith((address, "data:")) for url in asked)
+    assert problems == []
+    assert all(url.startswith((address, "data:")) for url in requests)
     lines = [json.loads(line) for line in study.choices_path.read_text().splitlines()]
     assert [(line["judge"], line["question"], line["answer"]) for line in lines] == [
         ("Ann", 0, "left"),
@@ -94,10 +95,10 @@ def test_judging_in_a_browser(browser, served, project, maps):
     ]
 
 
-def test_a_server_that_is_gone_is_told(browser, served, project, maps):
+def test_lost_server_is_reported(browser, served, project, maps):
     with served(ranking_app(open_study(project, maps, None))) as address:
         page = browser.new_page()
         begin(page, address, "Ann", "0 of 3")
     page.keyboard.press("1")
-    expect(page.locator("#trouble")).to_contain_text("is ejectamap rank still running?")
+    expect(page.locator("#error")).to_contain_text("is ejectamap rank still running?")
     page.close()

@@ -1,4 +1,4 @@
-"""A study: what is asked, in which order, what stays, and what is written down."""
+"""A ranking study: its questions, their order, stored choices, and the report."""
 
 import json
 from collections import Counter
@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from ejectamap.cli import app
 from ejectamap.errors import LabelError, RankingError
-from ejectamap.evaluation.ranking import read_choices
-from ejectamap.pages.ranking import Study, open_study, ranking_app
-from ejectamap.pages.ranking.study import Pictures
+from ejectamap.evaluation.ranking.choices import read_choices
+from ejectamap.pages.ranking.app import ranking_app
+from ejectamap.pages.ranking.study import Pictures, Study, open_study
 
 
 @pytest.fixture
@@ -38,32 +38,35 @@ def large_study(craters=12):
     return Study(Path(), {"a": Path(), "b": Path(), "c": Path()}, drawn, 0)
 
 
-def test_every_pair_is_asked_about_in_an_order_of_the_judge_s_own():
+def test_every_judge_is_asked_about_every_pair_in_another_order():
     study = large_study()
-    asked = study.questions("Ann")
-    pairs = [(q.crater_id, *sorted((q.left, q.right))) for q in asked]
+    questions = study.questions("Ann")
+    pairs = [(q.crater_id, *sorted((q.left, q.right))) for q in questions]
     assert set(pairs) == set(study.pairs)
     assert len(set(pairs)) == 36
-    assert len(asked) == 39  # and one in ten again
-    again = [k for k, pair in enumerate(pairs) if pair in pairs[:k]]
-    assert again == [10, 21, 32]
-    for k in again:
+    assert len(questions) == 39  # one in ten is repeated
+    repeated = [k for k, pair in enumerate(pairs) if pair in pairs[:k]]
+    assert repeated == [10, 21, 32]
+    for k in repeated:
         first = pairs.index(pairs[k])
         assert k - first >= 5
-        assert (asked[k].left, asked[k].right) == (asked[first].right, asked[first].left)
-    assert study.questions("Ann") == asked != study.questions("Bo")
+        assert (questions[k].left, questions[k].right) == (
+            questions[first].right,
+            questions[first].left,
+        )
+    assert study.questions("Ann") == questions != study.questions("Bo")
     left = Counter(q.left for judge in "abcdefgh" for q in study.questions(judge))
     assert all(80 < left[name] < 130 for name in "abc")  # 104 each on average
 
 
-def test_maps_that_look_alike_are_not_compared(study):
+def test_equal_maps_are_not_compared(study):
     assert [crater_id for crater_id, *_ in study.pairs] == [0, 1, 2]
     assert set(study.pictures) == {0, 1, 2, 3}
 
 
-def test_choices_are_written_down_and_judges_go_on(client, study, project, maps):
+def test_choices_are_stored_and_judges_continue(client, study, project, maps):
     assert client.get("/question?judge=Ann").json()["questions"] == 3
-    asked = study.questions("Ann")
+    questions = study.questions("Ann")
     assert choose(client, "left", 0).json()["question"] == 1
     assert choose(client, "left", 0).json()["question"] == 1  # a second click
     assert choose(client, "undo", 1).json()["question"] == 0
@@ -74,9 +77,9 @@ def test_choices_are_written_down_and_judges_go_on(client, study, project, maps)
     assert [line["answer"] for line in lines] == ["left", "undo", "tie", "right"]
     tie, right = read_choices(study.choices_path)
     assert (tie.left, tie.right, tie.crater_id) == (
-        asked[0].left,
-        asked[0].right,
-        asked[0].crater_id,
+        questions[0].left,
+        questions[0].right,
+        questions[0].crater_id,
     )
     assert right.judge == "Bo"
     later = TestClient(ranking_app(open_study(project, {}, None)), base_url="http://127.0.0.1")
@@ -87,7 +90,7 @@ def test_choices_are_written_down_and_judges_go_on(client, study, project, maps)
     assert choose(later, "left", 3).json()["question"] == 3
 
 
-def test_the_page_is_not_told_whose_maps_it_shows(client):
+def test_names_of_maps_are_not_sent_to_the_page(client):
     state = client.get("/question?judge=Ann")
     assert "secretly" not in state.text
     for part in ("ground", "left", "right"):
@@ -98,7 +101,7 @@ def test_the_page_is_not_told_whose_maps_it_shows(client):
         assert client.get(path).status_code == 404
 
 
-NO_CHOICES = (
+INVALID_CHOICES = (
     "no json",
     "[]",
     '{"judge": "Ann", "question": 0, "answer": "both"}',
@@ -109,16 +112,16 @@ NO_CHOICES = (
 )
 
 
-def test_what_is_no_choice_is_refused(client, study):
-    for body in NO_CHOICES:
+def test_invalid_choices_are_refused(client, study):
+    for body in INVALID_CHOICES:
         answer = client.post("/choices", content=body)
         assert answer.status_code == 400
         assert len(answer.text.splitlines()) == 1
     assert not study.choices_path.exists()
 
 
-def test_a_study_that_has_begun_keeps_its_maps_and_craters(client, study, project, maps):
-    open_study(project, maps, [0, 1])  # nobody has chosen: this is a new study
+def test_study_with_choices_keeps_its_maps_and_craters(client, study, project, maps):
+    open_study(project, maps, [0, 1])  # there are no choices: this is a new study
     open_study(project, maps, None)
     choose(client, "left", 0)
     assert open_study(project, {}, None) == study
@@ -131,7 +134,7 @@ def test_a_study_that_has_begun_keeps_its_maps_and_craters(client, study, projec
         open_study(project, {}, None)
 
 
-def test_maps_that_are_none(project, maps, tmp_path):
+def test_invalid_maps_are_refused(project, maps, tmp_path):
     with pytest.raises(RankingError, match=r"compare: no crater has two maps"):
         open_study(project, {}, None)
     with pytest.raises(RankingError, match=r"--maps a=.*holds no crater_\{id\}_mask.tif"):
@@ -142,8 +145,8 @@ def test_maps_that_are_none(project, maps, tmp_path):
     (maps["secretly holed"] / "crater_1_mask.tif").write_bytes(b"")
     with pytest.raises(LabelError, match=r"crater_1_mask\.tif"):
         open_study(project, maps, None)
-    found = CliRunner().invoke(app, ["rank", str(project.folder), "--maps", "a"])
-    assert isinstance(found.exception, RankingError)
+    result = CliRunner().invoke(app, ["rank", str(project.folder), "--maps", "a"])
+    assert isinstance(result.exception, RankingError)
 
 
 def test_the_maps_of_a_comparison_are_found(project, maps):
@@ -157,8 +160,8 @@ def test_the_maps_of_a_comparison_are_found(project, maps):
 def test_the_report(client, project, maps, study):
     better = {"secretly whole": "left", "secretly holed": "right"}
     arguments = ["rank", str(project.folder), "--report"]
-    found = CliRunner().invoke(app, arguments)
-    assert "nobody has chosen yet" in str(found.exception)
+    result = CliRunner().invoke(app, arguments)
+    assert "there are no choices yet" in str(result.exception)
     for judge in ("Ann", "Bo"):
         for number, question in enumerate(study.questions(judge)):
             choose(client, better[question.left], number, judge)

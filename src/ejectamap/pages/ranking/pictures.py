@@ -1,4 +1,4 @@
-"""The pictures that judges see: the mosaic about a crater, and each map to lay over it."""
+"""Pictures for judges: the mosaic around a crater, and each map as an overlay."""
 
 import hashlib
 import io
@@ -10,36 +10,37 @@ import numpy.typing as npt
 from matplotlib.image import imsave
 from scipy.ndimage import binary_erosion
 
-from ejectamap.evaluation.ranking import ReadMap
-from ejectamap.mapping.files import replace_file
-from ejectamap.show.ground import colour_ground, half_side_m, square_about, to_bytes
+from ejectamap.evaluation.ranking.figures import ReadMap
+from ejectamap.maps.files import replace_file
+from ejectamap.show.ground import colour_ground, half_side_m, square_around, to_bytes
 from ejectamap.world.craters import Crater
-from ejectamap.world.mosaic import Bools, Mosaic
+from ejectamap.world.grid import Bools
+from ejectamap.world.mosaic import Mosaic
 
 _LARGEST_PX = 2048
-_FILL = (255, 60, 190, 90)  # red, green, blue, opacity: a colour that no mosaic has
+_FILL = (255, 60, 190, 90)  # red, green, blue, opacity: a colour that does not occur in mosaics
 _EDGE = (255, 150, 225, 255)
-_EDGE_OF_PX = 700  # the edge is one pixel of a panel of this size
+_PANEL_PX = 700  # side of a panel in the page, in which the edge is one pixel wide
 
 
 def draw_crater(
     mosaic: Mosaic, crater: Crater, maps: Mapping[str, ReadMap], folder: Path
 ) -> tuple[float, str, dict[str, str]]:
-    """Draw a crater's azimuthal frame, wide enough for all of its maps.
+    """Draw the mosaic and each map in a crater's azimuthal frame, wide enough for all of the maps.
 
     Parameters
     ----------
     mosaic : Mosaic
     crater : Crater
     maps : mapping of str to callable
-        By name: a crater's id to its map, as labels.
+        By name, from a crater's id to its map, as labels.
     folder : Path
-        Where the pictures go. Maps that look alike share one.
+        Folder to write the pictures to. Equal pictures share a file.
 
     Returns
     -------
     half_km : float
-        Half the side of the ground that is shown.
+        Half the side of the square that is shown, in km.
     ground : str
         File name of the mosaic's picture.
     maps : dict of str to str
@@ -48,35 +49,37 @@ def draw_crater(
     grid = mosaic.grid
 
     def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike, _: float) -> Bools:
-        found = [
+        masks = [
             read(crater.crater_id).sample(crater.crater_id, lon, lat) for read in maps.values()
         ]
-        return np.asarray(np.any(found, axis=0))
+        return np.asarray(np.any(masks, axis=0))
 
     half_m = half_side_m(crater, ejecta, grid.radius_m)
-    size_px = min(_LARGEST_PX, max(_EDGE_OF_PX, int(2 * half_m / grid.pixel_m)))
-    places = square_about(crater, grid.radius_m, half_m, size_px)
+    size_px = min(_LARGEST_PX, max(_PANEL_PX, int(2 * half_m / grid.pixel_m)))
+    places = square_around(crater, grid.radius_m, half_m, size_px)
     picture = colour_ground(mosaic, *places, 2 * half_m / size_px)
-    ground = _save(folder, to_bytes(picture))
-    drawn = {
-        name: _save(folder, _painted(read(crater.crater_id).sample(crater.crater_id, *places)))
+    ground = _save_png(folder, to_bytes(picture))
+    overlays = {
+        name: _save_png(
+            folder, _draw_overlay(read(crater.crater_id).sample(crater.crater_id, *places))
+        )
         for name, read in maps.items()
     }
-    return half_m / 1000, ground, drawn
+    return half_m / 1000, ground, overlays
 
 
-def _painted(mask: Bools) -> npt.NDArray[np.uint8]:
-    """A mask as a picture (row, col, 4): filled thinly, with an edge."""
-    width_px = max(1, round(len(mask) / _EDGE_OF_PX))
-    inner = binary_erosion(mask, iterations=width_px, border_value=1)
+def _draw_overlay(mask: Bools) -> npt.NDArray[np.uint8]:
+    """Draw a mask as a picture (row, col, 4): a translucent fill with an opaque edge."""
+    width_px = max(1, round(len(mask) / _PANEL_PX))
+    interior = binary_erosion(mask, iterations=width_px, border_value=1)
     picture = np.zeros((*mask.shape, 4), np.uint8)
     picture[mask] = _EDGE
-    picture[inner] = _FILL
+    picture[interior] = _FILL
     return picture
 
 
-def _save(folder: Path, picture: npt.NDArray[np.uint8]) -> str:
-    """Write a PNG under a name made of its content."""
+def _save_png(folder: Path, picture: npt.NDArray[np.uint8]) -> str:
+    """Write a PNG whose name is a digest of its content."""
     buffer = io.BytesIO()
     imsave(buffer, picture, format="png", metadata={"Software": ""})
     name = f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:20]}.png"

@@ -1,4 +1,4 @@
-"""What the report says of each crater."""
+"""The report's card of each crater."""
 
 import json
 from collections.abc import Mapping
@@ -9,16 +9,17 @@ import pandas as pd
 import pyogrio
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
-from ejectamap.mapping.colours import crater_colour
-from ejectamap.pages.report.parts import Picture, inline_ground
-from ejectamap.project import Project
+from ejectamap.maps.colours import crater_colour
+from ejectamap.pages.report.parts import Picture, embed_jpeg
+from ejectamap.project.folder import Project
 from ejectamap.show.card import panel_boxes
 from ejectamap.show.run import card_path
 from ejectamap.world.craters import Crater
 
 Record = Mapping[str, Any]
 
-NONE = "–"
+NO_VALUE = "–"
+"""Shown where a figure is unknown."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ class Card:
     ----------
     crater : Crater
     colour : str
-        The crater's own, as #rrggbb.
+        Of the crater on all maps, as #rrggbb.
     pictures : tuple of Picture
-        The mosaic, and the map over it.
+        The mosaic, and the probability over the mosaic.
     overview : tuple of str
-        Its cells in the table of all craters, under `OVERVIEW`.
+        Its cells in the table of all craters, in the columns `OVERVIEW`.
     figures : tuple of (str, str)
-        Everything measured: name and value.
+        Name and value of each figure.
     """
 
     crater: Crater
@@ -58,12 +59,12 @@ OVERVIEW = (
 
 @dataclass(frozen=True)
 class Records:
-    """What the project's files say of each crater, by id; empty where a file is not there.
+    """Data of each crater from the project's files, by crater id; empty where a file is missing.
 
     Attributes
     ----------
     polygons, analysis, evaluation : mapping of int to mapping
-        Rows of map/ejecta.gpkg, analysis.csv and of the craters of evaluation.json.
+        Rows of map/ejecta.gpkg, of analysis.csv and of the craters in evaluation.json.
     connections : DataFrame
         map/connections.parquet.
     """
@@ -74,58 +75,58 @@ class Records:
     connections: pd.DataFrame
 
     @classmethod
-    def of(cls, project: Project) -> "Records":
-        """Read them."""
+    def read(cls, project: Project) -> "Records":
+        """Read the files of a project."""
         polygons = pyogrio.read_dataframe(project.maps / "ejecta.gpkg", read_geometry=False)
-        measured = (project.outputs / ANALYSIS_NAME).exists()
-        judged = project.outputs / "evaluation.json"
-        craters = json.loads(judged.read_text())["craters"] if judged.exists() else []
+        analysed = (project.outputs / ANALYSIS_NAME).exists()
+        evaluation = project.outputs / "evaluation.json"
+        craters = json.loads(evaluation.read_text())["craters"] if evaluation.exists() else []
         return cls(
             _by_id(polygons.to_dict("records")),
-            _by_id(read_analysis(project).to_dict("records")) if measured else {},
+            _by_id(read_analysis(project).to_dict("records")) if analysed else {},
             _by_id(craters),
             pd.read_parquet(project.maps / "connections.parquet"),
         )
 
 
-def make_card(project: Project, crater: Crater, records: Records) -> Card:
-    """Everything that the report says of a crater."""
+def build_card(project: Project, crater: Crater, records: Records) -> Card:
+    """Build the card of a crater."""
     k = crater.crater_id
-    polygon, measured = records.polygons.get(k, {}), records.analysis.get(k, {})
-    judged = records.evaluation.get(k, {"pixel": {}})["pixel"]
-    tiles = records.connections[records.connections["crater_id"] == k]
+    polygon, analysis = records.polygons.get(k, {}), records.analysis.get(k, {})
+    scores = records.evaluation.get(k, {"pixel": {}})["pixel"]
+    chips = records.connections[records.connections["crater_id"] == k]
     overview = (
         f"{crater.radius_m / 1000:,.1f}",
         _number(polygon.get("area_km2", 0.0)),
         _number(polygon.get("mean_probability"), 2),
-        _number(measured.get("blanket_radius_km")),
-        _number(measured.get("max_distance_km")),
-        _number(measured.get("ray_count")),
-        _number(judged.get("f1"), 3),
+        _number(analysis.get("blanket_radius_km")),
+        _number(analysis.get("max_distance_km")),
+        _number(analysis.get("ray_count")),
+        _number(scores.get("f1"), 3),
     )
     figures = [
         ("Centre", _place(crater)),
         ("Radius", f"{crater.radius_m / 1000:,.1f} km"),
         ("Mapped ejecta", f"{overview[1]} km²"),
-        ("Confidence: mean probability of them", overview[2]),
-        *_measured_figures(crater, measured),
-        *_judged_figures(judged),
+        ("Mean probability of the mapped ejecta", overview[2]),
+        *_analysis_figures(crater, analysis),
+        *_score_figures(scores),
     ]
     if crater.family:
         figures.insert(2, ("Family", crater.family))
-    if len(tiles):
-        figures.append(("Connected tiles", f"{tiles['connected'].sum()} of {len(tiles)}"))
-    shown = ("the mosaic", "the probability of ejecta, over the mosaic in grey")
+    if len(chips):
+        figures.append(("Connected chips", f"{chips['connected'].sum()} of {len(chips)}"))
+    descriptions = ("the mosaic", "the probability of ejecta, over the mosaic in grey")
     pictures = tuple(
-        inline_ground(card_path(project, crater), f"{crater.name}: {alt}", box)
-        for alt, box in zip(shown, panel_boxes(), strict=True)
+        embed_jpeg(card_path(project, crater), f"{crater.name}: {alt}", box)
+        for alt, box in zip(descriptions, panel_boxes(), strict=True)
     )
     colour = "#{:02x}{:02x}{:02x}".format(*crater_colour(k))
     return Card(crater, colour, pictures, overview, tuple(figures))
 
 
-def _measured_figures(crater: Crater, row: Record) -> list[tuple[str, str]]:
-    """From analysis.csv."""
+def _analysis_figures(crater: Crater, row: Record) -> list[tuple[str, str]]:
+    """Figures from a row of analysis.csv."""
     if not row:
         return []
     expected = f"{_number(row['expected_area_km2'])} ± {_number(row['expected_area_sd_km2'])} km²"
@@ -144,30 +145,26 @@ def _measured_figures(crater: Crater, row: Record) -> list[tuple[str, str]]:
         ("Farthest ejecta", f"{_number(row['max_distance_km'])} km"),
         ("Rays", rays),
         ("Impact direction", _direction(row)),
-        (
-            "Contrast of blanket and rays",
-            contrast,
-        ),
+        ("Contrast of blanket and rays", contrast),
         ("Freshness rank by ray contrast", _number(row["freshness_rank"])),
         ("Blanket shared with other craters", shared),
     ]
 
 
-def _judged_figures(pixel: Record) -> list[tuple[str, str]]:
-    """From evaluation.json."""
-    if not pixel:
+def _score_figures(scores: Record) -> list[tuple[str, str]]:
+    """Figures from a crater's pixel scores in evaluation.json."""
+    if not scores:
         return []
     names = {"f1": "F1", "precision": "precision", "recall": "recall"}
-    text = ", ".join(f"{name} {_number(pixel[key], 3)}" for key, name in names.items())
-    return [("Against its labels, pixel", text)]
+    text = ", ".join(f"{name} {_number(scores[key], 3)}" for key, name in names.items())
+    return [("Pixel scores against its labels", text)]
 
 
 def _direction(row: Record) -> str:
-    """Where the projectile came from."""
+    """Direction that the projectile came from."""
     if row["symmetry"] == "oblique":
-        came = f"{row['missing_bearing_deg']:.0f}°"
-        return f"from {came} (clear by {row['confidence']:.2f} of 1)"
-    return "no side is missing" if row["symmetry"] == "symmetric" else NONE
+        return f"from {row['missing_bearing_deg']:.0f}° (confidence {row['confidence']:.2f})"
+    return "no side is missing" if row["symmetry"] == "symmetric" else NO_VALUE
 
 
 def _place(crater: Crater) -> str:
@@ -176,8 +173,8 @@ def _place(crater: Crater) -> str:
 
 
 def _number(value: Any, digits: int = 0) -> str:
-    """Write a number with separators; a dash where there is none."""
-    return NONE if value is None or pd.isna(value) else f"{value:,.{digits}f}"
+    """Format a number with thousands separators; `NO_VALUE` where it is unknown."""
+    return NO_VALUE if value is None or pd.isna(value) else f"{value:,.{digits}f}"
 
 
 def _by_id(rows: list[Any]) -> dict[int, Record]:

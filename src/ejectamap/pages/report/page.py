@@ -1,4 +1,4 @@
-"""Put the report together and write it."""
+"""Write the report: sections and cards in an HTML template."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.progress import track
 
-from ejectamap.mapping import require_mapped
-from ejectamap.mapping.files import replace_file
-from ejectamap.pages.report.cards import OVERVIEW, Records, make_card
-from ejectamap.pages.report.parts import inline_ground
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.provenance import require_mapped
+from ejectamap.pages.report.cards import OVERVIEW, Records, build_card
+from ejectamap.pages.report.parts import embed_jpeg
 from ejectamap.pages.report.sections import (
     connections_section,
     evaluation_section,
@@ -18,21 +18,21 @@ from ejectamap.pages.report.sections import (
     measurements_section,
     provenance_section,
 )
-from ejectamap.pages.report.summary import summary
-from ejectamap.project import Project
-from ejectamap.show import draw_maps
+from ejectamap.pages.report.summary import summarise
+from ejectamap.project.folder import Project
+from ejectamap.show.run import draw_maps
 
 
 def write_report(project: Project) -> Path:
-    """Write report.html: all that is known of a map, in one file that needs no other and no network.
+    """Write report.html: everything that is known of a map, in one file that loads nothing else.
 
-    Pictures that are missing or old are drawn. What was not made yet (evaluation, measurements, families, training)
-    is said, with the command that makes it. The same project gives the same bytes.
+    Pictures that are missing or out of date are drawn. For results that are missing (evaluation, measurements,
+    families, training) the report names the command that makes them. The same project gives the same bytes.
 
     Returns
     -------
     Path
-        Of the file, in the folder of the project's results.
+        Path of the file, in the folder of the project's results.
 
     Raises
     ------
@@ -43,16 +43,16 @@ def write_report(project: Project) -> Path:
     """
     mapped = require_mapped(project)
     draw_maps(project)
-    judged = project.outputs / "evaluation.json"
-    evaluation = json.loads(judged.read_text()) if judged.exists() else None
-    records = Records.of(project)
-    cards = [make_card(project, c, records) for c in track(mapped, "writing", transient=True)]
+    evaluation_path = project.outputs / "evaluation.json"
+    evaluation = json.loads(evaluation_path.read_text()) if evaluation_path.exists() else None
+    records = Records.read(project)
+    cards = [build_card(project, c, records) for c in track(mapped, "writing", transient=True)]
     alt = "The whole planet: the mosaic in grey, the ejecta of each crater in its own colour"
-    page = _environment().get_template("report.html.j2")
-    text = page.render(
+    template = _environment().get_template("report.html.j2")
+    text = template.render(
         title=project.folder.resolve().name,
-        facts=summary(project, mapped, evaluation),
-        globe=inline_ground(project.maps / "global.png", alt),
+        facts=summarise(project, mapped, evaluation),
+        globe=embed_jpeg(project.maps / "global.png", alt),
         overview=OVERVIEW,
         cards=cards,
         sections=[

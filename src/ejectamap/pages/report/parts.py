@@ -1,4 +1,4 @@
-"""What a report is made of: sections with sentences, pictures and tables."""
+"""Parts of a report: sections with paragraphs, pictures and tables."""
 
 import base64
 import io
@@ -9,19 +9,19 @@ from PIL import Image
 
 from ejectamap.evaluation.tables import FigureTable
 
-_QUALITY = 86  # of JPEG: letters on the ground stay sharp, a print of the page stays small
+_JPEG_QUALITY = 86  # text over the ground stays sharp, and a PDF of the page small
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it stands in the page.
+    """A picture that is embedded in the page.
 
     Attributes
     ----------
     uri : str
-        The picture itself, a data URI.
+        Data URI with the picture.
     alt : str
-        What it shows, for those who cannot see it.
+        Description, for readers who cannot see it.
     width, height : int
         In pixels.
     """
@@ -34,14 +34,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Missing:
-    """Something the report could show.
+    """Content that the report lacks.
 
     Attributes
     ----------
     text : str
-        What is missing, a sentence.
+        A sentence that says what is missing.
     command : str
-        What makes it.
+        Command that makes it.
     """
 
     text: str
@@ -50,12 +50,12 @@ class Missing:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report under a heading of its own; each part of it may be empty.
+    """A section of the report; every attribute but key and title may be empty.
 
     Attributes
     ----------
     key : str
-        Anchor in the page.
+        Anchor (HTML id) in the page.
     title : str
     text : tuple of str
         Paragraphs.
@@ -63,7 +63,7 @@ class Section:
     pictures : tuple of Picture
     tables : tuple of FigureTable
     listing : str
-        Long preformatted text, folded away.
+        Long preformatted text, collapsed in the page.
     """
 
     key: str
@@ -75,18 +75,18 @@ class Section:
     listing: str = ""
 
 
-def inline_drawing(path: Path, alt: str) -> Picture:
-    """Put a PNG of lines and letters into a data URI as it is."""
+def embed_png(path: Path, alt: str) -> Picture:
+    """Embed a PNG unchanged; for plots."""
     with Image.open(path) as image:
         return Picture(_data_uri("png", path.read_bytes()), alt, *image.size)
 
 
-def inline_ground(path: Path, alt: str, box: tuple[int, int, int, int] | None = None) -> Picture:
-    """Put a PNG that shows ground into a data URI as JPEG, or the part of it inside a box of pixels."""
+def embed_jpeg(path: Path, alt: str, box: tuple[int, int, int, int] | None = None) -> Picture:
+    """Embed a PNG, or a box of its pixels (left, upper, right, lower), as JPEG; for pictures of the ground."""
     with Image.open(path) as image:
         part = image.convert("RGB").crop(box or (0, 0, *image.size))
     buffer = io.BytesIO()
-    part.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+    part.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
     return Picture(_data_uri("jpeg", buffer.getvalue()), alt, *part.size)
 
 

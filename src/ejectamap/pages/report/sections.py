@@ -1,4 +1,4 @@
-"""The sections of the report but the summary and the craters' cards."""
+"""Sections of the report: evaluation, measurements, families, connections, training, provenance."""
 
 import json
 import tempfile
@@ -11,101 +11,111 @@ import pandas as pd
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.evaluation.tables import (
     FigureTable,
-    claims_table,
     figure_tables,
     reliability_table,
+    wrong_origin_table,
 )
-from ejectamap.mapping.state import is_current
-from ejectamap.pages.report.parts import Missing, Picture, Section, inline_drawing
+from ejectamap.maps.state import is_current
+from ejectamap.pages.report.cards import NO_VALUE
+from ejectamap.pages.report.parts import Missing, Picture, Section, embed_png
 from ejectamap.pages.report.summary import changed_settings
-from ejectamap.project import Project
+from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
 from ejectamap.show.connections import plot_connections
-from ejectamap.training.summary import FIGURES
 
 Content = Mapping[str, Any]
 
+_MEMBER_DECIMALS = {"validation_f1": 3, "validation_loss": 3, "minutes": 1}  # others are whole
+
 
 def connections_section(project: Project, connections: pd.DataFrame) -> Section:
-    """How the networks voted on tiles, for the methods in which they do."""
+    """Which chips are connected to each crater, for methods with a connection vote."""
     title = "Connections"
     if not len(connections):
-        text = f"The method {project.settings.method} has no vote on which tiles a ray links to a crater."
+        text = f"The method {project.settings.method} has no vote on which chips a ray links to a crater."
         return Section("connections", title, (text,))
     names = {crater.crater_id: crater.name for crater in project.craters}
     rows = []
-    for crater_id, tiles in connections.groupby("crater_id"):
-        linked = tiles[tiles["connected"]]
-        far = f"{linked['distance_m'].max() / 1000:,.0f}" if len(linked) else "–"
-        mean = f"{linked['score'].mean():.2f}" if len(linked) else "–"
+    for crater_id, chips in connections.groupby("crater_id"):
+        connected = chips[chips["connected"]]
+        far = f"{connected['distance_m'].max() / 1000:,.0f}" if len(connected) else NO_VALUE
+        mean = f"{connected['score'].mean():.2f}" if len(connected) else NO_VALUE
         name = f"{names[int(str(crater_id))]} ({crater_id})"
-        rows.append((name, f"{len(tiles):,}", f"{len(linked):,}", mean, far))
-    head = ("Crater", "Tiles in reach", "Connected", "Their mean score", "Farthest of them, km")
-    alt = "Score of each tile against its distance"
-    picture = _drawn(lambda file: plot_connections(file, connections), alt)
-    tables = (FigureTable("Tiles by crater", head, tuple(rows)),)
+        rows.append((name, f"{len(chips):,}", f"{len(connected):,}", mean, far))
+    head = (
+        "Crater",
+        "Chips in reach",
+        "Connected",
+        "Mean score of connected",
+        "Farthest connected, km",
+    )
+    alt = "Score of each chip against its distance"
+    picture = _draw_temporary(lambda file: plot_connections(file, connections), alt)
+    tables = (FigureTable("Chips by crater", head, tuple(rows)),)
     return Section("connections", title, pictures=(picture,), tables=tables)
 
 
 def measurements_section(project: Project) -> Section:
-    """The overview of the measurements."""
+    """Overview plot of the measurements."""
     path, command = project.outputs / ANALYSIS_NAME, f"ejectamap analyze {_name(project)}"
     missing = _missing(project, path, "The ejecta were not measured yet", command)
     if not path.exists():
         return Section("measurements", "Measurements", (), missing)
     alt = "Blanket radius, reach and areas against crater radius, and impact directions"
-    picture = _drawn(lambda file: plot_analysis(file, read_analysis(project)), alt)
-    text = "What each measurement is stands in analysis-columns.csv."
+    picture = _draw_temporary(lambda file: plot_analysis(file, read_analysis(project)), alt)
+    text = "analysis-columns.csv explains each measurement."
     return Section("measurements", "Measurements", (text,), missing, (picture,))
 
 
 def families_section(project: Project) -> Section:
-    """The suggested families."""
+    """Plot of the suggested families."""
     path, command = project.folder / "families.csv", f"ejectamap families {_name(project)}"
-    missing = _missing(project, path, "Families of craters were not looked for yet", command)
-    alt = "Ejecta against crater radius, a colour a family"
-    pictures = _drawing(project.folder / "families.png", alt)
+    missing = _missing(project, path, "Families of craters were not suggested yet", command)
+    alt = "Ejecta against crater radius, one colour for each family"
+    pictures = _embed_existing(project.folder / "families.png", alt)
     return Section("families", "Families", (), missing, pictures)
 
 
 def learning_section(project: Project) -> Section:
-    """Learning curves and members of the networks trained here."""
+    """Learning curves and members of the networks trained in this project."""
     missing: list[Missing] = []
     pictures: list[Picture] = []
     tables: list[FigureTable] = []
-    for kind in project.settings.fittings:
+    for kind in project.settings.network_configs:
         curves, members = (project.logs / kind / name for name in ("curves.png", "members.csv"))
         if not curves.exists():
             text = f"There are no learning curves of the {kind} networks: they were not trained in this project."
             missing.append(Missing(text, f"ejectamap train {_name(project)}"))
             continue
-        pictures += _drawing(curves, f"Loss and F1 of the {kind} networks against the epoch")
+        pictures += _embed_existing(curves, f"Loss and F1 of the {kind} networks against the epoch")
         if members.exists():
             tables.append(_members_table(kind, members))
     return Section("learning", "Learning", (), tuple(missing), tuple(pictures), tuple(tables))
 
 
 def evaluation_section(project: Project, evaluation: Content | None) -> Section:
-    """All tables of evaluation.json."""
+    """All tables from evaluation.json."""
     path, command = project.outputs / "evaluation.json", f"ejectamap evaluate {_name(project)}"
-    what = "The map was not judged yet"
+    problem = "The map was not evaluated yet"
     if project.labels is None:
-        what = "The project has no labels to judge the map by (inputs.labels in project.yaml)"
-    missing = _missing(project, path, what, command)
+        problem = (
+            "The project has no labels to evaluate the map with (inputs.labels in project.yaml)"
+        )
+    missing = _missing(project, path, problem, command)
     if evaluation is None:
         return Section("evaluation", "Evaluation", (), missing)
-    further = (claims_table(evaluation), reliability_table(evaluation))
-    tables = (*figure_tables(evaluation), *(table for table in further if table is not None))
-    text = ("What every figure means is explained in docs/metrics.md of the program.",)
+    optional = (wrong_origin_table(evaluation), reliability_table(evaluation))
+    tables = (*figure_tables(evaluation), *(table for table in optional if table is not None))
+    text = ("docs/metrics.md of the program explains every figure.",)
     return Section("evaluation", "Evaluation", text, missing, (), tables)
 
 
 def provenance_section(project: Project) -> Section:
-    """Versions, hashes, settings, and the commands that make the same map again."""
+    """Versions, digests, settings, and the commands that reproduce the map."""
     content = json.loads((project.outputs / "provenance.json").read_text())
     text = (
-        f"The map's fingerprint is {content['fingerprint']}: the same settings, inputs and networks have the same one.",
-        f"The commands behind this page, in their order: {', '.join(_commands(project))}.",
+        f"The map's fingerprint is {content['fingerprint']}: the same settings, inputs and networks give the same.",
+        f"Commands that led to this page, in order: {', '.join(_commands(project))}.",
     )
     preset, changed = changed_settings(project)
     tables = [
@@ -116,19 +126,19 @@ def provenance_section(project: Project) -> Section:
     ]
     if changed:
         differing = tuple((name, *values) for name, values in changed.items())
-        head = ("Setting", f"Preset {preset}", "Here")
+        head = ("Setting", f"Preset {preset}", "This project")
         tables.append(FigureTable("Settings that differ from the preset", head, differing))
     if content["imported"]:
         names = {crater.crater_id: crater.name for crater in project.craters}
         rows = tuple((str(k), names[k]) for k in content["imported"])
-        tables.append(FigureTable("Craters whose maps were made elsewhere", ("Id", "Name"), rows))
+        tables.append(FigureTable("Craters whose maps were imported", ("Id", "Name"), rows))
     listing = (project.folder / "project.yaml").read_text(encoding="utf-8")
     return Section("provenance", "Provenance", text, (), (), tuple(tables), listing)
 
 
 def _commands(project: Project) -> list[str]:
-    """What was run, as far as there is anything of it."""
-    made = {
+    """Commands whose results are present."""
+    present = {
         "train": any(project.logs.glob("*/*")),
         "map": True,
         "evaluate": (project.outputs / "evaluation.json").exists(),
@@ -136,44 +146,50 @@ def _commands(project: Project) -> list[str]:
         "families": (project.folder / "families.csv").exists(),
         "report": True,
     }
-    return [f"ejectamap {verb} {_name(project)}" for verb, was_run in made.items() if was_run]
+    return [
+        f"ejectamap {verb} {_name(project)}" for verb, is_present in present.items() if is_present
+    ]
 
 
 def _name(project: Project) -> str:
-    """A project's name in a command: the report says the same wherever the project lies."""
+    """Name of a project in commands: without its path, so that a moved project gives the same report."""
     return project.folder.resolve().name
 
 
-def _missing(project: Project, path: Path, what: str, command: str) -> tuple[Missing, ...]:
-    """Say that a file is not there, or is older than the map."""
+def _missing(project: Project, path: Path, problem: str, command: str) -> tuple[Missing, ...]:
+    """Note that a file is missing, or older than the map; empty if neither."""
     if not path.exists():
-        return (Missing(f"{what}.", command),)
+        return (Missing(f"{problem}.", command),)
     if not is_current(project, path):
-        text = f"What follows was made before the present map: {path.name} is older."
+        text = f"This section was made before the present map: {path.name} is older."
         return (Missing(text, command),)
     return ()
 
 
-def _drawn(draw: Callable[[Path], None], alt: str) -> Picture:
-    """Draw a picture for this page alone."""
+def _draw_temporary(draw: Callable[[Path], None], alt: str) -> Picture:
+    """Draw a picture that only the report shows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "drawing.png"
         draw(path)
-        return inline_drawing(path, alt)
+        return embed_png(path, alt)
 
 
-def _drawing(path: Path, alt: str) -> tuple[Picture, ...]:
-    return (inline_drawing(path, alt),) if path.exists() else ()
+def _embed_existing(path: Path, alt: str) -> tuple[Picture, ...]:
+    """A picture if its file exists, else nothing."""
+    return (embed_png(path, alt),) if path.exists() else ()
 
 
 def _members_table(kind: str, path: Path) -> FigureTable:
-    """The members of an ensemble, their mean and spread."""
+    """Table of an ensemble's members, their mean and spread, from the columns of members.csv."""
     members = pd.read_csv(path, dtype={"member": str, "seed": str}, keep_default_na=True)
+    figures = [name for name in members.columns if name not in ("member", "seed")]
     rows = []
     for row in members.to_dict("records"):
         cells = [str(row["member"]), "" if pd.isna(row["seed"]) else str(row["seed"])]
-        for name, (_, digits) in FIGURES.items():
-            cells.append("–" if pd.isna(row[name]) else f"{row[name]:,.{digits}f}")
+        for name in figures:
+            digits = _MEMBER_DECIMALS.get(name, 0)
+            cells.append(NO_VALUE if pd.isna(row[name]) else f"{row[name]:,.{digits}f}")
         rows.append(tuple(cells))
-    head = ("Member", "Seed", *(heading for heading, _ in FIGURES.values()))
+    headings = [name.replace("_", " ").capitalize().replace("f1", "F1") for name in figures]
+    head = ("Member", "Seed", *headings)
     return FigureTable(f"The {kind} networks, on their validation data", head, tuple(rows))

@@ -1,1 +1,1 @@
-"""The interactive map of a project: mosaic, maps and labels in the browser."""
+"""Interactive map of a project in the browser: mosaic, maps, labels and corrections."""

@@ -1,4 +1,4 @@
-"""What the tiles show: the mosaic, one crater's probability, mask or label, and whose ejecta every pixel is."""
+"""Layers of the viewer as map tiles: mosaic, origin map, and each crater's probability, mask and labels."""
 
 import io
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from rasterio.io import DatasetReader
 from scipy.ndimage import binary_erosion
 
 from ejectamap.errors import MosaicError, OutputError
-from ejectamap.mapping.colours import crater_colour
-from ejectamap.mapping.export import NO_DATA
-from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile, raster_window
+from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.rasters import NO_DATA
+from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile
 from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels
@@ -28,10 +28,10 @@ _THUMBNAIL_PX = 1024
 _EDGE_PX = 2  # width of a label's outline
 
 
-def png(picture: Bytes, compress: int = 1) -> bytes:
-    """A PNG of a picture: (row, col) in grey, or (row, col, 3 or 4) in colour.
+def encode_png(picture: Bytes, compress: int = 1) -> bytes:
+    """PNG of a picture: (row, col) in grey, or (row, col, 3 or 4) in colour.
 
-    It goes no farther than this machine's browser: little effort is spent on its size (`compress`, 0 to 9).
+    The compression level (`compress`, 0 to 9) is low, because the browser runs on the same machine.
     """
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", compress_level=compress)
@@ -40,7 +40,7 @@ def png(picture: Bytes, compress: int = 1) -> bytes:
 
 @dataclass(frozen=True)
 class MosaicLayer:
-    """The mosaic's first three bands in colour, or its first in grey.
+    """The mosaic's first three bands in colour, or its first band in grey.
 
     Attributes
     ----------
@@ -64,14 +64,16 @@ class MosaicLayer:
                 return np.concatenate([self._to_bytes(values), np.uint8(255) * alpha[None]])
 
             out = np.zeros((len(bands) + 1, TILE_PX, TILE_PX), np.uint8)
-            fill_tile(tile, self.grid, raster_window(source, self.grid), read, out)
+            fill_tile(
+                tile, self.grid, self.grid.window_of(source.transform, source.shape), read, out
+            )
         colour = out if len(out) == 4 else out[[0, 0, 0, 1]]
         shown = colour[:3] if out[-1].all() else colour
-        return png(np.ascontiguousarray(np.moveaxis(shown, 0, -1)), compress=0)
+        return encode_png(np.ascontiguousarray(np.moveaxis(shown, 0, -1)), compress=0)
 
     @cached_property
     def stretch(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Values shown black and white, of each shown band."""
+        """Values that are shown black and white; an array (band,) of each."""
         with open_raster(self.path, MosaicError) as source:
             bands = _shown_bands(source)
             scale = min(1.0, _THUMBNAIL_PX / source.width)
@@ -84,8 +86,8 @@ class MosaicLayer:
 
     def _to_bytes(self, values: npt.NDArray[np.generic]) -> Bytes:
         low, high = (end[:, None, None] for end in self.stretch)
-        share = (values.astype(np.float32) - low) * (np.float32(255) / (high - low))
-        return np.clip(share, 0, 255).astype(np.uint8)
+        scaled = (values.astype(np.float32) - low) * (np.float32(255) / (high - low))
+        return np.clip(scaled, 0, 255).astype(np.uint8)
 
 
 def _shown_bands(source: DatasetReader) -> list[int]:
@@ -93,50 +95,54 @@ def _shown_bands(source: DatasetReader) -> list[int]:
 
 
 def _valid(source: DatasetReader, bands: list[int], **part: object) -> npt.NDArray[np.bool_]:
-    """Where there is data, as `world.mosaic` sees it: with no-data 0, where any band has some."""
+    """Mask (row, col) of pixels with data, as `world.mosaic` defines it: in all bands; in any band if no-data is 0."""
     masks = source.read_masks(bands, **part) > 0
     return np.asarray(masks.any(axis=0) if source.nodata == 0 else masks.all(axis=0))
 
 
 def probability_tile(path: Path, grid: Grid, tile: MapTile) -> bytes:
-    """Grey PNG of a tile of one crater's map: 250 times the probability, 255 where unknown."""
-    return png(_stored(path, grid, tile, Resampling.average, NO_DATA))
+    """Grey PNG of a tile of one crater's stored probability: `STEPS` times the probability, `NO_DATA` where unknown."""
+    return encode_png(_read_tile(path, grid, tile, Resampling.average, NO_DATA))
 
 
 def mask_tile(path: Path, grid: Grid, tile: MapTile) -> bytes:
     """Grey PNG of a tile of one crater's mask: 255 on ejecta, else 0."""
-    return png(np.uint8(255) * (_stored(path, grid, tile, Resampling.nearest, 0) == 1))
+    return encode_png(np.uint8(255) * (_read_tile(path, grid, tile, Resampling.nearest, 0) == 1))
 
 
 def origin_tile(path: Path, grid: Grid, tile: MapTile) -> bytes:
-    """PNG of a tile of the origin map, each crater's ejecta in its colour."""
-    owners = _stored(path, grid, tile, Resampling.nearest, 0, np.uint16)
-    found, index = np.unique(owners, return_inverse=True)
-    colours = np.zeros((len(found), 4), np.uint8)
-    for k, owner in enumerate(found.tolist()):
-        if owner > 0:
-            colours[k] = (*crater_colour(owner - 1), 255)
-    return png(colours[index.reshape(owners.shape)])
+    """PNG of a tile of the origin map; the ejecta of each crater have its colour, other pixels are transparent."""
+    numbers = _read_tile(path, grid, tile, Resampling.nearest, 0, np.uint16)
+    distinct, index = np.unique(numbers, return_inverse=True)
+    colours = np.zeros((len(distinct), 4), np.uint8)
+    for k, number in enumerate(distinct.tolist()):
+        if number > 0:
+            colours[k] = (*crater_colour(number - 1), 255)
+    return encode_png(colours[index.reshape(numbers.shape)])
 
 
 def label_tile(labels: Labels, crater_id: int, tile: MapTile) -> bytes:
-    """Grey PNG of a tile of what people drew of a crater: 255 on the edge of ejecta, 128 within, else 0."""
-    drawn = labels.sample(crater_id, tile.lons()[None, :], tile.lats()[:, None])
-    within = binary_erosion(drawn, iterations=_EDGE_PX, border_value=1)
-    return png(np.where(within, 128, 255 * drawn).astype(np.uint8))
+    """Grey PNG of a tile of a crater's label: 255 on the edge of its ejecta, 128 inside, else 0."""
+    labelled = labels.sample(crater_id, tile.lons()[None, :], tile.lats()[:, None])
+    interior = binary_erosion(labelled, iterations=_EDGE_PX, border_value=1)
+    return encode_png(np.where(interior, 128, 255 * labelled).astype(np.uint8))
 
 
-def _stored(
+def _read_tile(
     path: Path,
     grid: Grid,
     tile: MapTile,
-    reducing: Resampling,
-    elsewhere: int,
+    resampling: Resampling,
+    fill: int,
     dtype: type[np.unsignedinteger] = np.uint8,
 ) -> Bytes:
-    """Values (row, col) of a raster of the map; `elsewhere` outside it. `reducing`: how several pixels become one."""
-    resampling = reducing if tile.reduction(grid) > 1 else Resampling.nearest
-    out = np.full((1, TILE_PX, TILE_PX), elsewhere, dtype)
+    """Values (row, col) of a tile of a raster of the map, `fill` outside the raster.
+
+    `resampling` is used where a pixel of the tile covers several of the raster, nearest neighbour elsewhere.
+    """
+    if tile.reduction(grid) <= 1:
+        resampling = Resampling.nearest
+    out = np.full((1, TILE_PX, TILE_PX), fill, dtype)
     with open_raster(path, OutputError) as source:
 
         def read(window: rasterio.windows.Window, shape: tuple[int, int]) -> Bytes:
@@ -145,5 +151,5 @@ def _stored(
             )
             return values
 
-        fill_tile(tile, grid, raster_window(source, grid), read, out)
+        fill_tile(tile, grid, grid.window_of(source.transform, source.shape), read, out)
     return np.asarray(out[0])

@@ -1,112 +1,76 @@
-"""What is known of one place, and where a crater's chips lie."""
+"""What the maps and the labels hold at a place."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from rasterio.windows import Window as RasterWindow
 
-from ejectamap.errors import OutputError, ProjectError
-from ejectamap.mapping.export import NO_DATA
-from ejectamap.pages.viewer.tiles import raster_window
-from ejectamap.project import Project
-from ejectamap.views.tiling import ChipGrid
-from ejectamap.world.craters import Crater
-from ejectamap.world.georeference import open_raster
+from ejectamap.maps.rasters import NO_DATA, STEPS, Bytes, read_part, stored_window
+from ejectamap.maps.state import probability_path
+from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Labels
-from ejectamap.world.sphere import azimuthal_inverse, distance, turned
-
-Outline = list[tuple[float, float]]
-
-_EDGE_POINTS = 8  # of an outline's side, so that it bends as the ground does
-_STEPS = 250  # a probability of 1 on disk
+from ejectamap.world.sphere import distance
 
 
-def claims(project: Project, labels: Labels | None, lon: float, lat: float) -> dict[str, Any]:
-    """Which mapped craters may have ejecta at a place, the likeliest first.
+def read_window(path: Path, grid: Grid, window: Window, fill: int) -> Bytes:
+    """Read stored values (height, width) of a raster of the map over a window of the grid; `fill` outside the raster.
+
+    Neither the window nor the raster may wrap around.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read.
+    """
+    covered = stored_window(path, grid)
+    top, left = max(window.row, covered.row), max(window.col, covered.col)
+    bottom = min(window.row + window.height, covered.row + covered.height)
+    right = min(window.col + window.width, covered.col + covered.width)
+    stored = np.full(window.shape, fill, np.uint8)
+    if top < bottom and left < right:
+        rows = slice(top - window.row, bottom - window.row)
+        cols = slice(left - window.col, right - window.col)
+        part = Window(top, left, bottom - top, right - left)
+        stored[rows, cols] = read_part(path, grid, part)
+    return stored
+
+
+def read_place(project: Project, labels: Labels | None, lon: float, lat: float) -> dict[str, Any]:
+    """Read the probabilities at a place (degrees) of all mapped craters within whose reach it is.
 
     Returns
     -------
     dict
-        lon, lat; `craters`: for each crater within whose reach it lies, its id, its probability there (None where
-        unknown), whether people drew ejecta of it (None if the crater is not labelled), and how far away it is, in
-        metres.
-    """
-    grid = project.grid
-    col, row = grid.to_pixel(lon, lat)
-    pixel = min(int(row), grid.height - 1), int(col)
-    found = []
-    for crater in project.craters:
-        away_m = float(distance(crater.lon, crater.lat, lon, lat, grid.radius_m))
-        path = project.maps / f"crater_{crater.crater_id}_probability.tif"
-        if away_m <= crater.reach_m(grid.radius_m) and path.exists():
-            with open_raster(path, OutputError) as source:
-                held = raster_window(source, grid)
-                r, c = pixel[0] - held.row, (pixel[1] - held.col) % grid.width
-                inside = 0 <= r < held.height and c < held.width
-                value = (
-                    source.read(1, window=RasterWindow(c, r, 1, 1)).item() if inside else NO_DATA
-                )
-            drawn = None
-            if labels is not None and crater.crater_id in labels.masks:
-                drawn = bool(labels.sample(crater.crater_id, lon, lat))
-            found.append(
-                {
-                    "crater_id": crater.crater_id,
-                    "probability": None if value == NO_DATA else value / _STEPS,
-                    "labelled": drawn,
-                    "distance_m": away_m,
-                }
-            )
-    found.sort(key=lambda claim: (-(claim["probability"] or 0), claim["distance_m"]))
-    return {"lon": lon, "lat": lat, "craters": found}
-
-
-def connections(project: Project, crater: Crater, chips: ChipGrid) -> list[dict[str, Any]]:
-    """A crater's chips: the outline of each, and whether it was connected.
+        lon, lat; `craters`: a list, highest probability first, of crater_id, probability (None where unknown),
+        labelled (whether the place is labelled as ejecta of the crater; None if the crater is not labelled), and
+        distance_m (to the crater's centre).
 
     Raises
     ------
-    ProjectError
-        If the table was made with other chips.
+    OutputError
+        If a map cannot be read.
     """
-    path = project.maps / "connections.parquet"
-    table = pd.read_parquet(path)
-    table = table[table["crater_id"] == crater.crater_id]
-    if len(table) and (len(table) != len(chips) or table["tile"].max() >= len(chips)):
-        raise ProjectError(f"{path}: made with other networks: map crater {crater.crater_id} again")
-    radius_m = project.grid.radius_m
-    return [
-        {"outline": _chip_outline(crater, chips, int(tile), radius_m), "connected": bool(connected)}
-        for tile, connected in zip(table["tile"], table["connected"], strict=True)
-    ]
-
-
-def window_outline(grid: Grid, window: Window) -> Outline:
-    """Outline of a window (lon, lat), in degrees; the longitudes go on past 180."""
-    west = grid.lon_west + window.col * 360.0 / grid.width
-    north = 90.0 - window.row * 180.0 / grid.height
-    east = west + window.width * 360.0 / grid.width
-    south = north - window.height * 180.0 / grid.height
-    s = np.linspace(0.0, 1.0, _EDGE_POINTS, endpoint=False)
-    zero, one = np.zeros_like(s), np.ones_like(s)
-    across, down = np.concatenate([s, one, 1 - s, zero]), np.concatenate([zero, s, one, 1 - s])
-    return _closed(west + across * (east - west), north + down * (south - north))
-
-
-def _chip_outline(crater: Crater, chips: ChipGrid, tile: int, radius_m: float) -> Outline:
-    chip = chips.chip(tile)
-    s = np.linspace(-0.5, 0.5, _EDGE_POINTS, endpoint=False) * chip.side_m
-    half = np.full_like(s, chip.side_m / 2)
-    right_m, up_m = np.concatenate([s, half, -s, -half]), np.concatenate([half, -s, -half, s])
-    x_m, y_m = turned(right_m, up_m, -chip.up_deg)
-    places = azimuthal_inverse(chip.x_m + x_m, chip.y_m + y_m, crater.lon, crater.lat, radius_m)
-    return _closed(*places)
-
-
-def _closed(lon: Any, lat: Any) -> Outline:
-    """Close a ring whose longitudes make no jump."""
-    lon = np.unwrap(np.append(lon, lon[0]), period=360.0)
-    pairs = zip(lon, np.append(lat, lat[0]), strict=True)
-    return [(round(float(x), 5), round(float(y), 5)) for x, y in pairs]
+    grid = project.grid
+    col, row = grid.to_pixel(lon, lat)
+    pixel = Window(min(int(row), grid.height - 1), int(col), 1, 1)
+    craters = []
+    for crater in project.craters:
+        distance_m = float(distance(crater.lon, crater.lat, lon, lat, grid.radius_m))
+        path = probability_path(project, crater)
+        if distance_m > crater.reach_m(grid.radius_m) or not path.exists():
+            continue
+        stored = read_window(path, grid, pixel, NO_DATA).item()
+        labelled = None
+        if labels is not None and crater.crater_id in labels.masks:
+            labelled = bool(labels.sample(crater.crater_id, lon, lat))
+        craters.append(
+            {
+                "crater_id": crater.crater_id,
+                "probability": None if stored == NO_DATA else stored / STEPS,
+                "labelled": labelled,
+                "distance_m": distance_m,
+            }
+        )
+    craters.sort(key=lambda entry: (-(entry["probability"] or 0), entry["distance_m"]))
+    return {"lon": lon, "lat": lat, "craters": craters}

@@ -1,4 +1,4 @@
-"""Map tiles: squares of the globe in plate carree, cut from any raster on the mosaic's grid.
+"""Map tiles: squares of the globe in plate carree that the browser loads, read from any raster on the mosaic's grid.
 
 At zoom 0 the globe is two tiles of 180 x 180 degrees from longitude -180, latitude 90; each zoom halves their side.
 """
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
 from ejectamap.world.grid import Grid, Window
@@ -22,7 +21,7 @@ TILE_PX = 512
 
 @dataclass(frozen=True)
 class MapTile:
-    """One tile; `x` counts east, `y` south."""
+    """One map tile; `x` counts eastwards, `y` southwards."""
 
     zoom: int
     x: int
@@ -50,7 +49,7 @@ class MapTile:
         return np.asarray(90.0 - self.y * self.side_deg - (np.arange(TILE_PX) + 0.5) * step)
 
     def reduction(self, grid: Grid) -> float:
-        """Pixels of the grid in one of the tile, along a side."""
+        """Pixels of the grid along a side of one pixel of the tile."""
         return self.side_deg / TILE_PX * grid.width / 360.0
 
 
@@ -59,22 +58,16 @@ def finest_zoom(grid: Grid) -> int:
     return max(0, int(np.ceil(np.log2(grid.width / (2 * TILE_PX)))))
 
 
-def raster_window(source: DatasetReader, grid: Grid) -> Window:
-    """Which window of the grid a raster covers."""
-    col, row = ~grid.transform @ (source.transform.c, source.transform.f)
-    return Window(round(row), round(col), source.height, source.width)
-
-
-def fill_tile(tile: MapTile, grid: Grid, held: Window, read: Read, out: Values) -> None:
-    """Put what a raster holds of a tile into an array; the rest of it stays as it is.
+def fill_tile(tile: MapTile, grid: Grid, covered: Window, read: Read, out: Values) -> None:
+    """Write the part of a tile that a raster covers into an array; the rest of the array is not changed.
 
     Parameters
     ----------
     tile : MapTile
     grid : Grid
         The mosaic's.
-    held : Window
-        What the raster covers of it.
+    covered : Window
+        Part of the grid that the raster covers.
     read : callable
         From a window of the raster (fractional pixels) and a shape to values (band, *shape).
     out : array (band, TILE_PX, TILE_PX)
@@ -84,18 +77,21 @@ def fill_tile(tile: MapTile, grid: Grid, held: Window, read: Read, out: Values) 
     top = tile.y * TILE_PX * south_px
     west_deg = -180.0 + tile.x * tile.side_deg
     left = (west_deg - grid.lon_west) % 360.0 * grid.width / 360.0
-    for rows, row_off, height in _shared(top, south_px, held.row, held.height):
-        for turn in (-1, 0, 1):  # the globe closes: what lies a turn on is here too
-            start = left + turn * grid.width
-            for cols, col_off, width in _shared(start, east_px, held.col, held.width):
+    for rows, row_off, height in _overlap(top, south_px, covered.row, covered.height):
+        for turns in (-1, 0, 1):  # longitudes repeat every 360 degrees
+            start = left + turns * grid.width
+            for cols, col_off, width in _overlap(start, east_px, covered.col, covered.width):
                 shape = rows.stop - rows.start, cols.stop - cols.start
                 out[:, rows, cols] = read(RasterWindow(col_off, row_off, width, height), shape)
 
 
-def _shared(
+def _overlap(
     start: float, scale: float, first: int, size: int
 ) -> Iterator[tuple[slice, float, float]]:
-    """Pixels of a tile whose centres lie in a raster, and what they cover of it: offset and size; none or one."""
+    """Along one axis, pixels of a tile whose centres are in a raster, and the offset and size of what they cover there.
+
+    Yields one item, or none if they do not overlap. `scale` is the number of raster pixels per pixel of the tile.
+    """
     begin = max(0, int(np.ceil((first - start) / scale - 0.5)))
     end = min(TILE_PX, int(np.ceil((first + size - start) / scale - 0.5)))
     if begin < end:

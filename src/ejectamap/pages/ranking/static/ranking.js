@@ -1,4 +1,4 @@
-// Two maps of a crater side by side, looked at in step; what the server says is text, never markup.
+// Shows two maps of a crater side by side, with a common zoom and position. Text from the server is never used as HTML.
 
 const find = (id) => document.getElementById(id);
 const panels = [...document.querySelectorAll(".panel")];
@@ -6,14 +6,14 @@ const stages = [...document.querySelectorAll(".stage")];
 const LARGEST_ZOOM = 24;
 const KEYS = { 1: "left", 2: "right", t: "tie", u: "undo" };
 
-let state = null; // what the server said last
-let busy = false; // an answer is on its way, or its pictures are
-const view = { zoom: 1, x: 0, y: 0 }; // of both panels; x and y in parts of a panel's side
+let state = null; // last response of the server
+let busy = false; // a request or its pictures are loading
+const view = { zoom: 1, x: 0, y: 0 }; // of both panels; x and y are fractions of a panel's side
 
-async function ask(path, options) {
-  const answer = await fetch(path, options);
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
+async function fetchJson(path, options) {
+  const response = await fetch(path, options);
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
 }
 
 async function attempt(task) {
@@ -21,10 +21,10 @@ async function attempt(task) {
   busy = true;
   try {
     await task();
-    find("trouble").hidden = true;
+    find("error").hidden = true;
   } catch (error) {
-    find("trouble").textContent = `${error.message} - is ejectamap rank still running?`;
-    find("trouble").hidden = false;
+    find("error").textContent = `${error.message} - is ejectamap rank still running?`;
+    find("error").hidden = false;
   } finally {
     busy = false;
   }
@@ -35,7 +35,7 @@ function answer(choice) {
   attempt(async () => {
     const body = JSON.stringify({ judge: state.judge, question: state.question, answer: choice });
     const headers = { "Content-Type": "application/json" };
-    await show(await ask("/choices", { method: "POST", headers, body }));
+    await show(await fetchJson("/choices", { method: "POST", headers, body }));
   });
 }
 
@@ -51,8 +51,8 @@ async function show(next) {
   find("progress").value = state.question / state.questions;
   find("panels").classList.remove("bare");
   find("toggle").setAttribute("aria-pressed", "true");
-  look(1, 0, 0);
-  // Both sides appear at once: neither looks better for having been there first.
+  setView(1, 0, 0);
+  // Both sides appear together, so that neither is preferred because it appeared first.
   find("panels").classList.add("loading");
   await Promise.all(panels.flatMap((panel) => [
     load(panel.querySelector(".ground"), state.now.ground),
@@ -67,11 +67,11 @@ async function load(image, address) {
   await image.decode();
 }
 
-function look(zoom, x, y) {
+function setView(zoom, x, y) {
   view.zoom = Math.min(LARGEST_ZOOM, Math.max(1, zoom));
-  const most = view.zoom - 1; // the picture covers the panel
-  view.x = Math.min(0, Math.max(-most, x));
-  view.y = Math.min(0, Math.max(-most, y));
+  const limit = view.zoom - 1; // the picture must cover the panel
+  view.x = Math.min(0, Math.max(-limit, x));
+  view.y = Math.min(0, Math.max(-limit, y));
   const side = panels[0].clientWidth;
   for (const stage of stages) {
     stage.style.transform = `translate(${view.x * side}px, ${view.y * side}px) scale(${view.zoom})`;
@@ -81,8 +81,8 @@ function look(zoom, x, y) {
 
 function zoomAt(factor, x, y) {
   const zoom = Math.min(LARGEST_ZOOM, Math.max(1, view.zoom * factor));
-  const grown = zoom / view.zoom;
-  look(zoom, x - (x - view.x) * grown, y - (y - view.y) * grown); // the place under the pointer stays
+  const ratio = zoom / view.zoom;
+  setView(zoom, x - (x - view.x) * ratio, y - (y - view.y) * ratio); // keeps the place under the pointer
 }
 
 function drawScale(side) {
@@ -110,7 +110,7 @@ for (const panel of panels) {
   panel.addEventListener("pointermove", (event) => {
     if (!panel.hasPointerCapture(event.pointerId)) return;
     const side = panel.clientWidth;
-    look(view.zoom, view.x + event.movementX / side, view.y + event.movementY / side);
+    setView(view.zoom, view.x + event.movementX / side, view.y + event.movementY / side);
   });
 }
 
@@ -119,7 +119,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (key in KEYS) answer(KEYS[key]);
   else if (key === " ") toggle();
-  else if (key === "0") look(1, 0, 0);
+  else if (key === "0") setView(1, 0, 0);
   else if (key === "+" || key === "=") zoomAt(1.5, 0.5, 0.5);
   else if (key === "-") zoomAt(1 / 1.5, 0.5, 0.5);
   else return;
@@ -127,7 +127,7 @@ document.addEventListener("keydown", (event) => {
 });
 for (const button of document.querySelectorAll("[data-answer]")) {
   button.addEventListener("click", () => {
-    button.blur(); // or the space bar would press it again
+    button.blur(); // otherwise the space bar would press it again
     answer(button.dataset.answer);
   });
 }
@@ -137,12 +137,12 @@ find("toggle").addEventListener("click", (event) => {
 });
 find("whole").addEventListener("click", (event) => {
   event.currentTarget.blur();
-  look(1, 0, 0);
+  setView(1, 0, 0);
 });
-window.addEventListener("resize", () => look(view.zoom, view.x, view.y));
+window.addEventListener("resize", () => setView(view.zoom, view.x, view.y));
 find("welcome").addEventListener("submit", (event) => {
   event.preventDefault();
   const judge = encodeURIComponent(find("name").value);
-  attempt(async () => show(await ask(`/question?judge=${judge}`)));
+  attempt(async () => show(await fetchJson(`/question?judge=${judge}`)));
 });
 find("name").focus();

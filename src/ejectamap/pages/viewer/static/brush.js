@@ -1,20 +1,20 @@
-// Corrections by hand: a crater's map taken or refused in a tile, or painted over. Every change is saved at once.
+// Toolbar for corrections: accept, reject, paint or erase a crater's ejecta in a tile. Changes are saved immediately.
 
-import { ask, byId, css, make } from "./dom.js";
-import { CORRECTED } from "./palette.js";
+import { byId, css, fetchJson, make } from "./dom.js";
+import { CORRECTED } from "./layers.js";
 
-const ADVICE = "A corrected tile counts as labelled for every crater: look at each that is there.";
+const ADVICE = "A corrected tile counts as labelled for all craters: check the ejecta of each crater in it.";
 const ACTIONS = [
-  ["accept", "Accept", "What the map shows of this crater in the tile is right"],
+  ["accept", "Accept", "The map of this crater is correct in the tile"],
   ["reject", "Reject", "This crater has no ejecta in the tile"],
 ];
 const TOOLS = [
   ["choose", "Tile", "Click on the map to choose a tile"],
-  ["paint", "Paint", "Draw this crater's ejecta in the tile"],
-  ["erase", "Erase", "Take this crater's ejecta away in the tile"],
+  ["paint", "Paint", "Paint ejecta of this crater in the tile"],
+  ["erase", "Erase", "Erase ejecta of this crater in the tile"],
 ];
 
-/** Make the toolbar; `select(place)` chooses the tile that holds a place. */
+/** Make the toolbar. Returns `select(place)`, which chooses the tile at a place. */
 export function makeBrush(planet, store, map) {
   const bar = byId("brush");
   const title = make("strong");
@@ -26,11 +26,11 @@ export function makeBrush(planet, store, map) {
   const radius = make("input", { type: "range", min: 1, max: 40, value: 6 });
   radius.title = "Radius of the brush, in pixels of the mosaic";
   radius.setAttribute("aria-label", "Brush");
-  const back = button("Undo", "Take the last change back", undo);
+  const undoButton = button("Undo", "Undo the last change", undo);
   const group = (...children) => make("div", { className: "group" }, ...children);
   bar.append(
     make("div", { className: "about" }, title, state),
-    make("div", { className: "row" }, group(...actions), group(...tools), radius, back),
+    make("div", { className: "row" }, group(...actions), group(...tools), radius, undoButton),
     make("p", { className: "dim", textContent: ADVICE }),
   );
 
@@ -54,15 +54,15 @@ export function makeBrush(planet, store, map) {
     if (store.get().correcting && event.key === "z" && (event.ctrlKey || event.metaKey)) undo();
   });
   store.listen(({ correcting, crater, tile, view }) => {
-    const ready = correcting && view === "map";
-    bar.hidden = !ready;
+    const active = correcting && view === "map";
+    bar.hidden = !active;
     byId("correct").hidden = view !== "map";
     byId("correct").setAttribute("aria-pressed", String(correcting));
-    pen.setActive(ready && tool !== "choose" && Boolean(crater && tile));
+    pen.setActive(active && tool !== "choose" && Boolean(crater && tile));
     for (const control of [...actions, ...tools.slice(1)]) control.disabled = !crater || !tile;
-    back.disabled = !tile?.undo;
+    undoButton.disabled = !tile?.undo;
     title.textContent = crater ? crater.name : "Choose a crater";
-    state.textContent = tile ? inWords(tile, crater) : "";
+    state.textContent = tile ? describeTile(tile, crater) : "";
   });
   return { select };
 
@@ -76,21 +76,21 @@ export function makeBrush(planet, store, map) {
 
   async function select([lon, lat]) {
     if (tool !== "choose") return;
-    const tile = await ask(`/corrections/at?lon=${lon}&lat=${lat}`);
+    const tile = await fetchJson(`/corrections/at?lon=${lon}&lat=${lat}`);
     if (tile && store.get().correcting) store.set({ tile });
   }
 
-  async function change(what) {
+  async function change(content) {
     const { crater, tile } = store.get();
-    take(await ask(`/corrections/${tile.tile}/${crater.id}`, what));
+    showTile(await fetchJson(`/corrections/${tile.tile}/${crater.id}`, content));
   }
 
   async function undo() {
-    take(await ask("/corrections/undo", {}));
+    showTile(await fetchJson("/corrections/undo", {}));
   }
 
-  /** Show a tile as the server now has it. */
-  function take(tile) {
+  /** Show a tile as the server returned it. */
+  function showTile(tile) {
     if (!tile) return;
     const others = store.get().corrections.filter((other) => other.tile !== tile.tile);
     const corrections = tile.corrected ? [...others, tile] : others;
@@ -105,16 +105,16 @@ export function makeBrush(planet, store, map) {
   }
 }
 
-function button(text, title, press) {
-  const made = make("button", { type: "button", textContent: text, title });
-  made.addEventListener("click", press);
-  return made;
+function button(text, title, onClick) {
+  const element = make("button", { type: "button", textContent: text, title });
+  element.addEventListener("click", onClick);
+  return element;
 }
 
-function inWords(tile, crater) {
-  const own = crater && tile.ejecta_px[crater.id];
-  const pixels = `${(own ?? 0).toLocaleString("en-GB")} pixels of ejecta`;
+function describeTile(tile, crater) {
+  const count = crater && tile.ejecta_px[crater.id];
+  const pixels = `${(count ?? 0).toLocaleString("en-GB")} pixels of ejecta`;
   const others = Object.entries(tile.ejecta_px).filter(([id, px]) => px && Number(id) !== crater?.id).length;
-  const more = others ? `, ${others} other ${others === 1 ? "crater" : "craters"} here` : "";
+  const more = others ? `, ${others} other ${others === 1 ? "crater" : "craters"} in the tile` : "";
   return `tile ${tile.tile}, ${tile.corrected ? "corrected and saved" : "as mapped"}: ${pixels}${more}`;
 }

@@ -1,29 +1,29 @@
-// The list of craters, and the search in it.
+// The list of craters, and its search.
 
 import { byId, make, swatch } from "./dom.js";
-import { lengthInWords } from "./sphere.js";
+import { formatLength } from "./sphere.js";
 
-/** Letters without accents, in lower case, so that basho finds Bashō. */
-const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+/** Text without accents and in lower case, so that "basho" matches "Bashō". */
+const searchKey = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** Fill the list; `choose(crater)` is told of clicks. */
+/** Fill the list; `choose(crater)` is called for a clicked crater. */
 export function makeCatalogue(planet, store, choose) {
   const sorted = [...planet.craters].sort((a, b) => a.name.localeCompare(b.name));
   const rows = sorted.map((crater) => {
-    return { crater, key: plain(`${crater.name} ${crater.id}`), item: row(crater, choose) };
+    return { crater, key: searchKey(`${crater.name} ${crater.id}`), item: row(crater, choose) };
   });
   byId("craters").append(...rows.map(({ item }) => item));
 
   const search = byId("search");
   search.placeholder = `Search ${rows.length} craters`;
-  const found = () => rows.filter(({ key }) => key.includes(plain(search.value.trim())));
+  const matches = () => rows.filter(({ key }) => key.includes(searchKey(search.value.trim())));
   search.addEventListener("input", () => {
-    const shown = new Set(found());
+    const shown = new Set(matches());
     for (const entry of rows) entry.item.hidden = !shown.has(entry);
     byId("no-craters").hidden = shown.size > 0;
   });
   search.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && found().length) choose(found()[0].crater);
+    if (event.key === "Enter" && matches().length) choose(matches()[0].crater);
   });
   store.listen(({ crater }) => {
     for (const entry of rows) {
@@ -35,13 +35,13 @@ export function makeCatalogue(planet, store, choose) {
 }
 
 function row(crater, choose) {
-  const title = `${crater.name}\ncrater ${crater.id}, radius ${lengthInWords(crater.radius_m)}`;
+  const title = `${crater.name}\ncrater ${crater.id}, radius ${formatLength(crater.radius_m)}`;
   const button = make(
     "button",
     { type: "button", title },
     swatch(crater.colour),
     make("span", { className: "name", textContent: crater.name }),
-    make("span", { className: "dim", textContent: lengthInWords(crater.radius_m) }),
+    make("span", { className: "dim", textContent: formatLength(crater.radius_m) }),
   );
   button.addEventListener("click", () => choose(crater));
   const item = make("li", {}, button);

@@ -1,12 +1,11 @@
-// Switches and sliders of the layers, and the choice of the view.
+// Check boxes and sliders of the layers, and buttons of the views.
 
 import { byId, make } from "./dom.js";
-import { LAYERS, whyEmpty } from "./layers.js";
-import { plasmaRamp } from "./palette.js";
+import { emptyReason, LAYERS, plasmaRamp } from "./layers.js";
 
-const percent = (share) => `${Math.round(100 * share)} %`;
+const percent = (fraction) => `${Math.round(100 * fraction)} %`;
 
-/** Build the layers' controls. */
+/** Make the controls of the layers and views. */
 export function makeControls(planet, store) {
   const controls = LAYERS.map((layer) => control(layer, planet, store));
   byId("layers").append(make("h2", { textContent: "Layers" }), ...controls, mosaicControl(store));
@@ -20,7 +19,7 @@ export function makeControls(planet, store) {
   });
 }
 
-/** The mosaic is always there; its colours can be taken back, so that those of the ejecta stand out. */
+/** Control of the mosaic, which is always shown. Less saturation makes the colours of ejecta easier to see. */
 function mosaicControl(store) {
   const sliders = make("div", { className: "sliders" }, ...valueSlider("Colour", "saturation", store));
   return make("div", { className: "layer" }, make("span"), make("span", { textContent: "Mosaic" }), sliders);
@@ -38,11 +37,11 @@ function control({ key, title, hint, opacity }, planet, store) {
   group.append(sliders);
 
   store.listen((values) => {
-    const why = whyEmpty(key, planet, values);
+    const reason = emptyReason(key, planet, values);
     box.checked = values.layers[key].on;
-    note.textContent = why || hint;
-    group.classList.toggle("empty", why !== "");
-    sliders.hidden = !box.checked || why !== "";
+    note.textContent = reason || hint;
+    group.classList.toggle("empty", reason !== "");
+    sliders.hidden = !box.checked || reason !== "";
   });
   return group;
 }
@@ -67,7 +66,7 @@ function slider(title, id, get, set, store) {
   return [make("label", { htmlFor: id, textContent: title }), range, output];
 }
 
-/** The colours of probabilities. */
+/** Colour scale of probabilities. */
 function legend() {
   const canvas = make("canvas", { className: "legend", width: 256, height: 1 });
   const ramp = new ImageData(new Uint8ClampedArray(plasmaRamp()), 256, 1);

@@ -1,6 +1,7 @@
-// Elements without HTML strings: names of craters come from files and are only ever text.
+// Elements of the page, messages and requests. Elements are made without HTML strings: names of craters come from
+// files and must be shown as text.
 
-/** An element with properties and children (elements or text). */
+/** Make an element with properties and children (elements or text). */
 export function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
@@ -12,33 +13,33 @@ export const byId = (id) => document.getElementById(id);
 /** CSS colour of [red, green, blue], 0 to 255. */
 export const css = (colour, opacity = 1) => `rgb(${colour.join(" ")} / ${opacity})`;
 
-/** A small square in a crater's colour. */
+/** Make a small square in a crater's colour. */
 export function swatch(colour) {
   const element = make("span", { className: "swatch" });
   element.style.background = css(colour);
   return element;
 }
 
-let hiding;
+let timer;
 
-/** Say something went wrong, for a while. */
-export function complain(text) {
+/** Show an error message for eight seconds. */
+export function showError(text) {
   const message = byId("message");
   message.textContent = text;
   message.hidden = false;
-  clearTimeout(hiding);
-  hiding = setTimeout(() => (message.hidden = true), 8000);
+  clearTimeout(timer);
+  timer = setTimeout(() => (message.hidden = true), 8000);
 }
 
-/** JSON from the server; complains and gives null where it has none. With a body: a change. */
-export async function ask(address, body) {
+/** Fetch JSON from the server, by POST if there is a body; shows an error and returns null if the request fails. */
+export async function fetchJson(address, body) {
   try {
-    const how = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-    const answer = await fetch(address, how);
-    if (!answer.ok) throw new Error(await answer.text());
-    return await answer.json();
+    const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    const response = await fetch(address, options);
+    if (!response.ok) throw new Error(await response.text());
+    return await response.json();
   } catch (error) {
-    complain(error.message);
+    showError(error.message);
     return null;
   }
 }

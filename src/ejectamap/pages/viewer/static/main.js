@@ -1,16 +1,15 @@
-// Puts the page together.
+// Starts the page: loads the planet, and connects the parts of the page by a store of the user's choices.
 
 import { makeBrush } from "./brush.js";
 import { makeCatalogue } from "./catalogue.js";
 import { makeControls } from "./controls.js";
-import { ask, byId, complain, make, swatch } from "./dom.js";
+import { byId, fetchJson, make, showError, swatch } from "./dom.js";
 import { initialLayers } from "./layers.js";
 import { makeMap } from "./mapview.js";
 import { makePlacePanel } from "./place.js";
-import { makeStore } from "./store.js";
 
 async function start() {
-  const planet = await ask("/planet");
+  const planet = await fetchJson("/planet");
   if (!planet) return;
   byId("planet-name").textContent = planet.name;
   document.title = `${planet.name} – ejectamap`;
@@ -26,8 +25,8 @@ async function start() {
     corrections: [],
     correctedAt: Date.now(),
     tile: null,
-    votes: [],
-    votesOf: null,
+    chips: [],
+    chipsOf: null,
   });
 
   let globe = null;
@@ -36,7 +35,7 @@ async function start() {
     (store.get().view === "globe" ? globe : flat)?.flyTo(crater);
   };
   const showGlobe = async () => {
-    const { makeGlobe } = await import("./globe.js"); // with a large library, which the flat map need not wait for
+    const { makeGlobe } = await import("./globe.js"); // loaded when needed: it imports a large library
     globe ??= makeGlobe(planet, store, showPlace);
     globe.show();
   };
@@ -59,11 +58,33 @@ async function start() {
     if (view === "globe") showGlobe();
     else flat.show(view);
   });
-  window.viewer = { store, map: flat.map }; // for the browser's console
-  const labels = await ask("/labels");
+  window.viewer = { store, map: flat.map }; // for the browser's console and tests
+  const labels = await fetchJson("/labels");
   if (labels) store.set({ labels });
-  const corrections = await ask("/corrections");
+  const corrections = await fetchJson("/corrections");
   if (corrections) store.set({ corrections });
 }
 
-start().catch((error) => complain(error.message));
+/** Values that the user can change; listeners are called with all values and the names of those that changed. */
+function makeStore(values) {
+  const listeners = [];
+  return {
+    get: () => values,
+    listen(listener) {
+      listeners.push(listener);
+      listener(values, new Set(Object.keys(values)));
+    },
+    set(changes) {
+      const changed = Object.keys(changes).filter((name) => values[name] !== changes[name]);
+      values = { ...values, ...changes };
+      if (changed.length) listeners.forEach((listener) => listener(values, new Set(changed)));
+    },
+    /** Change a layer's `on` or `opacity`. */
+    setLayer(key, changes) {
+      const layer = { ...values.layers[key], ...changes };
+      this.set({ layers: { ...values.layers, [key]: layer } });
+    },
+  };
+}
+
+start().catch((error) => showError(error.message));

@@ -1,12 +1,12 @@
-// The flat map: plate carree and the poles.
+// The flat map, in plate carree and in polar projections.
 
 import { byId } from "./dom.js";
 import { PLATE_CARREE, registerProjections } from "./projections.js";
 import { rasterLayers } from "./raster.js";
 import { shapeLayers } from "./shapes.js";
-import { inWords, wrapLon } from "./sphere.js";
+import { formatPlace, wrapLon } from "./sphere.js";
 
-/** Make the map; `pick(place)` is told of clicks. Gives `show(view)` and `flyTo(crater)`. */
+/** Make the map; `pick(place)` is called for a clicked place. Returns the map, `show(view)` and `flyTo(crater)`. */
 export function makeMap(planet, store, pick) {
   const codes = registerProjections(planet.radius_m);
   const shapes = shapeLayers(planet, store);
@@ -26,7 +26,7 @@ export function makeMap(planet, store, pick) {
   };
   map.on("pointermove", ({ coordinate, dragging }) => {
     const place = dragging ? null : placeOf(coordinate);
-    byId("pointer").textContent = place ? inWords(place) : "";
+    byId("pointer").textContent = place ? formatPlace(place) : "";
   });
   map.on("singleclick", ({ coordinate }) => {
     const place = placeOf(coordinate);
@@ -47,7 +47,7 @@ export function makeMap(planet, store, pick) {
       const projection = map.getView().getProjection();
       const unit_m =
         code === PLATE_CARREE
-          ? projection.getMetersPerUnit() // of latitude: a crater near a pole is wide here
+          ? projection.getMetersPerUnit() // along a meridian: craters near a pole are wide in this projection
           : ol.proj.getPointResolution(projection, 1, centre, "m");
       const shown_m = Math.min(crater.reach_m, 14 * crater.radius_m);
       const resolution = (2 * shown_m) / Math.min(...map.getSize()) / unit_m;
@@ -56,11 +56,11 @@ export function makeMap(planet, store, pick) {
   };
 }
 
-/** The copy of a place that is least far from what is shown: a flight over the dateline is short. */
+/** The copy of a place that is nearest to the centre of the view, for a short way across the dateline. */
 function nearest([x, y], map, code) {
   if (code !== PLATE_CARREE) return [x, y];
-  const [now] = map.getView().getCenter();
-  return [x + 360 * Math.round((now - x) / 360), y];
+  const [current] = map.getView().getCenter();
+  return [x + 360 * Math.round((current - x) / 360), y];
 }
 
 function makeView(planet, code) {
@@ -78,11 +78,11 @@ function makeView(planet, code) {
   });
 }
 
-/** Start with the globe as large as it fits; a pole out to 30 degrees of latitude. */
+/** Fit the whole globe into the view, or a pole with latitudes above about 30 degrees. */
 function fit(map, view) {
   const [width, height] = map.getSize();
   const [west, south, east, north] = view.getProjection().getExtent();
-  const share = view.getProjection().getUnits() === "m" ? 0.58 : 1;
+  const fraction = view.getProjection().getUnits() === "m" ? 0.58 : 1;
   view.setCenter([(west + east) / 2, (south + north) / 2]);
-  view.setResolution(share * Math.max((east - west) / width, (north - south) / height));
+  view.setResolution(fraction * Math.max((east - west) / width, (north - south) / height));
 }

@@ -1,36 +1,36 @@
-// The panel about a place: which craters claim it, and what the networks saw there.
+// The panel of a place: the craters that its ejecta may come from, and the networks' inputs there.
 
-import { ask, byId, make, swatch } from "./dom.js";
-import { inWords, lengthInWords } from "./sphere.js";
+import { byId, fetchJson, make, swatch } from "./dom.js";
+import { formatLength, formatPlace } from "./sphere.js";
 
-const FAINT = 0.02; // craters below this are only counted
+const LEAST_SHOWN = 0.02; // craters with a lower probability are only counted
 const CAPTIONS = {
-  polar: "Polar view: across it azimuth, from north through east; down it distance, from the crater to its reach.",
-  chip: "Chip: the square around the place that was outlined, north up.",
-  corridor: "Corridor: from the crater, left, to the chip, right.",
+  polar: "Polar view: columns are azimuth, from north through east; rows are distance, from the crater to its reach.",
+  chip: "Chip: the square in which a network maps ejecta, north up.",
+  corridor: "Corridor: from the crater (left) to the chip (right).",
 };
-const TITLES = { polar: "Surroundings", chip: "Chip", corridor: "Corridor" };
+const TITLES = { polar: "Polar view", chip: "Chip", corridor: "Corridor" };
 
-/** Show the panel for a place; `choose(crater)` is told of clicks on one. */
+/** Make the panel; `choose(crater)` is called for a clicked crater. Returns `show(place)`. */
 export function makePlacePanel(planet, store, choose) {
   const panel = byId("place");
-  const byNumber = new Map(planet.craters.map((crater) => [crater.id, crater]));
-  let asked = 0;
+  const craters = new Map(planet.craters.map((crater) => [crater.id, crater]));
+  let requests = 0;
 
   async function show(place) {
-    const number = ++asked;
+    const request = ++requests;
     store.set({ place });
-    const answer = await ask(`/place?lon=${place[0]}&lat=${place[1]}`);
-    if (!answer || number !== asked) return;
-    const claims = answer.craters.map((claim) => ({ ...claim, crater: byNumber.get(claim.crater_id) }));
-    panel.replaceChildren(heading(place, hide), ...claimList(claims, store, choose));
+    const answer = await fetchJson(`/place?lon=${place[0]}&lat=${place[1]}`);
+    if (!answer || request !== requests) return;
+    const entries = answer.craters.map((entry) => ({ ...entry, crater: craters.get(entry.crater_id) }));
+    panel.replaceChildren(heading(place, hide), ...craterList(entries, store, choose));
     panel.hidden = false;
     const { crater } = store.get();
-    const subject = claims.find((claim) => claim.crater === crater) ?? claims[0];
-    if (subject) panel.append(...pictures(subject.crater, place, planet.views));
+    const subject = entries.find((entry) => entry.crater === crater) ?? entries[0];
+    if (subject) panel.append(...inputPictures(subject.crater, place, planet.views));
   }
   function hide() {
-    asked++;
+    requests++; // ignores a response that is still to come
     panel.hidden = true;
     store.set({ place: null });
   }
@@ -41,25 +41,25 @@ function heading(place, hide) {
   const close = make("button", { type: "button", className: "close", textContent: "×" });
   close.setAttribute("aria-label", "Close");
   close.addEventListener("click", hide);
-  return make("div", { className: "heading" }, make("h2", { textContent: inWords(place) }), close);
+  return make("div", { className: "heading" }, make("h2", { textContent: formatPlace(place) }), close);
 }
 
-function claimList(claims, store, choose) {
-  const shown = claims.filter(({ probability, labelled }) => probability >= FAINT || labelled);
-  const list = make("ul", { className: "claims" }, ...shown.map((claim) => claimRow(claim, store, choose)));
-  const rest = claims.length - shown.length;
-  const words = rest === 1 ? "1 more crater reaches" : `${rest} more craters reach`;
-  const note = rest ? `${words} this far, below ${100 * FAINT} %.` : "";
-  const none = claims.length ? note : "No mapped crater reaches this far.";
-  return [list, make("p", { className: "dim", textContent: none })];
+function craterList(entries, store, choose) {
+  const shown = entries.filter(({ probability, labelled }) => probability >= LEAST_SHOWN || labelled);
+  const list = make("ul", { className: "craters" }, ...shown.map((entry) => craterRow(entry, store, choose)));
+  const rest = entries.length - shown.length;
+  const count = rest === 1 ? "1 more crater has" : `${rest} more craters have`;
+  const more = rest ? `${count} this place in reach, with a probability below ${100 * LEAST_SHOWN} %.` : "";
+  const note = entries.length ? more : "No mapped crater has this place in reach.";
+  return [list, make("p", { className: "dim", textContent: note })];
 }
 
-function claimRow({ crater, probability, labelled, distance_m }, store, choose) {
+function craterRow({ crater, probability, labelled, distance_m }, store, choose) {
   const bar = make("meter", { min: 0, max: 1, value: probability ?? 0 });
   const value = probability === null ? "unknown" : `${Math.round(100 * probability)} %`;
   const radii = (distance_m / crater.radius_m).toFixed(1);
-  const facts = [`${lengthInWords(distance_m)} away, ${radii} radii`];
-  if (labelled !== null) facts.push(labelled ? "labelled as its ejecta" : "labelled: not its ejecta");
+  const facts = [`${formatLength(distance_m)} away, ${radii} radii`];
+  if (labelled !== null) facts.push(labelled ? "labelled as its ejecta" : "labelled as free of its ejecta");
   const name = make("span", { className: "name", textContent: crater.name });
   const button = make(
     "button",
@@ -74,29 +74,29 @@ function claimRow({ crater, probability, labelled, distance_m }, store, choose) 
   return item;
 }
 
-/** Figures that fill themselves. */
-function pictures(crater, [lon, lat], views) {
+/** Figures of the networks' inputs, whose pictures are loaded later. */
+function inputPictures(crater, [lon, lat], views) {
   if (!views.length) return [];
   const figures = views.map((kind) => {
-    const waiting = make("div", { className: "waiting", textContent: "reading the mosaic …" });
+    const placeholder = make("div", { className: "waiting", textContent: "reading the mosaic …" });
     const caption = make("figcaption", { className: "dim", textContent: CAPTIONS[kind] });
-    const figure = make("figure", {}, waiting, caption);
-    const address = `/craters/${crater.id}/seen/${kind}.png?lon=${lon}&lat=${lat}`;
+    const figure = make("figure", {}, placeholder, caption);
+    const address = `/craters/${crater.id}/inputs/${kind}.png?lon=${lon}&lat=${lat}`;
     load(figure, address, `${TITLES[kind]} of ${crater.name}`);
     return figure;
   });
-  return [make("h3", {}, "What the networks saw of ", make("span", { textContent: crater.name })), ...figures];
+  return [make("h3", {}, "Input of the networks for ", make("span", { textContent: crater.name })), ...figures];
 }
 
 async function load(figure, address, alt) {
-  const holder = figure.firstChild;
+  const placeholder = figure.firstChild;
   try {
     const answer = await fetch(address);
     if (!answer.ok) throw new Error(await answer.text());
     const picture = make("img", { alt, src: URL.createObjectURL(await answer.blob()) });
     picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
-    holder.replaceWith(picture);
+    placeholder.replaceWith(picture);
   } catch (error) {
-    holder.textContent = error.message;
+    placeholder.textContent = error.message;
   }
 }

@@ -1,42 +1,41 @@
-// Raster layers of the flat map: tiles coloured in the browser, so that a threshold needs no request.
+// Raster layers of the flat map. Map tiles are coloured in the browser, so that a new threshold needs no request.
 
-import { CORRECTED, LABELLED, plasmaStops, WITHIN } from "./palette.js";
+import { CORRECTED, INTERIOR_OPACITY, LABELLED, plasmaStops, tileAddress, tileSource } from "./layers.js";
 import { PLATE_CARREE } from "./projections.js";
-import { tileAddress, tilesOf } from "./layers.js";
 
 const VALUE = ["band", 1]; // 0 to 1 for a byte of 0 to 255
-const SOLID = ["case", [">", VALUE, 0.5]];
+const IF_SET = ["case", [">", VALUE, 0.5]];
 const CLEAR = [0, 0, 0, 0];
 
 const STYLES = {
   mosaic: ({ saturation }) => ({ variables: { saturation: saturation - 1 }, saturation: ["var", "saturation"] }),
   origin: () => ({}),
-  probability: ({ threshold }) => ({
+  probability: ({ threshold }, { probability_steps: steps }) => ({
     variables: { threshold },
     color: [
       "case",
-      ["any", [">", VALUE, 250.5 / 255], ["<", VALUE, 0.5 / 255]],
+      ["any", [">", VALUE, (steps + 0.5) / 255], ["<", VALUE, 0.5 / 255]], // unknown, or 0
       CLEAR,
-      ["<=", ["*", VALUE, 255 / 250], ["var", "threshold"]],
+      ["<=", ["*", VALUE, 255 / steps], ["var", "threshold"]],
       CLEAR,
-      ["interpolate", ["linear"], ["*", VALUE, 255 / 250], ...plasmaStops()],
+      ["interpolate", ["linear"], ["*", VALUE, 255 / steps], ...plasmaStops()],
     ],
   }),
-  mask: ({ crater }) => ({ color: [...SOLID, [...(crater?.colour ?? [255, 255, 255]), 1], CLEAR] }),
-  labels: () => outlined(LABELLED),
-  corrections: () => outlined(CORRECTED),
+  mask: ({ crater }) => ({ color: [...IF_SET, [...(crater?.colour ?? [255, 255, 255]), 1], CLEAR] }),
+  labels: () => labelStyle(LABELLED),
+  corrections: () => labelStyle(CORRECTED),
 };
 
-const outlined = (colour) => ({
-  color: ["case", [">", VALUE, 0.9], [...colour, 1], [">", VALUE, 0.1], [...colour, WITHIN], CLEAR],
+const labelStyle = (colour) => ({
+  color: ["case", [">", VALUE, 0.9], [...colour, 1], [">", VALUE, 0.1], [...colour, INTERIOR_OPACITY], CLEAR],
 });
 
-/** The layers, lowest first, that follow the store. */
+/** Make the layers, lowest first; they are updated when the store changes. */
 export function rasterLayers(planet, store) {
   const grid = tileGrid(planet);
   const layers = Object.keys(STYLES).map((key) => {
     const layer = new ol.layer.WebGLTile({
-      style: STYLES[key](store.get()),
+      style: STYLES[key](store.get(), planet),
       cacheSize: 256,
       preload: key === "mosaic" ? 2 : 0,
     });
@@ -51,7 +50,7 @@ export function rasterLayers(planet, store) {
 
 function update(layer, planet, grid, values, changed) {
   const key = layer.get("key");
-  const tiles = tilesOf(key, planet, values);
+  const tiles = tileSource(key, planet, values);
   const address = tiles && `${tiles.path} ${tiles.version}`;
   if (layer.get("address") !== address) {
     layer.set("address", address);
@@ -75,7 +74,7 @@ function source(tiles, tileGrid, key) {
     projection: PLATE_CARREE,
     tileGrid,
     wrapX: true,
-    interpolate: key === "mosaic", // a value between known and unknown would be a lie
+    interpolate: key === "mosaic", // stored values must not be mixed with no-data
     transition: 0,
   });
 }

@@ -1,17 +1,16 @@
-// Lines of the flat map: rims and names, rings, tiles. Made in degrees, then brought into the view's projection.
+// Vector layers of the flat map: rims and names, rings, tiles, chips. They are made in degrees, then projected.
 
-import { ask, css } from "./dom.js";
-import { whyEmpty } from "./layers.js";
-import { CORRECTED } from "./palette.js";
+import { css, fetchJson } from "./dom.js";
+import { CORRECTED, emptyReason } from "./layers.js";
 import { PLATE_CARREE } from "./projections.js";
 import { circle, destination } from "./sphere.js";
 
 const RINGS = [[3, "3 radii"], [10, "10 radii"]];
 const HALO = new ol.style.Stroke({ color: "rgb(0 0 0 / 0.75)", width: 3 });
 
-/** Layers that follow the store; `redraw(projection)` when the view changes. */
+/** Make the layers, which are updated when the store changes. Returns also `redraw(projection)`, for a changed view. */
 export function shapeLayers(planet, store) {
-  const drawn = {
+  const layers = {
     tiles: vectors(tileStyle),
     connections: vectors(connectionStyle),
     rings: vectors(ringStyle),
@@ -22,35 +21,35 @@ export function shapeLayers(planet, store) {
   };
   let projection = PLATE_CARREE;
 
-  const fill = {
+  const makeFeatures = {
     tiles: ({ labels }) => labels.tiles.map((outline) => shape([outline], projection)),
     rings: ({ crater }) => (crater ? rings(crater, planet.radius_m, projection) : []),
     names: () => planet.craters.flatMap((crater) => rim(crater, planet.radius_m, projection)),
     corrections: ({ corrections }) => corrections.map(({ outline }) => shape([outline], projection)),
     tile: ({ tile }) => (tile ? [shape([tile.outline], projection)] : []),
     place: ({ place }) => (place ? [point(place, projection, {})] : []),
-    connections: ({ votes }) =>
-      votes.map((vote) => shape([vote.outline], projection, { connected: vote.connected })),
+    connections: ({ chips }) =>
+      chips.map((chip) => shape([chip.outline], projection, { connected: chip.connected })),
   };
-  const refill = (key) => {
-    const source = drawn[key].getSource();
+  const update = (key) => {
+    const source = layers[key].getSource();
     source.clear();
-    source.addFeatures(fill[key](store.get()));
+    source.addFeatures(makeFeatures[key](store.get()));
   };
 
   store.listen((values, changed) => {
-    for (const [key, layer] of Object.entries(drawn)) layer.setVisible(values.layers[key]?.on ?? true);
-    for (const key of ["place", "tile", "corrections"]) if (changed.has(key)) refill(key);
-    if (changed.has("labels")) refill("tiles");
-    if (changed.has("crater")) ["rings", "names"].forEach(refill);
-    if (changed.has("votes")) refill("connections");
-    if (changed.has("crater") || changed.has("layers")) loadVotes(planet, store);
+    for (const [key, layer] of Object.entries(layers)) layer.setVisible(values.layers[key]?.on ?? true);
+    for (const key of ["place", "tile", "corrections"]) if (changed.has(key)) update(key);
+    if (changed.has("labels")) update("tiles");
+    if (changed.has("crater")) ["rings", "names"].forEach(update);
+    if (changed.has("chips")) update("connections");
+    if (changed.has("crater") || changed.has("layers")) loadChips(planet, store);
   });
   const redraw = (code) => {
     projection = code;
-    Object.keys(drawn).forEach(refill);
+    Object.keys(layers).forEach(update);
   };
-  return { layers: Object.values(drawn), redraw };
+  return { layers: Object.values(layers), redraw };
 
   function craterStyle(feature) {
     const chosen = store.get().crater?.id === feature.get("crater").id;
@@ -58,25 +57,25 @@ export function shapeLayers(planet, store) {
   }
 }
 
-/** Ask for the votes on the chosen crater's chips, once they are to be shown. */
-async function loadVotes(planet, store) {
-  const { crater, layers, votesOf } = store.get();
-  const wanted = layers.connections.on && !whyEmpty("connections", planet, store.get()) ? crater.id : null;
-  if (wanted === votesOf) return;
-  store.set({ votesOf: wanted, votes: [] });
-  if (wanted === null) return;
-  const votes = await ask(`/craters/${wanted}/connections`);
-  if (store.get().votesOf === wanted) store.set({ votes: votes ?? [] });
+/** Load the chosen crater's chips while their layer is on. */
+async function loadChips(planet, store) {
+  const { crater, layers, chipsOf } = store.get();
+  const subject = layers.connections.on && !emptyReason("connections", planet, store.get()) ? crater.id : null;
+  if (subject === chipsOf) return;
+  store.set({ chipsOf: subject, chips: [] });
+  if (subject === null) return;
+  const chips = await fetchJson(`/craters/${subject}/connections`);
+  if (store.get().chipsOf === subject) store.set({ chips: chips ?? [] });
 }
 
 function vectors(style, declutter = false) {
   return new ol.layer.Vector({ source: new ol.source.Vector({ wrapX: true }), style, declutter });
 }
 
-/** A feature of lines (lon, lat) in a projection; ground around the other pole is left out of a polar view. */
+/** Make a feature of lines of places [lon, lat] in a projection. */
 function shape(lines, projection, properties = {}) {
-  const kept = lines.map((line) => line.map((place) => ol.proj.transform(place, PLATE_CARREE, projection)));
-  return new ol.Feature({ geometry: new ol.geom.MultiLineString(kept), ...properties });
+  const projected = lines.map((line) => line.map((place) => ol.proj.transform(place, PLATE_CARREE, projection)));
+  return new ol.Feature({ geometry: new ol.geom.MultiLineString(projected), ...properties });
 }
 
 function point(place, projection, properties) {

@@ -1,4 +1,4 @@
-"""The mosaic with reduced copies of itself, without which a view of the whole globe would read all of the file."""
+"""Overviews of the mosaic (reduced copies), without which a view of the whole globe would read the whole file."""
 
 import hashlib
 import shutil
@@ -13,14 +13,17 @@ from rasterio.errors import RasterioError
 from ejectamap.errors import MosaicError, OutputError
 from ejectamap.world.georeference import open_raster
 
-_COARSE_PX = 2048  # a raster or an overview no wider than this is read at once
+_COARSEST_PX = (
+    2048  # width of a raster, or of its coarsest overview, that is small enough to be read whole
+)
 _NAME = "mosaic.vrt"
 
 
 def mosaic_with_overviews(mosaic: Path, cache: Path) -> Path:
-    """The mosaic's file if it has overviews or needs none; else a virtual one in a cache that has them.
+    """Path of the mosaic if it has overviews or is small; else of a VRT with overviews, built in the cache if missing.
 
-    Made once: a folder that is named by the mosaic's path, size and time, and appears when it is complete.
+    The cached folder is named by a digest of the mosaic's path, size and time of change, and renamed to that name when
+    it is complete.
 
     Raises
     ------
@@ -31,19 +34,19 @@ def mosaic_with_overviews(mosaic: Path, cache: Path) -> Path:
     """
     with open_raster(mosaic, MosaicError) as source:
         width, existing = source.width, source.overviews(1)
-    if width <= _COARSE_PX * max(existing, default=1):
+    if width <= _COARSEST_PX * max(existing, default=1):
         return mosaic
-    about = mosaic.stat()
-    key = f"{mosaic.resolve()} {about.st_size} {about.st_mtime_ns}"
+    status = mosaic.stat()
+    key = f"{mosaic.resolve()} {status.st_size} {status.st_mtime_ns}"
     folder = cache / f"mosaic-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not folder.is_dir():
-        _make(mosaic, width, folder)
+        _build(mosaic, width, folder)
     return folder / _NAME
 
 
-def _make(mosaic: Path, width: int, folder: Path) -> None:
-    """Make the folder under a temporary name, rename it, and remove those of other mosaics."""
-    factors = [2**k for k in range(1, 16) if width > _COARSE_PX * 2 ** (k - 1)]
+def _build(mosaic: Path, width: int, folder: Path) -> None:
+    """Build the folder under a temporary name, remove those of other mosaics, and rename it."""
+    factors = [2**k for k in range(1, 16) if width > _COARSEST_PX * 2 ** (k - 1)]
     try:
         folder.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(

@@ -1,17 +1,12 @@
-"""What came of a study: files, a figure and tables."""
+"""Report the results of a ranking study: files, a figure and printed tables."""
 
 from rich.console import Console
 
-from ejectamap.evaluation.ranking import (
-    figures_of,
-    pair_outcomes,
-    print_ranking,
-    rank,
-    read_choices,
-    write_ranking,
-)
+from ejectamap.evaluation.ranking.choices import pair_outcomes, read_choices
+from ejectamap.evaluation.ranking.figures import map_figures
+from ejectamap.evaluation.ranking.report import print_ranking, rank, write_ranking
 from ejectamap.pages.ranking.study import Study, map_reader
-from ejectamap.project import Project
+from ejectamap.project.folder import Project
 from ejectamap.show.ranking import plot_ranking
 
 
@@ -29,8 +24,8 @@ def report_study(project: Project, study: Study, console: Console) -> None:
     if project.labels is not None:
         grid = project.mosaic.grid
         readers = {name: map_reader(folder, grid) for name, folder in study.maps.items()}
-        judged = project.chosen_craters(set(outcomes["crater_id"]))
-        figures = figures_of(project.labels, judged, readers, project.tile_side_px)
+        craters = project.chosen_craters(set(outcomes["crater_id"]))
+        figures = map_figures(project.labels, craters, readers, project.tile_side_px)
     ranking = rank(outcomes, maps, figures, study.seed)
     write_ranking(ranking, study.folder)
     plot_ranking(study.folder / "ranking.png", ranking)

@@ -1,4 +1,4 @@
-"""The addresses behind the viewer's brush: tiles to correct, changes to them, and the way back."""
+"""HTTP routes for corrections by hand: read tiles, change them, undo."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,17 +12,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ejectamap.errors import LabelError
-from ejectamap.pages.server import read_place
+from ejectamap.pages.server import parse_place
 from ejectamap.pages.viewer.corrections import Change, Corrections
-from ejectamap.project import Project
+from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
 
-_LONGEST_BYTES = 2**20  # of a request
+_MAX_BODY_BYTES = 2**20
 
 
-class Labelling:
-    """Corrections over HTTP; they are read when first asked for."""
+class CorrectionRoutes:
+    """Corrections over HTTP; they are loaded at the first request."""
 
     def __init__(self, project: Project, craters: Mapping[int, Crater]) -> None:
         self.project = project
@@ -30,50 +30,50 @@ class Labelling:
         self._lock = Lock()
 
     def routes(self) -> list[Route]:
-        """The addresses."""
+        """Routes to serve."""
         return [
-            Route("/corrections", self.done),
+            Route("/corrections", self.corrected_tiles),
             Route("/corrections/at", self.tile_at),
             Route("/corrections/undo", self.undo, methods=["POST"]),
             Route("/corrections/{tile:index}/{crater:index}", self.change, methods=["POST"]),
         ]
 
     def labels(self, crater_id: int) -> Labels:
-        """What is corrected of one crater."""
-        return self._ready().labels(crater_id)
+        """Corrected labels of one crater."""
+        return self._load().labels(crater_id)
 
-    def done(self, request: Request) -> Response:
-        """The corrected tiles."""
-        return JSONResponse(self._ready().done())
+    def corrected_tiles(self, request: Request) -> Response:
+        """Describe the corrected tiles."""
+        return JSONResponse(self._load().corrected_tiles())
 
     def tile_at(self, request: Request) -> Response:
-        """The tile that holds a place."""
-        corrections = self._ready()
-        tile = corrections.tile_at(*read_place(request))
+        """Describe the tile at a place."""
+        corrections = self._load()
+        tile = corrections.tile_at(*parse_place(request))
         return JSONResponse(corrections.describe(tile.tile_id))
 
     def undo(self, request: Request) -> Response:
-        """Take the last change back."""
-        corrections = self._ready()
+        """Undo the last change; describes its tile."""
+        corrections = self._load()
         tile = corrections.undo()
         return JSONResponse(None if tile is None else corrections.describe(tile))
 
     async def change(self, request: Request) -> Response:
-        """Change a crater's ejecta in a tile."""
+        """Change a crater's ejecta in a tile; describes the tile."""
         body = bytearray()
         async for part in request.stream():
             body += part
-            if len(body) > _LONGEST_BYTES:
-                raise HTTPException(413, "too long a stroke")
+            if len(body) > _MAX_BODY_BYTES:
+                raise HTTPException(413, "the request is too long")
         try:
             change = Change.model_validate_json(bytes(body))
         except ValidationError:
-            raise HTTPException(400, "not a change") from None
+            raise HTTPException(400, "the request is not a valid change") from None
         tile, crater = (request.path_params[name] for name in ("tile", "crater"))
         return await run_in_threadpool(self._apply, tile, crater, change)
 
     def _apply(self, tile: int, crater: int, change: Change) -> Response:
-        corrections = self._ready()
+        corrections = self._load()
         if crater not in self.craters or tile >= len(corrections.tiles):
             raise HTTPException(404, "no such crater or tile")
         try:
@@ -82,7 +82,7 @@ class Labelling:
             raise HTTPException(409, str(error)) from None
         return JSONResponse(corrections.describe(tile))
 
-    def _ready(self) -> Corrections:
+    def _load(self) -> Corrections:
         with self._lock:
             return self._corrections
 
