@@ -154,8 +154,14 @@ def test_tiles_beyond_every_reach(refused: Callable[..., None], files: Path) -> 
     [
         ("context.encoder=resnet43", ("project.yaml", "context", "resnet43", "resnet34")),
         ("context.decoder=Unett", ("project.yaml", "context", "Unett", "unet")),
-        ("context.encoder=efficientnet-b0", ("project.yaml", "edge in azimuth", "use Unet")),
-        ("context.decoder=FPN", ("project.yaml", "FPN has no decoder_channels", "leave them out")),
+        (
+            "context.encoder=efficientnet-b0",
+            ("project.yaml", "not circular in azimuth", "use Unet"),
+        ),
+        (
+            "context.decoder=FPN",
+            ("project.yaml", "FPN has no decoder_channels", "set them to null"),
+        ),
         ("context.loss={name: dise}", ("project.yaml", "context", "dise", "dice")),
         ("context.loss={name: dice, arguments: {alpha: 1}}", ("context", "alpha", "smooth")),
         ("context.optimiser={name: AdamX}", ("project.yaml", "context", "AdamX", "Adam")),

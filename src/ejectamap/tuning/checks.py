@@ -11,8 +11,8 @@ from ejectamap.evaluation.scores import CraterScore, Evaluation, Scores, value_o
 from ejectamap.evaluation.structure import Structure, structure_figures
 from ejectamap.project.folder import Project
 from ejectamap.project.settings import Settings
+from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import Sources
-from ejectamap.training.validation import validate_training
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.space import boundary_values, encode_value
 from ejectamap.world.craters import Crater
