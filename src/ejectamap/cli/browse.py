@@ -56,8 +56,8 @@ def rank(
 ) -> None:
     """Let people choose between two maps of a crater in the browser, without names; --report evaluates the choices."""
     from ejectamap.pages.ranking.app import ranking_app
-    from ejectamap.pages.ranking.study_report import report_study
     from ejectamap.pages.ranking.study import open_study
+    from ejectamap.pages.ranking.study_report import report_study
     from ejectamap.pages.server import serve
     from ejectamap.project.folder import Project
 
