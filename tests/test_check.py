@@ -11,19 +11,19 @@ from rich.console import Console
 
 from ejectamap.check import check_project
 from ejectamap.errors import BundleError, LabelError, SettingsError
-from ejectamap.mapping import map_project
+from ejectamap.mapping.batches import BATCH
 from ejectamap.mapping.cost import Speed, mapping_cost
-from ejectamap.mapping.methods import BATCH
-from ejectamap.project import Project
-from ejectamap.training import train
-from ejectamap.training.rehearsal import rehearse
+from ejectamap.mapping.run import map_project
+from ejectamap.project.folder import Project
+from ejectamap.training.run import train
+from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import gather_sources
 from ejectamap.views.tiling import ChipGrid
 
 MakeProject = Callable[..., Project]
 
 
-def said_of(project: Project) -> str:
+def check_output(project: Project) -> str:
     """What check prints, on one line."""
     console = Console(file=io.StringIO(), width=400)
     check_project(Project.open(project.folder), console)
@@ -32,7 +32,7 @@ def said_of(project: Project) -> str:
 
 def test_inputs_networks_and_cost(make_project: MakeProject) -> None:
     project = make_project("method=two-stage", "connection.members=3")
-    said = said_of(project)
+    output = check_output(project)
     pairs = gather_sources(project)
     (own,) = pairs.sources
     connected = sum(pair.connected for pair in own.pairs)
@@ -51,36 +51,36 @@ def test_inputs_networks_and_cost(make_project: MakeProject) -> None:
         "0 of 3 connection networks, 0 of 1 segmentation networks trained, 0 of 6 craters mapped",
         f"next: ejectamap train {project.folder}",
     ):
-        assert words in said, words
+        assert words in output, words
     assert re.search(
-        r"about \d+ corridors, \d+ chips about \d+ s on this machine, pictures apart, and \d+\.\d GB",
-        said,
+        r"about \d+ corridors, \d+ chips about \d+ s on this machine without drawing figures, and \d+\.\d GB",
+        output,
     )
 
 
 def test_the_next_command_follows_the_work(make_project: MakeProject) -> None:
     project = make_project("method=polar")
-    assert f"next: ejectamap train {project.folder}" in said_of(project)
+    assert f"next: ejectamap train {project.folder}" in check_output(project)
     train(project)
-    said = said_of(project)
-    assert "1 of 1 context networks trained, 0 of 6 craters mapped" in said
-    assert f"next: ejectamap map {project.folder}" in said
+    output = check_output(project)
+    assert "1 of 1 context networks trained, 0 of 6 craters mapped" in output
+    assert f"next: ejectamap map {project.folder}" in output
     map_project(project)
-    said = said_of(project)
-    assert "6 of 6 craters mapped" in said
-    assert f"next: ejectamap evaluate {project.folder}" in said
+    output = check_output(project)
+    assert "6 of 6 craters mapped" in output
+    assert f"next: ejectamap evaluate {project.folder}" in output
 
 
 def test_without_labels_there_is_a_way_on(make_project: MakeProject) -> None:
     project = make_project("method=polar", labels=False)
-    said = said_of(project)
-    assert "labels none" in said
-    assert "warning: no labels" in said
-    assert f"next: put trained networks into {project.models}" in said
+    output = check_output(project)
+    assert "labels none" in output
+    assert "warning: no labels" in output
+    assert f"next: put trained networks into {project.models}" in output
     teacher = make_project("method=polar", name="teacher")
     train(teacher)
     shutil.copytree(teacher.models, project.models)
-    assert f"next: ejectamap map {project.folder}" in said_of(project)
+    assert f"next: ejectamap map {project.folder}" in check_output(project)
 
 
 def test_warnings(make_project: MakeProject, planet_files: Path, tmp_path: Path) -> None:
@@ -92,9 +92,11 @@ def test_warnings(make_project: MakeProject, planet_files: Path, tmp_path: Path)
     small = dict(zip(header, text[1].split(","), strict=True)) | {"radius_m": "20000"}
     text[1] = ",".join(small[name] for name in header)
     (files / "craters.csv").write_text("\n".join(text) + "\n")
-    said = said_of(make_project("method=polar", files=files, name="small"))
-    assert f"warning: radius below 1.5 pixels, hardly to be seen: {small['name']}" in said
-    assert "labelled, but without ejecta" not in said_of(make_project("training.test_fraction=0"))
+    output = check_output(make_project("method=polar", files=files, name="small"))
+    assert f"warning: radius below 1.5 pixels, which can hardly be resolved: {small['name']}" in output
+    assert "labelled, but without ejecta" not in check_output(
+        make_project("training.test_fraction=0")
+    )
     project = make_project("method=polar", name="seen")
     assert project.labels is not None
     window, mask = project.labels.masks[2]
@@ -110,9 +112,9 @@ def test_warnings(make_project: MakeProject, planet_files: Path, tmp_path: Path)
         tmp_path / "tiles.csv",
         changes=["training.start_from=none", "training.test_fraction=0"],
     )
-    said = said_of(tiled)
-    assert "1 tiles" in said
-    names = said.split("without ejecta in any tile to learn from: ")[1]
+    output = check_output(tiled)
+    assert "1 tiles" in output
+    names = output.split("without ejecta in any tile to learn from: ")[1]
     assert project.craters[2].name not in names
     assert project.craters[0].name in names
 
@@ -136,7 +138,7 @@ def test_labels_that_teach_nothing_are_an_error(
         tmp_path / "tiles.csv",
     )
     with pytest.raises(LabelError, match="nothing to learn from"):
-        said_of(project)
+        check_output(project)
 
 
 def test_networks_to_start_from_have_to_fit(make_project: MakeProject) -> None:
@@ -145,29 +147,29 @@ def test_networks_to_start_from_have_to_fit(make_project: MakeProject) -> None:
     wider = "context.decoder_channels=[64, 16, 16, 8, 8]"
     project = make_project("method=polar", "training.start_from=../teacher/models", wider)
     with pytest.raises(BundleError, match="decoder_channels differ"):
-        said_of(project)
+        check_output(project)
     same = make_project("method=polar", "training.start_from=../teacher/models", name="same")
-    assert "next: ejectamap train" in said_of(same)
+    assert "next: ejectamap train" in check_output(same)
 
 
-def test_a_loss_of_pictures_is_no_loss_for_the_connection_network(
+def test_a_loss_of_images_is_no_loss_for_the_connection_network(
     make_project: MakeProject,
 ) -> None:
-    project = make_project("method=two-stage", "connection.loss={name: cldice}")
+    project = make_project("method=two-stage", "connection.loss={name: skeleton}")
     with pytest.raises(
-        SettingsError, match=r"project.yaml: connection: loss cldice is of pictures"
+        SettingsError, match=r"project.yaml: connection: loss skeleton needs one logit per pixel"
     ):
-        said_of(project)
+        check_output(project)
 
 
-def test_cost_is_counted_per_picture_and_member(make_project: MakeProject) -> None:
+def test_cost_is_counted_per_input_and_member(make_project: MakeProject) -> None:
     project = make_project("method=two-stage", "connection.members=3")
-    networks = rehearse(project, gather_sources(project))
+    networks = validate_training(project, gather_sources(project))
     speeds = {"connection": Speed(0.01, 0.1, 1e6), "segmentation": Speed(0.0, 1.0, 5e6)}
     radius_m, tile_m = project.mosaic.grid.radius_m, 600e3
     chips = [len(ChipGrid.around(c.reach_m(radius_m), tile_m, 0.0)) for c in project.craters]
     cost = mapping_cost(project, networks, speeds, tile_m, connected=0.25)
-    assert cost.pictures == {"connection": sum(chips), "segmentation": round(0.25 * sum(chips))}
+    assert cost.inputs == {"connection": sum(chips), "segmentation": round(0.25 * sum(chips))}
     assert cost.seconds == pytest.approx(sum(chips) * (0.31 + 0.25))
     hungry = {"connection": Speed(0.01, 0.1, 1e6), "segmentation": Speed(0.0, 1.0, 1e9)}
     more = mapping_cost(project, networks, hungry, tile_m, connected=0.25)

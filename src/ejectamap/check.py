@@ -1,4 +1,4 @@
-"""What `ejectamap check` says: whether all inputs and settings can be used, what will run, and what it will cost."""
+"""`ejectamap check`: whether all inputs and settings can be used, what will run, and what it will cost."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,18 +10,20 @@ from rich.markup import escape
 from rich.table import Table
 from torch import nn
 
-from ejectamap.mapping import mapped_craters
 from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed
-from ejectamap.networks.bundle import SETTINGS_NAME
-from ejectamap.project import Project
-from ejectamap.training.pairs import Pair
-from ejectamap.training.rehearsal import rehearse
-from ejectamap.training.sources import Sources, gather_sources, leakage_of
-from ejectamap.world.body import BODIES
+from ejectamap.maps.provenance import mapped_craters
+from ejectamap.project.bundles import bundle_folders
+from ejectamap.project.folder import Project
+from ejectamap.project.methods import NETWORK_KINDS
+from ejectamap.project.pairs import Pair
+from ejectamap.project.splits import leakage_of
+from ejectamap.training.setups import validate_training
+from ejectamap.training.sources import Sources, gather_sources
+from ejectamap.world.body import body_near
 
 Row = tuple[str, str]
 _SMALLEST_PX = 1.5
-_STEP_OVER_LOOK = 3  # a step of training takes about three times as long as a look
+_TRAINING_OVER_FORWARD = 3  # a training step takes about three times as long as a forward pass
 
 
 def check_project(project: Project, console: Console) -> None:
@@ -35,14 +37,14 @@ def check_project(project: Project, console: Console) -> None:
     _show(console, _inputs(project))
     sources = gather_sources(project) if _can_train(project) else None
     tile_m = project.tile_side_m
-    networks = rehearse(project, sources or Sources((), {}, tile_m))
+    networks = validate_training(project, sources or Sources((), {}, tile_m))
     speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
     if sources is not None:
         _show(console, _pairs(project, sources))
         console.print(_training(project, sources, networks, speeds))
     # Without labels any chip may turn out to be connected.
-    share = np.mean([p.connected for p in _all_pairs(sources)]) if sources is not None else 1.0
-    cost = mapping_cost(project, networks, speeds, tile_m, float(share))
+    connected = 1.0 if sources is None else np.mean([p.connected for p in _all_pairs(sources)])
+    cost = mapping_cost(project, networks, speeds, tile_m, float(connected))
     mapped = len(mapped_craters(project))
     _show(console, _mapping(project, cost, mapped))
     for warning in _warnings(project, sources):
@@ -61,8 +63,8 @@ def _show(console: Console, rows: Iterable[Row]) -> None:
 def _inputs(project: Project) -> Iterator[Row]:
     """Mosaic, craters and labels, each read here."""
     grid, mosaic = project.mosaic.grid, project.mosaic
-    body = min(BODIES.values(), key=lambda body: abs(body.radius_m - grid.radius_m))
-    name = f" ({body.name})" if abs(body.radius_m / grid.radius_m - 1) < 2e-3 else ""
+    body = body_near(grid.radius_m)
+    name = "" if body is None else f" ({body.name})"
     yield "body", f"sphere of radius {grid.radius_m:,.0f} m{name}"
     yield (
         "mosaic",
@@ -83,11 +85,11 @@ def _inputs(project: Project) -> Iterator[Row]:
     else:
         whole = "complete within each crater's reach"
         where = whole if labels.tiles is None else f"{len(labels.tiles)} tiles"
-        yield "labels", f"{len(_drawn(project))} craters with ejecta, {where}"
+        yield "labels", f"{len(_labelled_ids(project))} craters with ejecta, {where}"
 
 
-def _drawn(project: Project) -> list[int]:
-    """Ids of the craters whose ejecta were drawn."""
+def _labelled_ids(project: Project) -> list[int]:
+    """Ids of the craters with labelled ejecta."""
     masks = {} if project.labels is None else project.labels.masks
     return [crater_id for crater_id, (_, mask) in masks.items() if mask.any()]
 
@@ -133,49 +135,43 @@ def _training(
         table.add_column(column, overflow="fold")
     pairs = _all_pairs(sources)
     samples = {
-        "connection": len(pairs),
-        "segmentation": sum(pair.connected for pair in pairs),
-        "context": sum(len({pair.crater for pair in s.pairs}) for s in sources.sources),
-        "guided": sum(
-            pair.connected for pair in pairs
-        ),  # and as many more as the guide takes for connected
-        "distance-only": len(pairs),
-        "agnostic": sum(len({pair.tile_id for pair in s.pairs}) for s in sources.sources),
+        "pairs": len(pairs),
+        "connected pairs": sum(pair.connected for pair in pairs),
+        "craters": sum(len({pair.crater for pair in s.pairs}) for s in sources.sources),
+        "tiles": sum(len({pair.tile_id for pair in s.pairs}) for s in sources.sources),
     }
     for kind, network in networks.items():
-        settings: Any = project.settings.fittings[kind]
+        settings: Any = project.settings.network_configs[kind]
         parameters = sum(p.numel() for p in network.parameters())
-        learnt = samples[kind] * (1 - training.validation_fraction)
-        epoch = _duration(_STEP_OVER_LOOK * learnt * speeds[kind].forward_s)
+        count = samples[NETWORK_KINDS[kind].learns_from]
+        trained = count * (1 - training.validation_fraction)
+        epoch = _duration(_TRAINING_OVER_FORWARD * trained * speeds[kind].forward_s)
         table.add_row(
             kind,
             getattr(settings, "architecture", None) or f"{settings.decoder}, {settings.encoder}",
             f"{parameters / 1e6:.1f} M",
             str(settings.members),
-            str(samples[kind]),
+            str(count),
             f"up to {settings.max_epochs} of {epoch}",
         )
     return table
 
 
 def _mapping(project: Project, cost: Cost, mapped: int) -> Iterator[Row]:
-    names = {"connection": "corridors", "context": "polar views"}
-    looks = ", ".join(f"{n} {names.get(kind, 'chips')}" for kind, n in cost.pictures.items())
-    yield "map", f"method {project.settings.method}: about {looks}"
+    inputs = ", ".join(f"{n} {NETWORK_KINDS[kind].pictures}" for kind, n in cost.inputs.items())
+    yield "map", f"method {project.settings.method}: about {inputs}"
     memory = f"{cost.memory_bytes / 1e9:.1f} GB"
-    yield "", f"about {_duration(cost.seconds)} on this machine, pictures apart, and {memory}"
-    counts = (f"{found} of {n} {kind} networks" for kind, (found, n) in _trained(project).items())
+    yield "", f"about {_duration(cost.seconds)} on this machine without drawing figures, and {memory}"
+    trained = _trained(project).items()
+    counts = (f"{present} of {n} {kind} networks" for kind, (present, n) in trained)
     yield "done", f"{', '.join(counts)} trained, {mapped} of {len(project.craters)} craters mapped"
 
 
 def _trained(project: Project) -> dict[str, tuple[int, int]]:
-    """How many networks of each kind there are, and how many are wanted."""
+    """How many networks of each kind there are, and how many there should be."""
     return {
-        kind: (
-            len(list((project.models / kind).glob(f"[!.]*/{SETTINGS_NAME}"))),
-            fitting.members,
-        )
-        for kind, fitting in project.settings.fittings.items()
+        kind: (len(bundle_folders(project.models / kind)), config.members)
+        for kind, config in project.settings.network_configs.items()
     }
 
 
@@ -183,21 +179,22 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     pixel_m = project.mosaic.grid.pixel_m
     small = [c.name for c in project.craters if c.radius_m < _SMALLEST_PX * pixel_m]
     if small:
-        yield f"radius below {_SMALLEST_PX} pixels, hardly to be seen: {', '.join(small)}"
+        yield f"radius below {_SMALLEST_PX} pixels, which can hardly be resolved: {', '.join(small)}"
     if sources is None:
         yield "no labels: the map is made with networks that were trained elsewhere"
         return
     own = [source for source in sources.sources if source.world.labels is project.labels]
-    learnt = {p.crater.crater_id for source in own for p in source.pairs if p.connected}
-    idle = [c.name for c in project.craters if c.crater_id in set(_drawn(project)) - learnt]
-    if idle:
-        yield f"labelled, but without ejecta in any tile to learn from: {', '.join(idle)}"
+    used = {p.crater.crater_id for source in own for p in source.pairs if p.connected}
+    unused_ids = set(_labelled_ids(project)) - used
+    unused = [c.name for c in project.craters if c.crater_id in unused_ids]
+    if unused:
+        yield f"labelled, but without ejecta in any tile to learn from: {', '.join(unused)}"
 
 
 def _next(project: Project, mapped: int) -> str:
     trained = _trained(project)
-    ready = all(any(project.networks(kind).glob(f"*/{SETTINGS_NAME}")) for kind in trained)
-    if _can_train(project) and any(found < wanted for found, wanted in trained.values()):
+    ready = all(bundle_folders(project.networks(kind)) for kind in trained)
+    if _can_train(project) and any(present < wanted for present, wanted in trained.values()):
         at_once = f", or at once ejectamap map {project.folder}" if ready else ""
         return f"ejectamap train {project.folder}{at_once}"
     if not ready:

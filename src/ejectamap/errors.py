@@ -3,6 +3,9 @@
 The command line prints the message and exits with code 2; a program can catch `EjectamapError`, or the kind it mends.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class EjectamapError(Exception):
     """A problem with what the user gave us; the message is one line and says what to do."""
@@ -42,3 +45,22 @@ class RankingError(EjectamapError):
 
 class OutputError(EjectamapError):
     """A result could not be written; nothing half-written was left behind."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> SettingsError:
+    """Make the error for a name that is none of some known names.
+
+    Parameters
+    ----------
+    what : str
+        What the name should be, for the message: "encoder", "loss".
+    name : str
+        The unknown name.
+    known : iterable of str
+        All known names; the message lists the nearest ones, or the first ones if none is near.
+    """
+    known = list(known)
+    by_lower = {right.lower(): right for right in known}
+    close = get_close_matches(name.lower(), by_lower, n=4, cutoff=0.5)
+    nearest = [by_lower[right] for right in close] or known[:12]
+    return SettingsError(f"unknown {what} {name!r}: nearest are {', '.join(nearest)}")

@@ -1,23 +1,31 @@
-"""Methods whose networks are given answers, and mapped projects read again."""
+"""Methods with stand-ins instead of networks, and mapped projects opened again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from report_networks import VIEWS, Report
+from stand_in_networks import VIEWS, StandIn
 
-from ejectamap.mapping import earlier, polar, polar_connect, two_stage
-from ejectamap.mapping.methods import Method
-from ejectamap.mapping.registry import load_method
-from ejectamap.project import Project
+from ejectamap.mapping import methods
+from ejectamap.mapping.methods import Method, load_method
+from ejectamap.project.folder import Project
+from ejectamap.project.input_files import InputFiles
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
 
 
+class InputsInMemory(InputFiles):
+    """Input files whose mosaic and craters are given."""
+
+    mosaic: Any = None
+    craters: Any = ()
+
+
 @pytest.fixture(scope="session")
 def contents() -> Callable[[Path], dict[str, bytes]]:
-    """Every file of a finished map, by name, the hidden notes included."""
+    """Every file of a finished map, by name, the hidden records included."""
 
     def read(folder: Path) -> dict[str, bytes]:
         return {
@@ -31,7 +39,7 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
 
 @pytest.fixture(scope="session")
 def reopened() -> Callable[[Project], Project]:
-    """A project as another process would find it."""
+    """A project as another process would open it."""
     return lambda project: Project.open(project.folder)
 
 
@@ -39,29 +47,29 @@ def reopened() -> Callable[[Project], Project]:
 def load(
     make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Method]:
-    """A method on a planet in memory, with given answers instead of networks."""
+    """A method on a planet in memory, with stand-ins for its networks."""
 
     def make(
         method: str,
         mosaic: Mosaic,
         crater: Crater | tuple[Crater, ...],
         *changes: str,
-        **answers: Any,
+        **predict: Any,
     ) -> Method:
         half = "views.overlap=0.5"
         project = make_project(f"method={method}", half, *changes, name=f"p{len(loaded)}")
         loaded.append(project)
         craters = crater if isinstance(crater, tuple) else (crater,)
-        vars(project).update(mosaic=mosaic, craters=craters)
+        inputs = InputsInMemory(project.folder, project.settings.inputs)
+        inputs.mosaic, inputs.craters = mosaic, craters
 
-        def load_report(_: Project, kind: str) -> Report:
-            given = answers[kind]
-            sized = given if isinstance(given, tuple) else (given, 1)
-            return Report(sized[0], VIEWS[kind], sized[1])
+        def load_stand_in(_: Project, kind: str) -> StandIn:
+            given = predict[kind]
+            function, size = given if isinstance(given, tuple) else (given, 1)
+            return StandIn(function, VIEWS[kind], size)
 
-        for module in (two_stage, polar, polar_connect, earlier):
-            monkeypatch.setattr(module, "load_ensemble", load_report)
-        return load_method(project)
+        monkeypatch.setattr(methods, "load_ensemble", load_stand_in)
+        return load_method(replace(project, shared_inputs=inputs))
 
     loaded: list[Project] = []
     return make

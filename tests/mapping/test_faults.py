@@ -12,12 +12,12 @@ import dask
 import pytest
 
 from ejectamap.errors import MosaicError, ProjectError
-from ejectamap.mapping import map_project, mapped_craters
 from ejectamap.mapping import run as map_run
 from ejectamap.mapping.cluster import run_on_dask
-from ejectamap.mapping.methods import CraterMap
-from ejectamap.mapping.provenance import fingerprints
-from ejectamap.project import Project
+from ejectamap.mapping.run import map_project
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.maps.provenance import compute_fingerprints, mapped_craters
+from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 
 MakeReady = Callable[..., Project]
@@ -67,26 +67,28 @@ def test_killed_and_started_again(
     map_and_be_killed(project, at_write, share)
     done = len(mapped_craters(reopened(project)))
     assert done == (at_write - 1) // 5  # all but the crater in hand; each has five files
-    asked: list[int] = []
-    monkeypatch.setattr(map_run, "load_method", noting(asked, map_run.load_method))
+    mapped_ids: list[int] = []
+    monkeypatch.setattr(map_run, "load_method", recording(mapped_ids, map_run.load_method))
     map_project(reopened(project))
-    assert len(asked) == 6 - done
+    assert len(mapped_ids) == 6 - done
     assert contents(project.maps) == contents(whole.maps)
     assert sorted(p.name for p in project.folder.glob(".*")) == []
 
 
-def noting(asked: list[int], load: Callable[[Project], object]) -> Callable[[Project], object]:
-    """Methods that note which craters they are asked for."""
+def recording(
+    mapped_ids: list[int], load: Callable[[Project], object]
+) -> Callable[[Project], object]:
+    """Methods that record which craters they map."""
 
-    class Noting:
+    class Recording:
         def __init__(self, project: Project) -> None:
             self.method = load(project)
 
         def predict(self, crater: Crater) -> CraterMap:
-            asked.append(crater.crater_id)
+            mapped_ids.append(crater.crater_id)
             return self.method.predict(crater)  # type: ignore[attr-defined]
 
-    return Noting
+    return Recording
 
 
 def test_a_killed_workers_work_is_done_again(tmp_path: Path) -> None:
@@ -124,9 +126,9 @@ def test_a_mosaic_that_is_cut_off_meanwhile(
     map_project(whole)
     mosaic = inputs / "mosaic.tif"
     content = mosaic.read_bytes()
-    asked: list[int] = []
-    work = map_run._Work.on(project, fingerprints(project))
-    load = noting(asked, map_run.load_method)
+    mapped_ids: list[int] = []
+    state = map_run._ProjectState.of(project, compute_fingerprints(project))
+    load = recording(mapped_ids, map_run.load_method)
 
     def load_and_cut(opened: Project) -> object:
         method = load(opened)
@@ -139,10 +141,10 @@ def test_a_mosaic_that_is_cut_off_meanwhile(
     with pytest.raises(MosaicError, match=r"mosaic\.tif: cannot be read"):
         map_project(reopened(project))
     with pytest.raises(MosaicError, match=r"mosaic\.tif: cannot be read"):
-        map_run._map_crater_by_id(work, None, 0)
+        map_run._map_crater_by_id(state, None, 0)
     mosaic.write_bytes(content)
     with pytest.raises(ProjectError, match="changed during mapping"):
-        map_run._map_crater_by_id(replace(work, fingerprint="another"), None, 0)
+        map_run._map_crater_by_id(replace(state, fingerprint="another"), None, 0)
     map_project(reopened(project))
-    assert asked == [0, 1, 2, 3, 4, 5]
+    assert mapped_ids == [0, 1, 2, 3, 4, 5]
     assert contents(project.maps) == contents(whole.maps)

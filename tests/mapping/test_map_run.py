@@ -14,12 +14,13 @@ import pytest
 import rasterio
 
 from ejectamap.errors import BundleError, CraterError, MosaicError, OutputError
-from ejectamap.mapping import map_project, mapped_craters
 from ejectamap.mapping import run as map_run
-from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap
-from ejectamap.project import Project
-from ejectamap.show import draw_card
-from ejectamap.show.run import card_path
+from ejectamap.mapping.run import map_project
+from ejectamap.maps.connections import no_connections
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.maps.provenance import mapped_craters
+from ejectamap.project.folder import Project
+from ejectamap.show.run import card_path, draw_card
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import read_grid
 
@@ -31,10 +32,10 @@ GLOBAL = ["connections.parquet", "ejecta.gpkg", "origin.tif"]
 
 
 class Counting:
-    """Another method's class that notes which craters it was asked for, and may stop at one."""
+    """A method that records which craters it maps, and may stop at one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> None:
-        self.asked: list[int] = []
+        self.mapped_ids: list[int] = []
         load = map_run.load_method
 
         def loaded(project: Project) -> "Counting":
@@ -47,7 +48,7 @@ class Counting:
     def predict(self, crater: Crater) -> CraterMap:
         if crater.crater_id == self.stop_at:
             raise KeyboardInterrupt
-        self.asked.append(crater.crater_id)
+        self.mapped_ids.append(crater.crater_id)
         return self.method.predict(crater)
 
 
@@ -75,7 +76,7 @@ def test_the_files_other_programs_rely_on(make_ready: MakeReady) -> None:
     polygons = gpd.read_file(project.maps / "ejecta.gpkg", layer="ejecta")
     assert set(polygons["crater_id"]) <= set(IDS)
     connections = pd.read_parquet(project.maps / "connections.parquet")
-    assert tuple(connections) == CONNECTION_COLUMNS
+    assert tuple(connections) == tuple(no_connections())
     assert sorted(connections["crater_id"].unique()) == IDS
     provenance = json.loads((project.folder / "provenance.json").read_text())
     assert provenance["craters"] == IDS
@@ -111,17 +112,17 @@ def test_an_interrupted_map_goes_on(
         cut = Counting(patched, stop_at=3)
         with pytest.raises(KeyboardInterrupt):
             map_project(project)
-    assert cut.asked == [0, 1, 2]
+    assert cut.mapped_ids == [0, 1, 2]
     assert not (project.maps / "origin.tif").exists()
     assert [c.crater_id for c in mapped_craters(reopened(project))] == [0, 1, 2]
     rest = Counting(monkeypatch)
     map_project(reopened(project))
-    assert rest.asked == [3, 4, 5]
+    assert rest.mapped_ids == [3, 4, 5]
     assert contents(project.maps) == contents(whole.maps)
 
 
 @pytest.mark.parametrize(
-    ("lost", "asked"),
+    ("lost", "mapped_ids"),
     [
         ("crater_2_mask.tif", []),
         (".done/outline_2.parquet", []),
@@ -134,7 +135,7 @@ def test_a_lost_file_is_made_again(
     make_ready: MakeReady,
     monkeypatch: pytest.MonkeyPatch,
     lost: str,
-    asked: list[int],
+    mapped_ids: list[int],
     contents: Contents,
     reopened: Reopened,
 ) -> None:
@@ -144,7 +145,7 @@ def test_a_lost_file_is_made_again(
     (project.maps / lost).unlink()
     again = Counting(monkeypatch)
     map_project(reopened(project))
-    assert again.asked == asked
+    assert again.mapped_ids == mapped_ids
     assert contents(project.maps) == first
 
 
@@ -186,8 +187,8 @@ def test_two_workers_make_the_same_map_and_pictures(
     make_ready: MakeReady, contents: Contents
 ) -> None:
     alone, together = (make_ready("method=two-stage", name=name) for name in ("alone", "together"))
-    map_project(alone, then=draw_card)
-    map_project(together, workers=2, then=draw_card)
+    map_project(alone, after_crater=draw_card)
+    map_project(together, workers=2, after_crater=draw_card)
     assert contents(together.maps) == contents(alone.maps)
     assert all(card_path(together, crater).exists() for crater in together.craters)
 

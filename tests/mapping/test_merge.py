@@ -1,4 +1,4 @@
-"""Chips come together on the mosaic's grid: right places, right averages, no seams."""
+"""Merging of chips on the mosaic's grid: right places, right averages, no seams."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels
-from ejectamap.world.sphere import azimuthal_forward, turned
+from ejectamap.world.sphere import azimuthal_forward
 
 SIDE_M = 400e3
 PLACES = [(20.0, 10.0), (-179.9, -35.0), (77.0, 89.9)]
@@ -26,12 +26,11 @@ class Case:
         make_grid: MakeGrid,
         place: tuple[float, float],
         overlap: float,
-        radial_up: bool = False,
     ) -> None:
         self.grid = make_grid(128)
         self.crater = Crater(1, "A", *place, 50e3, reach=0.12)
         reach_m = self.crater.reach_m(self.grid.radius_m)
-        self.chips = ChipGrid.around(reach_m, SIDE_M, overlap, radial_up)
+        self.chips = ChipGrid.around(reach_m, SIDE_M, overlap)
         self.window = self.grid.cap_window(*place, reach_m)
         centres = self.grid.centres(self.window)
         self.x, self.y = azimuthal_forward(*centres, *place, self.grid.radius_m)
@@ -53,13 +52,11 @@ def place(request: pytest.FixtureRequest) -> tuple[float, float]:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize(
-    ("overlap", "radial_up"), [(0.0, False), (0.5, False), (0.75, False), (0.3, True), (0.5, True)]
-)
+@pytest.mark.parametrize("overlap", [0.0, 0.5, 0.75])
 def test_equal_chips_give_that_everywhere(
-    make_grid: MakeGrid, place: tuple[float, float], overlap: float, radial_up: bool
+    make_grid: MakeGrid, place: tuple[float, float], overlap: float
 ) -> None:
-    case = Case(make_grid, place, overlap, radial_up)
+    case = Case(make_grid, place, overlap)
     merged = case.merge(np.full((len(case.chips), 16, 16), 0.7))
     assert np.allclose(merged[case.within], 0.7, atol=1e-6)
 
@@ -71,25 +68,24 @@ def test_no_connected_chip_is_no_ejecta(make_grid: MakeGrid, place: tuple[float,
 
 
 @pytest.mark.parametrize(
-    ("overlap", "radial_up", "error"),
-    [(0.0, False, 0.006), (0.5, False, 0.003), (0.5, True, 0.003)],
+    ("overlap", "error"),
+    [(0.0, 0.006), (0.5, 0.003)],
 )
 def test_a_smooth_field_comes_back(
-    make_grid: MakeGrid, place: tuple[float, float], overlap: float, radial_up: bool, error: float
+    make_grid: MakeGrid, place: tuple[float, float], overlap: float, error: float
 ) -> None:
-    case = Case(make_grid, place, overlap, radial_up)
+    case = Case(make_grid, place, overlap)
 
     def field(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return 0.5 + 0.3 * np.sin(x / 250e3) + 0.2 * np.cos(y / 200e3 + 1)
 
-    pictures = np.stack([field(*chip.pixel_east_north(64)) for chip in case.chips.chips()])
+    pictures = np.stack([field(*chip.pixel_xy(64)) for chip in case.chips.chips()])
     # Beyond its outermost pixel centres a chip repeats them: half a pixel, where no other chip helps.
     assert np.abs(case.merge(pictures) - field(case.x, case.y))[case.within].max() < error
 
 
-@pytest.mark.parametrize("radial_up", [False, True])
 def test_truth_through_chips_and_back_loses_less_than_a_percent(
-    make_grid: MakeGrid, place: tuple[float, float], radial_up: bool
+    make_grid: MakeGrid, place: tuple[float, float]
 ) -> None:
     """F1 of a mask of a blanket and nine rays, through chips whose pixels are as large as the mosaic's."""
     grid, crater = make_grid(1024), Crater(1, "A", *place, 50e3, reach=0.12)
@@ -97,7 +93,7 @@ def test_truth_through_chips_and_back_loses_less_than_a_percent(
     x, y = azimuthal_forward(*grid.centres(grid.whole), *place, grid.radius_m)
     ejecta = (np.hypot(x, y) < 200e3) | (np.cos(9 * np.arctan2(x, y)) > 0.6)
     labels = Labels(grid, {1: (grid.whole, ejecta)}, None)
-    chips, size_px = ChipGrid.around(reach_m, SIDE_M, 0.5, radial_up), round(SIDE_M / grid.pixel_m)
+    chips, size_px = ChipGrid.around(reach_m, SIDE_M, 0.5), round(SIDE_M / grid.pixel_m)
     places = (chip.places(crater, grid.radius_m, size_px) for chip in chips.chips())
     pictures = np.stack([labels.sample(1, *found) for found in places]).astype(np.float32)
     window = grid.cap_window(*place, reach_m)
@@ -122,10 +118,9 @@ def test_one_chip_is_read_bilinearly(make_grid: MakeGrid, place: tuple[float, fl
     assert checked > 0.9 * case.within.sum()
 
 
-@pytest.mark.parametrize("radial_up", [False, True])
-def test_a_chip_that_is_not_connected_has_no_say(make_grid: MakeGrid, radial_up: bool) -> None:
+def test_only_chosen_chips_are_averaged(make_grid: MakeGrid) -> None:
     """Against the definition: weights fall off linearly, as a pyramid, to each chip's edge."""
-    case = Case(make_grid, PLACES[0], 0.5, radial_up)
+    case = Case(make_grid, PLACES[0], 0.5)
     rng = np.random.default_rng(1)
     chosen = np.sort(rng.choice(len(case.chips), len(case.chips) // 2, replace=False))
     levels = rng.random(len(chosen))
@@ -134,8 +129,7 @@ def test_a_chip_that_is_not_connected_has_no_say(make_grid: MakeGrid, radial_up:
     level[chosen] = levels
     total, weights = np.zeros(case.window.shape), np.zeros(case.window.shape)
     for chip, value in zip(case.chips.chips(), level, strict=True):
-        right_up = turned(case.x - chip.x_m, case.y - chip.y_m, chip.up_deg)
-        u, v = np.abs(right_up) / SIDE_M
+        u, v = np.abs([case.x - chip.x_m, case.y - chip.y_m]) / SIDE_M
         weight = np.maximum(0.5 - u, 0) * np.maximum(0.5 - v, 0)
         if np.isfinite(value):
             total += weight * value
@@ -164,12 +158,9 @@ def test_no_seam_shows_between_chips_that_disagree(
         assert (step[near] <= 2.5 * moved_m[near] / (SIDE_M / 2)).all()
 
 
-@pytest.mark.parametrize("radial_up", [False, True])
-def test_blocks_make_no_difference(
-    make_grid: MakeGrid, monkeypatch: pytest.MonkeyPatch, radial_up: bool
-) -> None:
-    case = Case(make_grid, PLACES[1], 0.5, radial_up)
+def test_blocks_make_no_difference(make_grid: MakeGrid, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(make_grid, PLACES[1], 0.5)
     pictures = np.random.default_rng(3).random((len(case.chips), 16, 16))
     whole = case.merge(pictures)
-    monkeypatch.setattr("ejectamap.views.frame._BLOCK_PX", 7)
+    monkeypatch.setattr("ejectamap.views.azimuthal_grid._BLOCK_PX", 7)
     assert np.array_equal(case.merge(pictures), whole, equal_nan=True)

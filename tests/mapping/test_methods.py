@@ -1,4 +1,4 @@
-"""What holds for the map of every method, its networks simply reporting what they see."""
+"""Properties of the map of every method, with stand-ins for its networks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,15 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from report_networks import REPORTS, VIEWS, R, first_band, painted
+from stand_in_networks import STAND_INS, VIEWS, R, first_band, painted
 from torch import Tensor
 
 from ejectamap.errors import BundleError
-from ejectamap.mapping.methods import CONNECTION_COLUMNS, CraterMap, Method
-from ejectamap.mapping.registry import METHODS, load_method
-from ejectamap.networks.bundle import Bundle, Normalisation
+from ejectamap.mapping.methods import Method, load_method
+from ejectamap.maps.connections import no_connections
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.networks.bundle import Bundle
 from ejectamap.networks.ensemble import Ensemble
-from ejectamap.project import Project
+from ejectamap.project.bundle_views import ChipViews
+from ejectamap.project.bundles import BundleDescription
+from ejectamap.project.folder import Project
+from ejectamap.project.methods import METHODS
+from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
@@ -42,11 +47,11 @@ def test_a_turned_planet_has_the_turned_map(
     def soft(inputs: Tensor) -> Tensor:
         return (2 * inputs[:, 0] * 255).sigmoid()
 
-    reports = {"connection": half_bright, **dict.fromkeys(list(VIEWS)[1:], soft)}
+    stand_ins = {"connection": half_bright, **dict.fromkeys(list(VIEWS)[1:], soft)}
     found, tables = [], []
     for lon, lat in ((20.0, 10.0), place):
         world = turned_planet(lon, lat)
-        result = load(method, world.mosaic, world.crater, **reports).predict(world.crater)
+        result = load(method, world.mosaic, world.crater, **stand_ins).predict(world.crater)
         window = result.window
         values = np.full((1, *world.mosaic.grid.shape), np.nan, np.float32)
         here = np.s_[
@@ -60,7 +65,7 @@ def test_a_turned_planet_has_the_turned_map(
         tables.append(result.connections)
     assert np.ptp(found[0]) > 0.5
     # Where a connected chip ends, so does the map: a place in its last pixel may fall on the other side.
-    ends = 0.03 if method in ("two-stage", "polar-connect") else 0.0
+    ends = 0.03 if method == "two-stage" else 0.0
     assert (np.abs(found[0] - found[1]) > 0.02).mean() <= ends
     if method == "two-stage":
         # A chip on the verge may fall on the other side.
@@ -77,7 +82,7 @@ def test_no_data_stays_unknown(
     valid = np.ones(grid.shape, bool)
     valid[50:60, 130:150] = False
     mosaic, _ = painted(grid, crater, valid)
-    result = load(method, mosaic, crater, **REPORTS[method]).predict(crater)
+    result = load(method, mosaic, crater, **STAND_INS[method]).predict(crater)
     window = result.window
     known = np.isfinite(result.probability(result.window))
     hole = valid[window.row : window.row + window.height, window.col : window.col + window.width]
@@ -86,10 +91,10 @@ def test_no_data_stays_unknown(
     assert known[hole].mean() > 0.7
 
 
-def test_the_mirrored_look_is_mirrored_back(
+def test_the_mirrored_prediction_is_mirrored_back(
     make_grid: Callable[..., Grid], load: Callable[..., Method]
 ) -> None:
-    """A network that always looks a column too far to the right is put right by its mirror image."""
+    """A network whose output is shifted by a column is corrected by its mirrored prediction."""
     grid, crater = make_grid(256), Crater(5, "A", 20, 10, 60e3)
     mosaic, _ = painted(grid, crater)
     off = load("polar", mosaic, crater, context=lambda x: first_band(x).roll(1, -1)).predict(crater)
@@ -102,7 +107,7 @@ def test_the_mirrored_look_is_mirrored_back(
     )
 
 
-def test_networks_answer_on_one_thread() -> None:
+def test_networks_run_on_one_thread() -> None:
     """On two the last bits differ, and with them the map."""
     seen = []
 
@@ -111,8 +116,16 @@ def test_networks_answer_on_one_thread() -> None:
             seen.append(torch.get_num_threads())
             return x[:, 0]
 
-    scaling = Normalisation((1.0,), (2.0,))
-    bundle = Bundle("context", {}, {"bands": 1}, scaling, None, {}, {}, Spy())
+    description = BundleDescription(
+        kind="agnostic",
+        network={"in_channels": 1},
+        views=ChipViews(bands=1, scaling="255", chip_px=2, tile_m=1e3),
+        normalisation=ChannelScaling((1.0,), (2.0,)),
+        metadata_normalisation=None,
+        training={},
+        versions={},
+    )
+    bundle = Bundle(description, Spy())
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -136,5 +149,5 @@ def test_without_networks_nothing_is_mapped(make_project: MakeProject, method: s
 def test_a_map_is_empty_of_connections_by_default() -> None:
     window = Grid(4, 8, R, -180.0, "", None).whole  # type: ignore[arg-type]
     bare = CraterMap(Crater(1, "A", 0, 0, 1e4), window, np.zeros)
-    assert tuple(bare.connections) == CONNECTION_COLUMNS
+    assert tuple(bare.connections) == tuple(no_connections())
     assert len(bare.connections) == 0

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import rasterio
 
-from ejectamap.mapping import map_project, mapped_craters
 from ejectamap.mapping import run as map_run
-from ejectamap.mapping.provenance import fingerprints
-from ejectamap.project import Project
-from ejectamap.training import train
+from ejectamap.mapping.run import map_project
+from ejectamap.maps import writing
+from ejectamap.maps.provenance import compute_fingerprints, mapped_craters
+from ejectamap.project.folder import Project
 
 MakeReady = Callable[..., Project]
 Contents = Callable[[Path], dict[str, bytes]]
@@ -34,7 +34,7 @@ def test_another_threshold_makes_new_masks_only(
     project = make_ready("method=polar")
     map_project(project)
     first = contents(project.maps)
-    monkeypatch.setattr(map_run, "load_method", None)  # would fail if the networks were asked
+    monkeypatch.setattr(map_run, "load_method", None)  # would fail if networks were loaded
     higher = change(project, "\n  threshold: 0.5 ", "\n  threshold: 0.6 ")
     assert mapped_craters(higher) == []
     map_project(higher)
@@ -62,7 +62,6 @@ def test_another_network_makes_the_map_stale(make_ready: MakeReady, reopened: Re
         ("two-stage", "overlap: 0.0", "overlap: 0.4", True),
         ("polar", "vote_threshold: 0.5", "vote_threshold: 0.6", False),
         ("two-stage", "vote_threshold: 0.5", "vote_threshold: 0.6", True),
-        ("polar-connect", "\n  threshold: 0.5 ", "\n  threshold: 0.6 ", True),
         ("guided", "\n  threshold: 0.5 ", "\n  threshold: 0.6 ", False),
         ("guided", "overlap: 0.0", "overlap: 0.4", True),
         ("two-stage", "seed: 0", "seed: 1", False),
@@ -73,8 +72,8 @@ def test_a_setting_makes_stale_what_depends_on_it(
     make_ready: MakeReady, method: str, old: str, new: str, stale: bool
 ) -> None:
     project = make_ready(f"method={method}")
-    before = fingerprints(project).craters
-    after = fingerprints(change(project, old, new)).craters
+    before = compute_fingerprints(project).craters
+    after = compute_fingerprints(change(project, old, new)).craters
     assert before.keys() == after.keys()
     assert all((before[k] != after[k]) == stale for k in before)
 
@@ -100,53 +99,22 @@ def test_a_row_of_the_catalogue_makes_stale_what_depends_on_it(
     stale: list[int],
     reopened: Reopened,
 ) -> None:
-    """For a method that looks at rivals a crater's map depends on all places and sizes, else on its own."""
+    """For a method that uses the whole catalogue a crater's map depends on all places and sizes, else on its own."""
     files = tmp_path / "files"
     shutil.copytree(planet_files, files)
     project = make_project(f"method={method}", files=files)
-    before = fingerprints(project).craters
+    before = compute_fingerprints(project).craters
     table = pd.read_csv(files / "craters.csv").set_index("crater_id")
     table.loc[2, column] = "Other" if column == "name" else table.loc[2, column] * 1.01
     table.to_csv(files / "craters.csv")
-    after = fingerprints(reopened(project)).craters
+    after = compute_fingerprints(reopened(project)).craters
     assert [k for k in IDS if before[k] != after[k]] == stale
-
-
-@pytest.mark.parametrize("rivals", [False, True])
-def test_a_moved_neighbour_makes_stale_what_networks_that_see_rivals_made(
-    make_project: Callable[..., Project],
-    planet_files: Path,
-    tmp_path: Path,
-    rivals: bool,
-    reopened: Reopened,
-) -> None:
-    """Trained and mapped with turned chips. What counts is what the networks see, not what the settings say now."""
-    files = tmp_path / "files"
-    shutil.copytree(planet_files, files)
-    project = make_project(
-        "method=two-stage",
-        "views.radial_up=true",
-        "views.overlap=0.4",
-        f"views.rivals={str(rivals).lower()}",
-        files=files,
-    )
-    train(project)
-    crater = project.craters[0]
-    map_project(project, [crater.crater_id])
-    assert mapped_craters(project) == [crater]
-    table = pd.read_csv(files / "craters.csv").set_index("crater_id")
-    table.loc[2, "lon"] += 1.0
-    table.to_csv(files / "craters.csv")
-    assert crater.crater_id != 2
-    assert mapped_craters(reopened(project)) == ([] if rivals else [crater])
-    if rivals:
-        assert mapped_craters(change(project, "rivals: true", "rivals: false")) == []
 
 
 def test_going_back_to_an_old_threshold_does_not_mix_two_maps(
     make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, contents: Contents
 ) -> None:
-    """Interrupted right after a crater's mask was replaced, then asked for the first map again."""
+    """Interrupted right after a crater's mask was replaced, then mapped with the first threshold again."""
     project = make_ready("method=polar")
     map_project(project)
     first = contents(project.maps)
@@ -156,7 +124,7 @@ def test_going_back_to_an_old_threshold_does_not_mix_two_maps(
 
     higher = change(project, "\n  threshold: 0.5 ", "\n  threshold: 0.6 ")
     with monkeypatch.context() as patched:
-        patched.setattr(map_run, "note_done", stop)
+        patched.setattr(writing, "record_done", stop)
         with pytest.raises(KeyboardInterrupt):
             map_project(higher)
     map_project(change(project, "\n  threshold: 0.6 ", "\n  threshold: 0.5 "))

@@ -1,22 +1,23 @@
-"""The two-stage method: which chips the votes connect, and in how many batches they are asked about."""
+"""Method `two-stage`: which chips the votes connect, in batches of any size."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from report_networks import REPORTS, VIEWS, Report, any_bright, first_band, painted
+from stand_in_networks import STAND_INS, VIEWS, StandIn, any_bright, first_band, painted
 from torch import Tensor
 
-from ejectamap.mapping import pictures, two_stage
-from ejectamap.mapping.methods import CONNECTION_COLUMNS, Method
+from ejectamap.mapping import batches, two_stage
+from ejectamap.mapping.methods import Method
+from ejectamap.maps.connections import no_connections
 from ejectamap.networks.vote import Vote, vote
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 
 
 @pytest.mark.parametrize(
-    ("positive", "threshold", "connected", "asked"),
+    ("positive", "threshold", "connected", "evaluated"),
     [
         (5, 0.5, True, 5),
         (4, 0.5, False, 10),
@@ -25,15 +26,15 @@ from ejectamap.world.grid import Grid
         (0, 0.5, False, 6),
     ],
 )
-def test_a_chip_is_connected_by_its_share_of_the_votes(
+def test_a_chip_is_connected_by_its_fraction_of_votes(
     make_grid: Callable[..., Grid],
     load: Callable[..., Method],
     positive: int,
     threshold: float,
     connected: bool,
-    asked: int,
+    evaluated: int,
 ) -> None:
-    class Voters(Report):
+    class Voters(StandIn):
         def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
             answers = [0.9] * positive + [0.2] * (10 - positive)
             voters = [lambda x, p=p: torch.full((len(x),), p) for p in answers]
@@ -49,15 +50,16 @@ def test_a_chip_is_connected_by_its_share_of_the_votes(
         connection=(any_bright, 10),
         segmentation=lambda inputs: torch.ones_like(inputs[:, 0]),
     )
-    method.connection = Voters(any_bright, VIEWS["connection"], 10)  # type: ignore[attr-defined]
-    result = method.predict(crater)
+    voters = Voters(any_bright, VIEWS["connection"], 10)
+    ensembles = {**method.ensembles, "connection": voters}
+    result = type(method)(method.project, ensembles).predict(crater)  # type: ignore[arg-type]
     table = result.connections
-    assert tuple(table) == CONNECTION_COLUMNS
+    assert tuple(table) == tuple(no_connections())
     assert (table["crater_id"] == 5).all()
     assert table["tile"].tolist() == list(range(len(table)))
-    said_yes = min(positive, asked)
-    assert (table["votes"] == said_yes).all()
-    assert np.allclose(table["score"], 0.2 + 0.7 * said_yes / asked)
+    positive_votes = min(positive, evaluated)
+    assert (table["votes"] == positive_votes).all()
+    assert np.allclose(table["score"], 0.2 + 0.7 * positive_votes / evaluated)
     assert (table["connected"] == connected).all()
     assert table["distance_m"].min() == 0
     assert np.nanmax(result.probability(result.window)) == pytest.approx(float(connected))
@@ -76,7 +78,7 @@ def test_ignoring_connections_maps_every_chip(
     whole = load("two-stage", mosaic, crater, "map.ignore_connections=true", **only).predict(crater)
     assert np.nanmax(whole.probability(whole.window)) > 0.9
     assert len(whole.connections) == 0
-    plain = load("distance-only", mosaic, crater, **REPORTS["distance-only"]).predict(crater)
+    plain = load("distance-only", mosaic, crater, **STAND_INS["distance-only"]).predict(crater)
     assert np.array_equal(
         whole.probability(whole.window), plain.probability(plain.window), equal_nan=True
     )
@@ -87,10 +89,10 @@ def test_more_chips_than_a_batch(
 ) -> None:
     grid, crater = make_grid(128), Crater(5, "A", 20, 10, 60e3)
     mosaic, _ = painted(grid, crater)
-    whole = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
-    monkeypatch.setattr(pictures, "BATCH", 7)
+    whole = load("two-stage", mosaic, crater, **STAND_INS["two-stage"]).predict(crater)
+    monkeypatch.setattr(batches, "BATCH", 7)
     monkeypatch.setattr(two_stage, "_BATCHES", 3)
-    parts = load("two-stage", mosaic, crater, **REPORTS["two-stage"]).predict(crater)
+    parts = load("two-stage", mosaic, crater, **STAND_INS["two-stage"]).predict(crater)
     assert np.array_equal(
         whole.probability(whole.window), parts.probability(parts.window), equal_nan=True
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ejectamap.errors import CraterError, ProjectError, SettingsError
-from ejectamap.project import Project
+from ejectamap.project.folder import Project
 
 
 @pytest.fixture
@@ -95,13 +95,13 @@ def test_settings_have_the_last_word_on_reach(tmp_path: Path, files: Path) -> No
         _ = wrong.craters
 
 
-def test_forgetting_models_keeps_everything_else(tmp_path: Path, files: Path) -> None:
+def test_deleting_models_keeps_everything_else(tmp_path: Path, files: Path) -> None:
     project = create(tmp_path / "p", files)
     (project.models / "connection" / "member-00").mkdir(parents=True)
     (project.logs / "connection" / "member-00").mkdir(parents=True)
     project.split_path.write_text("x")
-    project.forget_models()
-    project.forget_models()
+    project.delete_models()
+    project.delete_models()
     assert [path.name for path in project.folder.iterdir()] == ["project.yaml"]
 
 

@@ -1,12 +1,14 @@
-"""Settings: presets, changes, the file they live in, and what is said of a wrong one."""
+"""Settings: presets, changes, their file, migration of earlier files, and messages about wrong ones."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from ejectamap.errors import SettingsError
-from ejectamap.project.settings import METHOD_NETWORKS, Settings
+from ejectamap.project.methods import METHODS
+from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import (
     make_settings,
     merge,
@@ -37,7 +39,7 @@ def complaint(values: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_can_be_used(name: str) -> None:
-    assert preset(name).method in METHOD_NETWORKS
+    assert preset(name).method in METHODS
 
 
 def test_poster_is_the_poster_s_recipe() -> None:
@@ -63,22 +65,24 @@ def test_poster_is_the_poster_s_recipe() -> None:
     assert (segmentation.loss.name, segmentation.loss.arguments) == ("dice", {})
     assert segmentation.batch_size == 4
     assert segmentation.members == 1
-    assert segmentation.share_weights
+    assert segmentation.ejecta_ratio_weights
     for network in (connection, segmentation):
         assert (network.optimiser.name, network.optimiser.arguments) == ("AdamW", {"lr": 1e-4})
         assert network.scheduler.name == "StepLR"
         assert network.scheduler.arguments == {"step_size": 10, "gamma": 0.9}
         assert network.patience == 20
         assert network.max_epochs == 200
-        assert network.augment == type(network.augment)()
+        assert not any(network.augment.model_dump().values())
         assert network.scaling == "255"
         assert network.monitor == "f1"
-        assert (network.warm_up_steps, network.accumulate) == (0, 1)
+        assert network.warm_up_steps == 0
+        assert (network.keep, network.blend) == ("best", 1)
         assert network.precision == "full"
     assert settings.training.test_fraction == 0.2
     # 8 % of everything: a tenth of what is not in the test set.
     assert settings.training.validation_fraction == 0.1
     assert settings.training.max_minutes is None
+    assert settings.training.start_from == "none"
     assert settings.map.threshold == 0.5
 
 
@@ -99,11 +103,9 @@ def test_release_is_the_final_release_s_recipe() -> None:
     assert preset("release").model_dump() == values
 
 
-def test_poster_needs_no_line_of_its_own() -> None:
-    """The defaults are the poster's, so that a setting nobody named is the poster's too."""
-    named = preset("poster").model_dump()
-    named["views"]["tile_km"] = None
-    assert make_settings({"inputs": INPUTS}, "defaults").model_dump() == named
+def test_the_defaults_are_those_of_new() -> None:
+    """`ejectamap new` starts from the preset laptop: a setting that a file leaves out has the same value."""
+    assert make_settings({"inputs": INPUTS}, "defaults") == preset("laptop")
 
 
 def test_unknown_preset_lists_those_there_are() -> None:
@@ -135,7 +137,7 @@ def test_every_setting_stands_in_the_file_with_its_meaning(tmp_path: Path) -> No
         "chip_px": "224",
         "corridor_px": "[448, 112]",
         "loss": "{name: focal, arguments: {alpha: 0.1}}",
-        "vote_threshold": "share of the votes",
+        "vote_threshold": "fraction of the votes",
         "quarter_turns": "turned by 0, 90, 180 or 270",
         "reach": "{}",
         "threshold": "probability above which",
@@ -220,3 +222,70 @@ def test_bad_changes(change: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words) as caught:
         parse_changes([change])
     assert change in str(caught.value)
+
+
+# --- earlier versions
+
+
+def old_file(folder: Path, **changes: Any) -> Path:
+    """A `project.yaml` as ejectamap 0.1 wrote it: every key, and no version."""
+    values = preset("poster").model_dump(mode="json")
+    del values["version"]
+    values["views"] |= {"rivals": False, "radial_up": False}
+    values["views"] |= {"distance": "metres", "log_distance": True}
+    values["training"]["plant"] = 0
+    for section in ("connection", "segmentation", "context"):
+        values[section]["share"] = values[section].pop("budget_weight")
+        values[section]["accumulate"] = 1
+    values["segmentation"]["share_weights"] = values["segmentation"].pop("ejecta_ratio_weights")
+    path = folder / "project.yaml"
+    with path.open("w") as file:
+        YAML(typ="safe").dump(merge(values, changes), file)
+    return path
+
+
+def test_a_file_of_the_version_before_is_read(tmp_path: Path) -> None:
+    assert read_settings(old_file(tmp_path)) == preset("poster")
+
+
+def test_renamed_keys_of_the_version_before_keep_their_values(tmp_path: Path) -> None:
+    changes = {"connection": {"share": 2.0}, "segmentation": {"share_weights": False}}
+    settings = read_settings(old_file(tmp_path, **changes))
+    assert settings.connection.budget_weight == 2.0
+    assert not settings.segmentation.ejecta_ratio_weights
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"views": {"rivals": True}}, "setting views.rivals = True: this option was removed"),
+        ({"views": {"distance": "rank"}}, "setting views.distance = 'rank'"),
+        ({"training": {"plant": 5}}, "setting training.plant = 5"),
+        ({"method": "polar-connect"}, "there is no such method"),
+    ],
+)
+def test_a_removed_option_that_was_on_is_refused(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    path = old_file(tmp_path, **changes)
+    with pytest.raises(SettingsError) as caught:
+        read_settings(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"connection": {"share": 1.0}}, "connection.share is now connection.budget_weight"),
+        (
+            {"segmentation": {"share_weights": True}},
+            "segmentation.share_weights is now segmentation.ejecta_ratio_weights",
+        ),
+        ({"views": {"radial_up": False}}, "views.radial_up was removed"),
+        ({"context": {"accumulate": 1}}, "context.accumulate was removed"),
+    ],
+)
+def test_old_keys_are_refused_with_what_became_of_them(values: dict[str, Any], words: str) -> None:
+    assert words in complaint(values)

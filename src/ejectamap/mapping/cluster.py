@@ -1,4 +1,4 @@
-"""Work on Dask: on processes of this machine, or on any running cluster."""
+"""Run tasks on Dask: on processes of this machine, or on any running cluster."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -9,18 +9,18 @@ from ejectamap.errors import ProjectError
 
 
 def run_on_dask(
-    work: Callable[[int], None], numbers: Sequence[int], workers: int, scheduler: str | None
+    task: Callable[[int], None], crater_ids: Sequence[int], workers: int, scheduler: str | None
 ) -> Iterator[int]:
-    """Have workers do a task for each number, and yield the numbers as they are done.
+    """Run a task for each crater on workers, and yield the ids as they are done.
 
-    The work of a worker that dies is done again by another. Tasks are small messages: a worker reads what it needs
+    The task of a worker that dies is run again by another. Tasks are small messages: a worker reads what it needs
     from the disk.
 
     Parameters
     ----------
-    work : callable
+    task : callable
         Picklable; its errors are raised here.
-    numbers : sequence of int
+    crater_ids : sequence of int
     workers : int
         Processes on this machine, if there is no `scheduler`.
     scheduler : str or None
@@ -34,11 +34,11 @@ def run_on_dask(
     import dask  # noqa: PLC0415 - slow to import, seldom needed
     import distributed  # noqa: PLC0415
 
-    # It sets itself to tell of each connection, which would tear up the progress bar.
+    # By default it logs every connection, which would break up the progress bar.
     logging.getLogger("distributed").setLevel(logging.WARNING)
     local: AbstractContextManager[Any] = nullcontext(scheduler)
     if scheduler is None:
-        # Dask has workers give memory back at once: half of the time would go into pages that come and go.
+        # By default workers return freed memory to the system at once; allocating it again takes half of their time.
         with dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}):
             local = closing(
                 distributed.LocalCluster(
@@ -46,13 +46,14 @@ def run_on_dask(
                 )
             )
     with local as cluster, distributed.Client(cluster) as client:
-        number_of = dict(zip(client.map(work, numbers, pure=False), numbers, strict=True))
-        for task in distributed.as_completed(list(number_of)):
+        futures = client.map(task, crater_ids, pure=False)
+        id_of = dict(zip(futures, crater_ids, strict=True))
+        for future in distributed.as_completed(futures):
             try:
-                task.result()
+                future.result()
             except distributed.KilledWorker as error:
                 raise ProjectError(
-                    f"crater {number_of[task]}: one worker after another died on it, most likely of too little "
+                    f"crater {id_of[future]}: several workers died while mapping it, most likely for lack of "
                     "memory: use fewer --workers"
                 ) from error
-            yield number_of[task]
+            yield id_of[future]

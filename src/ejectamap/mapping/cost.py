@@ -1,4 +1,4 @@
-"""What mapping a project will take on this machine, measured by one batch through each network, trained or not."""
+"""Estimate time and memory of mapping a project on this machine from one batch through each network, trained or not."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,29 +10,27 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from ejectamap.mapping.methods import BATCH
+from ejectamap.mapping.batches import BATCH
 from ejectamap.networks.ensemble import one_thread
-from ejectamap.project import Project
+from ejectamap.project.bundle_views import ChipViews
+from ejectamap.project.folder import Project
+from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.views.chip import Chip
-from ejectamap.views.inputs import (
-    BandScaling,
-    crater_metadata,
-    polar_input,
-    polar_scaling,
-)
+from ejectamap.views.chip_sampler import chip_sampler, corridor_sampler
+from ejectamap.views.inputs import crater_metadata, polar_input, polar_scaling
 from ejectamap.views.polar import PolarView, polar_size
-from ejectamap.views.sight import chip_sight, corridor_sight
+from ejectamap.views.scaling import ChannelScaling
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 
-_ENOUGH_S = 0.5
-_ORIGIN_BYTES = 3  # of the origin map, a pixel of the whole grid
-_STRIP_BYTES = 300e6  # strips at work, and the compressed rasters
+_LEAST_S = 0.5
+_ORIGIN_BYTES = 3  # of the origin map, per pixel of the whole grid
+_STRIP_BYTES = 300e6  # strips being processed, and the compressed rasters
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What one picture costs one kind of network.
+    """Cost of one input of one kind of network.
 
     Attributes
     ----------
@@ -51,30 +49,30 @@ class Speed:
 
 @dataclass(frozen=True)
 class Cost:
-    """What mapping all craters will take.
+    """Estimated cost of mapping all craters.
 
     Attributes
     ----------
-    pictures : mapping of str to int
-        How many pictures each kind of network will look at.
+    inputs : mapping of str to int
+        Number of inputs of each kind of network.
     seconds : float
     memory_bytes : float
-        The most at any time, this process and the mosaic included.
+        Peak, this process and the mosaic included.
     """
 
-    pictures: Mapping[str, int]
+    inputs: Mapping[str, int]
     seconds: float
     memory_bytes: float
 
 
 def measure_speed(project: Project, kind: str, network: nn.Module, tile_m: float) -> Speed:
-    """Sample a few pictures of a typical crater and send them through a network.
+    """Sample a few inputs of a typical crater and run a network on them.
 
     Parameters
     ----------
     project : Project
     kind : str
-        "connection", "segmentation", "context", "guided", "distance-only" or "agnostic".
+        One of `NETWORK_KINDS`.
     network : nn.Module
         Trained or not.
     tile_m : float
@@ -82,40 +80,40 @@ def measure_speed(project: Project, kind: str, network: nn.Module, tile_m: float
     """
     inputs = sample_inputs(project, kind, tile_m)
     count = len(inputs[0])
-    sampling_s = _quickest(lambda: sample_inputs(project, kind, tile_m))
+    sampling_s = _shortest_run_s(lambda: sample_inputs(project, kind, tile_m))
     with torch.inference_mode(), one_thread():
         network.eval()
-        with _watch_memory(network) as most:
+        with _track_memory(network) as peak:
             network(*inputs)
-        forward_s = _quickest(lambda: network(*inputs))
-    return Speed(sampling_s / count, forward_s / count, most[0] / count)
+        forward_s = _shortest_run_s(lambda: network(*inputs))
+    return Speed(sampling_s / count, forward_s / count, peak[0] / count)
 
 
 def sample_inputs(project: Project, kind: str, tile_m: float, count: int = 4) -> tuple[Tensor, ...]:
-    """A few of the pictures that networks of a kind will see of a typical crater, and what they are told about it.
+    """A few inputs of a kind of network for a typical crater: a batch of pictures and, for some kinds, of metadata.
 
     Parameters
     ----------
     project : Project
     kind : str
-        "connection", "segmentation", "context", "guided", "distance-only" or "agnostic".
+        One of `NETWORK_KINDS`.
     tile_m : float
         Side of a chip on the ground, in metres.
     count : int
-        How many pictures; of a polar view there are always two.
+        How many; of a polar view there are always two.
     """
     crater = sorted(project.craters, key=lambda c: c.reach)[len(project.craters) // 2]
-    return _LOOKS[kind](project, crater, tile_m, count)
-
-
-def _quickest(work: Callable[[], object]) -> float:
-    """Shortest of a few runs, in seconds: the others waited for another program."""
-    runs: list[float] = []
-    while len(runs) < 2 or sum(runs) < _ENOUGH_S:
-        started = time.perf_counter()
-        work()
-        runs.append(time.perf_counter() - started)
-    return min(runs)
+    description = NETWORK_KINDS[kind]
+    if description.looks_at == "craters":
+        return (_polar_inputs(project, crater),)
+    chips = _chip_grid(project, crater, tile_m)
+    some = [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, count)]
+    if description.views is ChipViews:
+        return _chip_inputs(project, kind, crater, some)
+    mosaic, size_px = project.mosaic, project.settings.views.corridor_px
+    scaling = ChannelScaling.of_bands(mosaic, project.settings.connection.scaling)
+    sampler = corridor_sampler(mosaic, scaling, crater, size_px)
+    return (torch.from_numpy(np.stack([sampler.read(chip) for chip in some])),)
 
 
 def mapping_cost(
@@ -135,35 +133,77 @@ def mapping_cost(
     speeds : mapping of str to Speed
     tile_m : float
     connected : float
-        Share of the chips that will be found connected.
+        Fraction of the chips that will be found connected.
     """
-    chips = [len(_chip_grid(project, crater, tile_m)) for crater in project.craters]
+    chips = np.array([len(_chip_grid(project, crater, tile_m)) for crater in project.craters])
     polar_px = project.settings.views.polar_px
-    rounds = [np.prod(polar_size(c.reach, *polar_px)) for c in project.craters]
-    per_crater = {
-        "connection": np.array(chips, float),
-        # On its own it outlines every chip.
-        "segmentation": np.array(chips) * (connected if len(networks) > 1 else 1.0),
-        "guided": np.array(chips) * connected,
-        "distance-only": np.array(chips, float),
-        "agnostic": np.array(chips, float),
-        # The view and its mirror image; a far reach makes a larger picture.
-        "context": 2.0 * np.array(rounds) / np.prod(polar_size(0.25, *polar_px)),
+    polar_cells = np.array([np.prod(polar_size(c.reach, *polar_px)) for c in project.craters])
+    inputs_of = {
+        "chips": chips.astype(float),
+        # Without another kind of network that connects chips every one is outlined.
+        "connected chips": chips * (connected if len(networks) > 1 else 1.0),
+        # The view and its mirror image; a larger reach makes a larger picture.
+        "craters": 2.0 * polar_cells / np.prod(polar_size(0.25, *polar_px)),
     }
-    members = {kind: project.settings.fittings[kind].members for kind in networks}
+    per_crater = {kind: inputs_of[NETWORK_KINDS[kind].looks_at] for kind in networks}
+    members = {kind: project.settings.network_configs[kind].members for kind in networks}
     seconds = sum(
         per_crater[kind].sum() * (speed.sampling_s + members[kind] * speed.forward_s)
         for kind, speed in speeds.items()
     )
     batches = (min(BATCH, per_crater[k].max()) * s.forward_bytes for k, s in speeds.items())
     weights = sum(members[kind] * _bytes(network) for kind, network in networks.items())
-    answers = [per_crater[k] for k in networks if k not in ("connection", "context")]
-    largest = sum(answers, np.zeros(len(chips))).max()
+    outlined = [per_crater[k] for k in networks if NETWORK_KINDS[k].views is ChipViews]
+    largest = sum(outlined, np.zeros(len(chips))).max()
     held = 4.0 * largest * project.settings.views.chip_px**2 + _STRIP_BYTES
     held += _ORIGIN_BYTES * float(np.prod(project.mosaic.grid.shape))
     memory = psutil.Process().memory_info().rss + weights + max(batches) + held
-    pictures = {kind: round(per_crater[kind].sum()) for kind in networks}
-    return Cost(pictures, float(seconds), float(memory))
+    inputs = {kind: round(per_crater[kind].sum()) for kind in networks}
+    return Cost(inputs, float(seconds), float(memory))
+
+
+def _chip_inputs(
+    project: Project, kind: str, crater: Crater, chips: list[Chip]
+) -> tuple[Tensor, ...]:
+    """Chips with the channels of a kind, the guide empty (its interpolation takes little time), and metadata."""
+    mosaic, views = project.mosaic, project.settings.views
+    description = NETWORK_KINDS[kind]
+    scaling = ChannelScaling.of_bands(mosaic, project.settings.segmentation.scaling)
+    has_distance = "distance" in description.channels
+    sampler = chip_sampler(mosaic, scaling, crater, views.chip_px, has_distance)
+    if "guide" in description.channels:
+        sampler = sampler.with_channel(lambda _, out: out.fill(0))
+    pictures = torch.from_numpy(np.stack([sampler.read(chip) for chip in chips]))
+    if not description.metadata:
+        return (pictures,)
+    metadata = torch.from_numpy(crater_metadata(mosaic, scaling, crater, views.annulus_radii))
+    return pictures, metadata.expand(len(chips), -1)
+
+
+def _polar_inputs(project: Project, crater: Crater) -> Tensor:
+    """A polar view and its mirror image."""
+    mosaic, views = project.mosaic, project.settings.views
+    radius_m = mosaic.grid.radius_m
+    size = polar_size(0.25, *views.polar_px)
+    view = PolarView(crater, radius_m, crater.reach_m(radius_m), *size, power=views.polar_power)
+    scaling = polar_scaling(mosaic, project.craters, project.settings.context.scaling)
+    picture = torch.from_numpy(polar_input(mosaic, scaling, view, project.craters))
+    return torch.stack([picture, picture.flip(-1)])
+
+
+def _chip_grid(project: Project, crater: Crater, tile_m: float) -> ChipGrid:
+    reach_m = crater.reach_m(project.mosaic.grid.radius_m)
+    return ChipGrid.around(reach_m, tile_m, project.settings.views.overlap)
+
+
+def _shortest_run_s(work: Callable[[], object]) -> float:
+    """Shortest of a few runs, in seconds: the others may have waited for another program."""
+    runs: list[float] = []
+    while len(runs) < 2 or sum(runs) < _LEAST_S:
+        started = time.perf_counter()
+        work()
+        runs.append(time.perf_counter() - started)
+    return min(runs)
 
 
 def _bytes(network: nn.Module) -> int:
@@ -171,89 +211,18 @@ def _bytes(network: nn.Module) -> int:
 
 
 @contextmanager
-def _watch_memory(network: nn.Module) -> Iterator[list[float]]:
-    """Yield a list whose one number becomes the most memory that the process took on, looked at after every layer."""
+def _track_memory(network: nn.Module) -> Iterator[list[float]]:
+    """Yield a list whose one number becomes the largest growth of the process's memory, measured after every layer."""
     process = psutil.Process()
     before = process.memory_info().rss
-    most = [0.0]
+    peak = [0.0]
 
-    def look(*_: object) -> None:
-        most[0] = max(most[0], process.memory_info().rss - before)
+    def measure(*_: object) -> None:
+        peak[0] = max(peak[0], process.memory_info().rss - before)
 
-    handles = [layer.register_forward_hook(look) for layer in network.modules()]
+    handles = [layer.register_forward_hook(measure) for layer in network.modules()]
     try:
-        yield most
+        yield peak
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _corridors(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
-    mosaic, size_px = project.mosaic, project.settings.views.corridor_px
-    chips = _some_chips(project, crater, tile_m, count)
-    scaling = BandScaling.for_mosaic(mosaic, project.settings.connection.scaling)
-    sight = corridor_sight(mosaic, scaling, crater, size_px)
-    pictures = [sight.look(chip) for chip in chips]
-    return (torch.from_numpy(np.stack(pictures)),)
-
-
-def _chips(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
-    mosaic, views = project.mosaic, project.settings.chip_views
-    chips = _some_chips(project, crater, tile_m, count)
-    scaling = BandScaling.for_mosaic(mosaic, project.settings.segmentation.scaling)
-    rivals = project.craters if views.rivals else None
-    how = (views.chip_px, views.distance, views.log_distance, rivals)
-    sight = chip_sight(mosaic, scaling, crater, *how)
-    pictures = [sight.look(chip) for chip in chips]
-    about = torch.from_numpy(crater_metadata(mosaic, scaling, crater, views.annulus_radii))
-    return torch.from_numpy(np.stack(pictures)), about.expand(count, -1)
-
-
-def _guided_chips(
-    project: Project, crater: Crater, tile_m: float, count: int
-) -> tuple[Tensor, ...]:
-    """Chips with an empty guide: to look one up takes no time beside sampling."""
-    pictures, about = _chips(project, crater, tile_m, count)
-    return torch.cat([pictures, torch.zeros_like(pictures[:, :1])], 1), about
-
-
-def _bare_chips(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
-    """Chips with their distance, and nothing about the crater."""
-    return _chips(project, crater, tile_m, count)[:1]
-
-
-def _bands_of_chips(
-    project: Project, crater: Crater, tile_m: float, count: int
-) -> tuple[Tensor, ...]:
-    return (_chips(project, crater, tile_m, count)[0][:, :-1],)
-
-
-def _polar_views(project: Project, crater: Crater, tile_m: float, count: int) -> tuple[Tensor, ...]:
-    mosaic, views = project.mosaic, project.settings.views
-    radius_m = mosaic.grid.radius_m
-    size = polar_size(0.25, *views.polar_px)
-    view = PolarView(crater, radius_m, crater.reach_m(radius_m), *size, power=views.polar_power)
-    scaling = polar_scaling(mosaic, project.craters, project.settings.context.scaling)
-    picture = torch.from_numpy(polar_input(mosaic, scaling, view, project.craters))
-    return (torch.stack([picture, picture.flip(-1)]),)
-
-
-def _some_chips(project: Project, crater: Crater, tile_m: float, count: int) -> list[Chip]:
-    """Chips from all over a crater's reach."""
-    chips = _chip_grid(project, crater, tile_m)
-    return [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, count)]
-
-
-def _chip_grid(project: Project, crater: Crater, tile_m: float) -> ChipGrid:
-    views, reach_m = project.settings.chip_views, crater.reach_m(project.mosaic.grid.radius_m)
-    return ChipGrid.around(reach_m, tile_m, views.overlap, views.radial_up)
-
-
-_LOOKS: Mapping[str, Callable[[Project, Crater, float, int], tuple[Tensor, ...]]] = {
-    "connection": _corridors,
-    "segmentation": _chips,
-    "context": _polar_views,
-    "guided": _guided_chips,
-    "distance-only": _bare_chips,
-    "agnostic": _bands_of_chips,
-}

@@ -1,27 +1,54 @@
-"""Edges finer than a polar picture can be: chips outlined by networks that also see what the polar look found."""
+"""Method `guided`: chips outlined at full resolution by networks that also see the context networks' probabilities."""
 
-from typing import ClassVar
+from collections.abc import Mapping
 
-from ejectamap.mapping.from_chips import Outline
-from ejectamap.mapping.polar_connect import PolarConnect
-from ejectamap.mapping.two_stage import ejecta_outliner
-from ejectamap.networks.polar_answer import FAINT, PolarAnswer
+import numpy as np
+import pandas as pd
+
+from ejectamap.mapping.chip_maps import map_from_chips
+from ejectamap.mapping.chips import chip_grid, chip_predictor
+from ejectamap.mapping.methods import Method
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.polar_prediction import GUIDE_THRESHOLD, PolarPrediction, PolarPredictor
+from ejectamap.project.folder import Project
+from ejectamap.views.tiling import ChipGrid
+from ejectamap.world.craters import Crater
 
 
-class Guided(PolarConnect):
-    """Chips in which the context networks see the faintest ejecta, outlined with their answer as a guide.
+class Guided(Method):
+    """Segmentation of the chips in which context networks predict even faint ejecta, with their probabilities as guide.
 
-    The guide says whose ejecta they are and where about; the chip, as fine as the mosaic, says where they end. A chip
-    whose polar probabilities are all below `FAINT` is not looked at and counts as 0.
+    The guide says roughly where this crater's ejecta are, to the resolution of a polar cell; the chip, as fine as the
+    mosaic, shows where they end. A chip without polar probabilities above `GUIDE_THRESHOLD` is left out and counts as 0.
     """
 
-    outliner: ClassVar[str] = "guided"
-    settings: ClassVar[tuple[str, ...]] = ("views.overlap",)
+    def __init__(self, project: Project, ensembles: Mapping[str, Ensemble]) -> None:
+        super().__init__(project, ensembles)
+        self.predictor = PolarPredictor(ensembles["context"], project.mosaic, project.craters)
 
-    def _level(self) -> float:
-        """Polar probability above which a chip is outlined."""
-        return FAINT
+    def predict(self, crater: Crater) -> CraterMap:
+        """Map one crater; see `CraterMap`."""
+        segmentation = self.ensembles["guided"]
+        chips = chip_grid(self.project, crater, segmentation)
+        guide = self.predictor.predict(crater)
+        connections = connect_chips(guide, chips)
+        chosen = np.flatnonzero(connections["connected"].to_numpy())
+        outline = chip_predictor(self.project, "guided", segmentation, crater, guide)
+        return map_from_chips(self.project, crater, chips, chosen, outline, connections)
 
-    def _outliner(self, answer: PolarAnswer) -> Outline:
-        """How the connected chips are outlined."""
-        return ejecta_outliner(self.project, self.outlining, answer.view.crater, answer)
+
+def connect_chips(guide: PolarPrediction, chips: ChipGrid) -> pd.DataFrame:
+    """The connection table; a chip is connected if its score, its largest polar probability, exceeds `GUIDE_THRESHOLD`."""
+    score = np.array([guide.largest_in(chip) for chip in chips.chips()], np.float32)
+    connected = score > GUIDE_THRESHOLD
+    return pd.DataFrame(
+        {
+            "crater_id": guide.view.crater.crater_id,
+            "tile": np.arange(len(chips)),
+            "distance_m": [chip.distance_m for chip in chips.chips()],
+            "score": score,
+            "votes": connected.astype(np.int64),
+            "connected": connected,
+        }
+    )

@@ -1,4 +1,4 @@
-"""From overlapping chips straight onto the mosaic's own grid, in one pass and without a reprojected raster between."""
+"""Merge overlapping chips on the mosaic's own grid, in one pass, without an intermediate reprojected raster."""
 
 import math
 
@@ -6,14 +6,14 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.views.frame import look_on_grid
+from ejectamap.views.azimuthal_grid import resample_to_grid
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import Array
 
 Floats = npt.NDArray[np.float32]
-_RUN = 256  # places taken together: what is known of them stays in the first-level cache
+_RUN = 256  # pixels processed together: their intermediate values fit the first-level cache
 _FAST = {"contract", "nsz"}
 
 
@@ -27,8 +27,8 @@ def merge_chips(
 ) -> Floats:
     """Average overlapping chips at each mosaic pixel, with weights that fall off towards each chip's edge.
 
-    As published, only the chips that were outlined (the connected ones) are averaged; where there is none, the answer
-    is 0. So a single connected chip far out says what it sees, however many chips around it were left out.
+    As published, only the predicted (connected) chips are averaged; where there is none, the value is 0. So the
+    probabilities of a single connected chip far out are not lowered by the chips around it that were left out.
 
     Parameters
     ----------
@@ -48,30 +48,25 @@ def merge_chips(
     slots = np.full((2 * chips.half + 1,) * 2, -1, np.int32)
     cells = chips.cells[chosen] + chips.half
     slots[cells[:, 0], cells[:, 1]] = np.arange(len(chosen))
-    up = np.radians(chips.up_deg[chosen])
-    towards = np.stack([np.sin(up), np.cos(up)], axis=1).astype(np.float32)
-    how = towards if chips.radial_up else None, chips.half, chips.stride_m, chips.side_m
+    layout = chips.half, chips.stride_m, chips.side_m
 
     def average(x_m: Array, y_m: Array) -> Floats:
-        found: Floats = _average(probabilities, slots, *how, x_m.ravel(), y_m.ravel())
-        return found.reshape(x_m.shape)
+        means: Floats = _average(probabilities, slots, *layout, x_m.ravel(), y_m.ravel())
+        return means.reshape(x_m.shape)
 
-    return look_on_grid(crater, grid, window, crater.reach_m(grid.radius_m), average)
+    return resample_to_grid(crater, grid, window, crater.reach_m(grid.radius_m), average)
 
 
 @numba.njit(cache=True, nogil=True)
-def _average(pictures, slots, towards, half, stride, side, x, y):  # type: ignore[no-untyped-def]
-    """Weighted mean over the chips that cover each place, nan where that is nan; see `merge_chips`.
+def _average(pictures, slots, half, stride, side, x, y):  # type: ignore[no-untyped-def]
+    """Weighted mean over the chips that cover each place (x, y); nan where x is nan; see `merge_chips`.
 
-    Places are taken in short runs, and a run goes through the chips about each place layer by layer: the nearest to the
-    south-west of all places, then the next ones. What is computed and what is looked up are loops of their own, so that
-    the processor computes several places at once.
-
-    `towards` are the unit vectors up (east, north) of chips that are turned, (k, 2), or None.
+    Places are processed in short runs. Each run goes through the chips around its places layer by layer: first the
+    south-western chip of each place, then the next ones. Arithmetic and memory look-ups are separate loops, so that the
+    compiler can vectorise the former.
     """
     out = np.empty(x.size, np.float32)
-    far = side / 2 if towards is None else side / math.sqrt(2.0)  # along either axis, from a centre
-    layers = math.ceil(2 * far / stride - 1e-9)
+    layers = math.ceil(side / stride - 1e-9)
     flat, size = pictures.reshape(-1), pictures.shape[1]
     cells, slot = np.empty((2, _RUN), np.int32), np.empty(_RUN, np.int64)
     parts, corners = np.empty((3, _RUN), np.float32), np.empty(_RUN, np.int64)
@@ -82,10 +77,10 @@ def _average(pictures, slots, towards, half, stride, side, x, y):  # type: ignor
             out[start : start + _RUN] = np.nan
             continue
         sums[:] = 0.0
-        _first_cells(run, far, stride, cells)
+        _first_cells(run, side / 2, stride, cells)
         for layer in range(layers**2):
             _find_slots(slots, half, cells, run[0].size, slot)
-            _weigh(run, cells, slot, towards, (stride, side, size), parts, corners)
+            _weigh(run, cells, slot, (stride, side, size), parts, corners)
             _look_up(flat, size, slot, corners, run[0].size, texels)
             _add(parts, texels, run[0].size, sums)
             _next_cells(cells, layers, layer)
@@ -94,12 +89,12 @@ def _average(pictures, slots, towards, half, stride, side, x, y):  # type: ignor
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _first_cells(run, far, stride, cells):  # type: ignore[no-untyped-def]
+def _first_cells(run, half_side, stride, cells):  # type: ignore[no-untyped-def]
     """The south-western of the chips that may cover each place."""
     per_stride = 1 / stride
     for axis in range(2):
         for p in range(run[axis].size):
-            cells[axis, p] = np.int32(np.ceil((run[axis][p] - far) * per_stride))
+            cells[axis, p] = np.int32(np.ceil((run[axis][p] - half_side) * per_stride))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -114,10 +109,10 @@ def _next_cells(cells, layers, layer):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _find_slots(slots, half, cells, count, slot):  # type: ignore[no-untyped-def]
-    """Which picture each place's chip has; -1 where there is none."""
+    """Index of the picture of each place's chip; -1 where there is none."""
     for p in range(count):
         i, j = cells[0, p] + half, cells[1, p] + half
-        # As unsigned numbers negative ones are large.
+        # One comparison tests both bounds: as unsigned numbers negative ones are large.
         if np.uint64(i) <= np.uint64(2 * half) and np.uint64(j) <= np.uint64(2 * half):
             slot[p] = slots[np.uint64(i), np.uint64(j)]
         else:
@@ -125,20 +120,16 @@ def _find_slots(slots, half, cells, count, slot):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _weigh(run, cells, slot, towards, sizes, parts, corners):  # type: ignore[no-untyped-def]
-    """Weight of each place's chip there; how far right and down the place lies of a pixel of it, and which one."""
+def _weigh(run, cells, slot, sizes, parts, corners):  # type: ignore[no-untyped-def]
+    """Weight of the chip at each place; fractional offsets right and down of a chip pixel, and that pixel's index."""
     (x, y), (stride, side, n) = run, sizes
     per_side, one = 1 / side, np.float32(1)
     for p in range(x.size):
         right = np.float32((x[p] - cells[0, p] * stride) * per_side)
         up = np.float32((y[p] - cells[1, p] * stride) * per_side)
-        if towards is not None:
-            k = np.uint64(max(slot[p], 0))
-            sin, cos = towards[k, 0], towards[k, 1]
-            right, up = right * cos - up * sin, right * sin + up * cos
         u, v = right + np.float32(0.5), np.float32(0.5) - up
         across, along = min(u, one - u), min(v, one - v)
-        # Never quite 0, so that a place covered by one chip's very edge still has an average.
+        # Never quite 0, so that a place covered only by the very edge of one chip still has a mean.
         least = np.float32(1e-6)
         weight = (max(across, np.float32(0)) + least) * (max(along, np.float32(0)) + least)
         covers = slot[p] >= 0 and across > -least and along > -least

@@ -1,30 +1,27 @@
-"""The context method: one look at a crater's whole surroundings gives its map."""
+"""Method `polar`: context networks predict all ejecta of a crater at once, in its polar view."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
 
-from ejectamap.mapping.backend import load_ensemble
-from ejectamap.mapping.methods import CraterMap, hide_no_data
-from ejectamap.networks.polar_answer import PolarSurvey
-from ejectamap.project import Project
+from ejectamap.mapping.methods import Method, mask_no_data
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.polar_prediction import PolarPredictor
+from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 
 
-class Polar:
-    """Probabilities of the context networks in the crater's polar view, brought back onto the mosaic's grid."""
+class Polar(Method):
+    """Probabilities in the crater's polar view, interpolated to the mosaic's grid."""
 
-    settings: ClassVar[tuple[str, ...]] = ()
-    looks_at_rivals: ClassVar[bool] = True
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        context = load_ensemble(project, "context")
-        self.survey = PolarSurvey(context, project.mosaic, project.craters)
+    def __init__(self, project: Project, ensembles: Mapping[str, Ensemble]) -> None:
+        super().__init__(project, ensembles)
+        self.predictor = PolarPredictor(ensembles["context"], project.mosaic, project.craters)
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
-        mosaic = self.project.mosaic
-        answer = self.survey.ask(crater)
-        window = mosaic.grid.cap_window(crater.lon, crater.lat, answer.view.range_m)
-        on_grid = partial(answer.on_grid, mosaic.grid)
-        return CraterMap(crater, window, hide_no_data(on_grid, self.project))
+        grid = self.project.mosaic.grid
+        prediction = self.predictor.predict(crater)
+        window = grid.cap_window(crater.lon, crater.lat, prediction.view.range_m)
+        on_grid = partial(prediction.on_grid, grid)
+        return CraterMap(crater, window, mask_no_data(on_grid, self.project))

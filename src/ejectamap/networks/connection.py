@@ -3,7 +3,7 @@
 import timm
 from torch import Tensor, nn
 
-from ejectamap.networks.names import unknown_name
+from ejectamap.errors import unknown_name
 from ejectamap.networks.pretrained import with_weights
 
 

@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor, nn
 
-from ejectamap.errors import SettingsError
-from ejectamap.networks.names import unknown_name
+from ejectamap.errors import SettingsError, unknown_name
 from ejectamap.networks.pretrained import with_weights
 
 # DPT works on the tokens of a vision transformer and has no pyramid of feature maps.

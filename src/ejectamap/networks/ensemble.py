@@ -1,4 +1,4 @@
-"""Networks of one kind that answer together."""
+"""Ensembles: trained networks of one kind whose probabilities are averaged or vote."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +12,18 @@ from torch import Tensor, nn
 
 from ejectamap.errors import BundleError
 from ejectamap.networks.backends import Network, get_backend
-from ejectamap.networks.bundle import SETTINGS_NAME, Bundle, load_bundle
+from ejectamap.networks.bundle import Bundle, load_bundle, scale_channels
 from ejectamap.networks.calibration import RangeCalibration
 from ejectamap.networks.vote import Vote, vote
+from ejectamap.project.bundle_views import NetworkViews
+from ejectamap.project.bundles import require_bundle_folders
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Have torch compute on one thread: on several the last bits of a sum depend on how many there are.
+    """Have torch compute on one thread: on several, the last bits of a sum depend on the number of threads.
 
-    So one project gives one map, on any number of processes and on any machine's number of cores.
+    This makes a map independent of the number of processes and of the machine's number of cores.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -31,8 +33,8 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def load_start(folder: Path, arguments: dict[str, Any], scaling: str, number: int) -> Bundle:
-    """Load the trained network that a new one's training is a continuation of.
+def load_initial(folder: Path, arguments: dict[str, Any], scaling: str, number: int) -> Bundle:
+    """Load the trained network whose training a new one continues.
 
     Parameters
     ----------
@@ -41,21 +43,21 @@ def load_start(folder: Path, arguments: dict[str, Any], scaling: str, number: in
     arguments : dict
         What the new one is built with.
     scaling : str
-        How the new one is given the bands.
+        How the new one's bands are scaled.
     number : int
-        Which of them, if there are several; they are taken in turns.
+        Which of them, if there are several, modulo their number.
 
     Raises
     ------
     BundleError
-        If there is none, or it was built with other arguments or given the bands otherwise.
+        If there is none, or it was built with other arguments or another scaling.
     """
-    found = _bundle_folders(folder)
-    path = found[number % len(found)]
+    folders = require_bundle_folders(folder)
+    path = folders[number % len(folders)]
     bundle = load_bundle(path)
     wanted = arguments | {"scaling": scaling}
-    has = bundle.network | {"scaling": bundle.views["scaling"]}
-    differing = sorted(k for k in wanted if has.get(k) != wanted[k])
+    present = bundle.description.network | {"scaling": bundle.description.views.scaling}
+    differing = sorted(k for k in wanted if present.get(k) != wanted[k])
     if differing:
         raise BundleError(
             f"{path}: cannot be continued, its {', '.join(differing)} differ: set training.start_from to none"
@@ -63,11 +65,11 @@ def load_start(folder: Path, arguments: dict[str, Any], scaling: str, number: in
     return bundle
 
 
-def blend_weights(network: nn.Module, start: dict[str, torch.Tensor], share: float) -> None:
-    """Go back part of the way to the weights that a training started from, in place.
+def blend_weights(network: nn.Module, start: dict[str, torch.Tensor], fraction: float) -> None:
+    """Interpolate between the weights that a training started from and the trained ones, in place.
 
-    What a network learns from few labels it learns at the cost of what it knew of other ground; between the two sets
-    of weights there are networks better than both (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+    Fine-tuning on few labels lowers the accuracy on other ground; networks between the two sets of weights can be
+    better than both (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
 
     Parameters
     ----------
@@ -75,25 +77,17 @@ def blend_weights(network: nn.Module, start: dict[str, torch.Tensor], share: flo
         Trained.
     start : dict
         State of the same network before.
-    share : float
+    fraction : float
         Of the trained weights, 0 to 1.
     """
     network.load_state_dict(
         {
-            name: torch.lerp(start[name], trained, share)
+            name: torch.lerp(start[name], trained, fraction)
             if trained.is_floating_point()
             else trained
             for name, trained in network.state_dict().items()
         }
     )
-
-
-def _bundle_folders(folder: Path) -> list[Path]:
-    """Folders of the bundles in a folder such as models/connection, at least one."""
-    found = sorted(p.parent for p in folder.glob(f"[!.]*/{SETTINGS_NAME}"))
-    if not found:
-        raise BundleError(f"{folder}: holds no trained network: run ejectamap train first")
-    return found
 
 
 @dataclass(frozen=True)
@@ -128,16 +122,17 @@ class Ensemble:
         SettingsError
             If this machine lacks something for the backend.
         """
-        found = _bundle_folders(folder)
-        bundles = tuple(load_bundle(path) for path in found)
-        for path, bundle in zip(found, bundles, strict=True):
-            if bundle.views.get("bands", bands) != bands:
+        folders = require_bundle_folders(folder)
+        bundles = tuple(load_bundle(path) for path in folders)
+        for path, bundle in zip(folders, bundles, strict=True):
+            views = bundle.description.views
+            if views.bands not in (None, bands):
                 raise BundleError(
-                    f"{path}: was trained on {bundle.views['bands']} bands, the mosaic has {bands}: train on it"
+                    f"{path}: was trained on {views.bands} bands, the mosaic has {bands}: train on it"
                 )
-            if bundle.views != bundles[0].views:
+            if views != bundles[0].description.views:
                 raise BundleError(
-                    f"{path}: was trained with other views than {found[0].name}: train both again with --fresh"
+                    f"{path}: was trained with other views than {folders[0].name}: train both again with --fresh"
                 )
         get_backend(backend)
         return cls(bundles, backend)
@@ -147,37 +142,37 @@ class Ensemble:
 
     @property
     def device(self) -> str:
-        """Where pictures are best brought to, as torch names it."""
+        """Device that inputs are best moved to, as torch names it."""
         return get_backend(self.backend).device
 
-    def alone(self, member: int) -> "Ensemble":
-        """One of the networks by itself; they are taken in turns."""
-        return Ensemble((self.bundles[member % len(self)],), self.backend)
+    def member(self, number: int) -> "Ensemble":
+        """The ensemble of one of the networks alone; `number` is taken modulo the number of networks."""
+        return Ensemble((self.bundles[number % len(self)],), self.backend)
 
     @property
-    def views(self) -> dict[str, Any]:
-        """What the networks look at."""
-        return self.bundles[0].views
+    def views(self) -> NetworkViews:
+        """The pictures that the networks see; all see the same."""
+        return self.bundles[0].description.views
 
     @property
     def calibrations(self) -> tuple[RangeCalibration | None, ...]:
-        """What each network's probabilities are worth, where that was measured."""
+        """Calibration of each network's probabilities, where it was fitted."""
         return tuple(bundle.calibration for bundle in self.bundles)
 
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """Each network's probabilities, (n, member) or (n, member, h, w), in [0, 1], of a batch of raw inputs."""
-        return torch.stack([self._ask(k, inputs, metadata) for k in range(len(self))], 1)
+        return torch.stack([self._predict(k, inputs, metadata) for k in range(len(self))], 1)
 
     def mean(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """The networks' mean probabilities, (n,) or (n, h, w), of a batch of raw inputs."""
-        total = self._ask(0, inputs, metadata)
+        total = self._predict(0, inputs, metadata)
         for k in range(1, len(self)):
-            total = total + self._ask(k, inputs, metadata)
+            total = total + self._predict(k, inputs, metadata)
         return total / len(self) if len(self) > 1 else total
 
     def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
-        """Have the networks vote on each of some raw inputs; see `networks.vote`."""
-        voters = [partial(self._ask, k) for k in range(len(self))]
+        """Vote of the networks on each of some raw inputs; see `networks.vote`."""
+        voters = [partial(self._predict, k) for k in range(len(self))]
         return vote(voters, inputs, threshold, batch)
 
     @cached_property
@@ -187,10 +182,11 @@ class Ensemble:
 
     @torch.inference_mode()
     @one_thread()
-    def _ask(self, member: int, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
+    def _predict(self, member: int, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
         """One network's probabilities, (n,) or (n, h, w)."""
-        bundle = self.bundles[member]
+        description = self.bundles[member].description
         extra: tuple[Tensor, ...] = ()
-        if metadata is not None and bundle.metadata_normalisation is not None:
-            extra = (bundle.metadata_normalisation.apply(metadata),)
-        return self._networks[member](bundle.normalisation.apply(inputs), *extra).sigmoid()
+        if metadata is not None and description.metadata_normalisation is not None:
+            extra = (scale_channels(description.metadata_normalisation, metadata),)
+        scaled = scale_channels(description.normalisation, inputs)
+        return self._networks[member](scaled, *extra).sigmoid()

@@ -1,19 +1,75 @@
-"""Losses by name, with weights for samples and for pixels; all are binary, of logits, in float32."""
+"""Losses by name, with weights for samples and for pixels; all are binary, of logits, in float32.
+
+A weight is a multiplicity: a sample or pixel of weight 0 does not count, one of weight 2 counts twice.
+"""
 
 import inspect
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
+import numpy as np
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import binary_dilation
+from skimage.morphology import skeletonize
 from torch import Tensor, nn
 
-from ejectamap.errors import SettingsError
-from ejectamap.networks.loss_weights import TINY, Loss, weighted
-from ejectamap.networks.names import unknown_name
-from ejectamap.networks.structure_losses import boundary, cldice, skeleton
+from ejectamap.errors import SettingsError, unknown_name
 
-__all__ = ["Loss", "build_loss"]
+TINY = torch.finfo(torch.float32).tiny
+"""Lower bound of a sum of weights that anything is divided by."""
+
+
+class Loss(Protocol):
+    """A scalar to be minimised."""
+
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Compare logits with their target.
+
+        Parameters
+        ----------
+        logits : Tensor
+            (n,) or (n, h, w).
+        target : Tensor
+            Same shape; 0 or 1 (any dtype); any value where the mask is 0.
+        weight : Tensor, optional
+            (n,), at least 0: weight of each sample; 1 by default.
+        mask : Tensor, optional
+            Same shape as the logits, bool or at least 0: where the target is known, or how much
+            ground area each pixel represents; 1 by default.
+
+        Returns
+        -------
+        Tensor
+            Scalar, float32; 0 (with a gradient of 0) if everything has weight 0.
+        """
+        ...
+
+
+def weighted(value: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
+    """Make a loss of a function of logits, target and weight of each pixel, all float32.
+
+    The function gets a target of 0 where the weight is 0.
+    """
+
+    def loss(
+        logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        counts = torch.ones_like(logits, dtype=torch.float32)
+        if mask is not None:
+            counts = counts * mask
+        if weight is not None:
+            counts = counts * weight.reshape(-1, *[1] * (logits.ndim - 1))
+        return value(logits.float(), target.float().where(counts > 0, 0.0), counts)
+
+    return loss
 
 
 def focal(alpha: float = 0.1, gamma: float = 2.0) -> Loss:
@@ -23,11 +79,11 @@ def focal(alpha: float = 0.1, gamma: float = 2.0) -> Loss:
     ----------
     alpha : float
         Weight of the *positive* class (connected, ejecta), 0..1; the negative class weighs 1 -
-        alpha. With the poster's 0.1 a false connection is nine times as dear as a missed one. (The
+        alpha. With the poster's 0.1 a false connection costs nine times as much as a missed one. (The
         docstring of smp's class calls alpha the prior probability of the positive class; its code
         multiplies by alpha where the target is 1, as in the paper.)
     gamma : float
-        How much less the pixels count that are right already; 0 is cross-entropy.
+        How much less pixels count that are already right; 0 is cross-entropy.
     """
     elementwise = smp.losses.FocalLoss("binary", alpha=alpha, gamma=gamma, reduction="none")
     return _mean(lambda logits, target: elementwise(logits, target).reshape(logits.shape))
@@ -58,40 +114,18 @@ def jaccard(smooth: float = 0.0) -> Loss:
     return _overlap(smp.losses.JaccardLoss("binary", from_logits=False, smooth=smooth))
 
 
-def tversky(alpha: float = 0.3, beta: float = 0.7, gamma: float = 1.0) -> Loss:
-    """1 - Tversky index of the whole batch (Salehi et al. 2017, arXiv:1706.05721); else as `dice`.
+def skeleton() -> Loss:
+    """1 - soft recall of the target's centre lines, five pixels wide (Kirchhoff et al. 2024, arXiv:2404.03010); 0 to 1.
 
-    The index is tp / (tp + alpha fp + beta fn), 0 to 1; alpha = beta = 0.5 is Dice.
-
-    Parameters
-    ----------
-    alpha : float
-        Price of a false pixel.
-    beta : float
-        Price of a missed pixel; above alpha it buys recall, such as faint rays, with precision.
-    gamma : float
-        Power of the loss; 0.75 is the focal Tversky loss (Abraham and Khan 2018, arXiv:1810.07842).
-    """
-    score = smp.losses.TverskyLoss("binary", from_logits=False, alpha=alpha, beta=beta)
-    return _overlap(score, gamma)
-
-
-def lovasz() -> Loss:
-    """Lovász hinge of the Jaccard loss, the whole batch together (Berman et al. 2018, arXiv:1705.08790); 0 or more.
-
-    As smp's, but weighted: a pixel of weight 2 stands twice in the sorted list of errors. It is 0
-    where every logit is right by 1 or more; a batch without any target costs its worst error.
+    A missed length of ray costs the same however wide the ray is. False positives cost nothing: use it
+    beside another loss, as in dice-bce-skeleton. A batch without any target costs nothing.
     """
 
     def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
-        errors = F.relu(1 - logits * (2 * target - 1)) * (counts > 0)
-        errors, order = errors.flatten().sort(descending=True)
-        counts, target = counts.flatten()[order], target.flatten()[order]
-        true = (counts * target).sum()
-        missed, false = (counts * target).cumsum(0), (counts * (1 - target)).cumsum(0)
-        jaccard = 1 - (true - missed) / (true + false).clamp_min(TINY)
-        steps = jaccard.diff(prepend=jaccard.new_zeros(1))
-        return (errors * steps).sum() * (counts.sum() > 0)
+        _require_images("skeleton", logits)
+        lines = counts * _wide_skeleton(target)
+        recall = (lines * logits.sigmoid()).sum() / lines.sum().clamp_min(TINY)
+        return (1 - recall) * (lines.sum() > 0)
 
     return weighted(value)
 
@@ -101,45 +135,43 @@ _LOSSES: dict[str, Callable[..., Loss]] = {
     "focal": focal,
     "dice": dice,
     "jaccard": jaccard,
-    "tversky": tversky,
-    "lovasz": lovasz,
-    "cldice": cldice,
     "skeleton": skeleton,
-    "boundary": boundary,
 }
 
 
 def build_loss(name: str, **parameters: float) -> Loss:
-    """Look a loss up by its name, or the sum of several by their names joined by hyphens, as in dice-bce.
+    """Build a loss by its name, or the sum of several by their names joined by hyphens, as in dice-bce.
 
     Parameters
     ----------
     name : str
-        bce, focal, dice, jaccard, tversky, lovasz, cldice, skeleton, boundary, or a sum of some.
+        bce, focal, dice, jaccard, skeleton, or a sum of some.
     **parameters : float
-        Arguments of those losses; one that several of them know goes to each of these.
+        Arguments of those losses; one that several of them have goes to each of these.
 
     Raises
     ------
     SettingsError
         If there is no such loss, or none of them has such a parameter.
     """
-    makers = []
+    factories = []
     for part in name.lower().split("-"):
         if part not in _LOSSES:
             raise unknown_name("loss", part, _LOSSES)
-        makers.append((_LOSSES[part], set(inspect.signature(_LOSSES[part]).parameters)))
-    known = set().union(*(names for _, names in makers))
+        factories.append((_LOSSES[part], set(inspect.signature(_LOSSES[part]).parameters)))
+    known = set().union(*(names for _, names in factories))
     for parameter in parameters:
         if parameter not in known:
             names = ", ".join(sorted(known)) or "none"
             raise SettingsError(f"loss {name} has no parameter {parameter!r}: it takes {names}")
-    losses = [make(**{k: v for k, v in parameters.items() if k in own}) for make, own in makers]
+    losses = [
+        factory(**{k: v for k, v in parameters.items() if k in own}) for factory, own in factories
+    ]
     return losses[0] if len(losses) == 1 else _sum(losses)
 
 
 def _sum(losses: Sequence[Loss]) -> Loss:
-    """Sum of several, as dice-bce: the overlap drives, the cross-entropy keeps probabilities honest."""
+    """Sum of several, as dice-bce: the first raises overlap, cross-entropy keeps probabilities calibrated."""
 
     def loss(
         logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
@@ -159,16 +191,29 @@ def _mean(elementwise: Callable[[Tensor, Tensor], Tensor]) -> Loss:
     return weighted(value)
 
 
-def _overlap(score: nn.Module, gamma: float = 1.0) -> Loss:
-    """Weighted version of a loss of sums, to some power: weighting both pictures weights every sum in it."""
+def _overlap(score: nn.Module) -> Loss:
+    """Weighted version of a loss of sums: weighting prediction and target weights every sum in it."""
 
     def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
         n = len(logits)
-        answer = (logits.sigmoid() * counts).reshape(n, 1, -1)
-        result: Tensor = score(answer, (target * counts).reshape(n, 1, -1))
-        if gamma == 1:
-            return result
-        # The slope of a broken power is infinite at 0, where nothing is left to learn.
-        return torch.where(result > 0, result.clamp_min(TINY) ** gamma, 0.0 * result)
+        prediction = (logits.sigmoid() * counts).reshape(n, 1, -1)
+        result: Tensor = score(prediction, (target * counts).reshape(n, 1, -1))
+        return result
 
     return weighted(value)
+
+
+def _require_images(name: str, logits: Tensor) -> None:
+    if logits.ndim < 3:
+        raise SettingsError(
+            f"loss {name} is of images: choose another one for networks with one logit a picture"
+        )
+
+
+def _wide_skeleton(target: Tensor) -> Tensor:
+    """Centre lines of masks (n, h, w), widened by two pixels as far as the masks go."""
+    tubes = [
+        binary_dilation(skeletonize(truth), iterations=2) & truth
+        for truth in target.detach().cpu().numpy() > 0.5
+    ]
+    return torch.from_numpy(np.stack(tubes)).to(target)

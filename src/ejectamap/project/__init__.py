@@ -1,6 +1,1 @@
-"""A project: one folder with settings, inputs and outputs."""
-
-from ejectamap.project.folder import Project
-from ejectamap.project.settings import Settings
-
-__all__ = ["Project", "Settings"]
+"""The project folder: its settings, inputs and outputs, and what each method and each kind of network is."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ejectamap.project.folder import Project, relative_path
+from ejectamap.project.input_files import InputFiles
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import write_settings
 
@@ -13,7 +14,7 @@ def copy_project(project: Project, folder: Path, settings: Settings) -> Project:
     Parameters
     ----------
     project : Project
-        Which the paths in the settings are seen from; its mosaic, if it is read already, is not read again.
+        Which the paths in the settings are relative to; the same mosaic is held in memory once.
     folder : Path
     settings : Settings
     """
@@ -22,10 +23,9 @@ def copy_project(project: Project, folder: Path, settings: Settings) -> Project:
     temporary = folder / ".project.yaml.partial"
     write_settings(moved, temporary)
     temporary.replace(folder / "project.yaml")
-    other = Project(folder, moved)
-    if "mosaic" in vars(project) and settings.inputs.mosaic == project.settings.inputs.mosaic:
-        vars(other)["mosaic"] = project.mosaic
-    return other
+    same_mosaic = settings.inputs.mosaic == project.settings.inputs.mosaic
+    inputs = InputFiles(folder, moved.inputs, project.input_files if same_mosaic else None)
+    return Project(folder, moved, shared_inputs=inputs)
 
 
 def _moved(project: Project, settings: Settings, folder: Path) -> Settings:

@@ -3,14 +3,15 @@
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from ejectamap.errors import CraterError, MosaicError, ProjectError
+from ejectamap.errors import CraterError, ProjectError
+from ejectamap.project.input_files import InputFiles
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import (
     make_settings,
@@ -20,12 +21,10 @@ from ejectamap.project.yaml import (
     read_settings,
     write_settings,
 )
-from ejectamap.world.craters import Crater, load_craters
-from ejectamap.world.georeference import open_raster
+from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
-from ejectamap.world.label_files import load_labels
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic import Mosaic, read_grid
+from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.world import World
 
 
@@ -38,12 +37,15 @@ class Project:
     folder : Path
     settings : Settings
     results : str
-        Where map and evaluation go, seen from the folder.
+        Where map and evaluation go, relative to the folder.
+    shared_inputs : InputFiles, optional
+        Input files of another project, with the same settings of inputs, that may have been read already.
     """
 
     folder: Path
     settings: Settings
     results: str = "."
+    shared_inputs: InputFiles | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def create(
@@ -83,9 +85,9 @@ class Project:
                 f"{folder}: already holds a project: choose another folder, or edit its project.yaml"
             )
         inputs = {"mosaic": mosaic, "craters": craters, "labels": labels, "tiles": tiles}
-        for field, path in inputs.items():
+        for name, path in inputs.items():
             if path is not None and not path.exists():
-                raise ProjectError(f"{field} {path}: does not exist: check the path")
+                raise ProjectError(f"{name} {path}: does not exist: check the path")
         relative = {k: None if p is None else relative_path(p, folder) for k, p in inputs.items()}
         values = merge(read_preset(preset), {"seed": seed, "inputs": relative})
         settings = make_settings(merge(values, parse_changes(changes)), f"preset {preset}")
@@ -163,8 +165,13 @@ class Project:
         """Table of what each pair of this project was used for; not among the models, which may move to others."""
         return self.folder / "split.csv"
 
+    @cached_property
+    def input_files(self) -> InputFiles:
+        """The input files, each read on first use."""
+        return self.shared_inputs or InputFiles(self.folder, self.settings.inputs)
+
     def input_path(self, text: str) -> Path:
-        """A path of the settings, seen from the project folder."""
+        """Absolute path of a path in the settings, which is relative to the project folder."""
         return (self.folder / text).resolve()
 
     @property
@@ -172,44 +179,25 @@ class Project:
         """The mosaic's file."""
         return self.input_path(self.settings.inputs.mosaic)
 
-    @cached_property
+    @property
     def mosaic(self) -> Mosaic:
         """The mosaic, read on first use."""
-        return Mosaic.open(self.mosaic_path)
+        return self.input_files.mosaic
 
-    @cached_property
+    @property
     def grid(self) -> Grid:
-        """The mosaic's grid, from the head of its file alone."""
-        with open_raster(self.mosaic_path, MosaicError) as source:
-            return read_grid(source)
+        """The mosaic's grid, from the header of its file alone."""
+        return self.input_files.grid
 
-    @cached_property
+    @property
     def craters(self) -> tuple[Crater, ...]:
-        """The crater catalogue, with the reaches of the settings.
+        """The crater catalogue, with the reaches of the settings; raises `CraterError`."""
+        return self.input_files.craters
 
-        Raises
-        ------
-        CraterError
-            If the catalogue cannot be used, or the settings name a crater that is not in it.
-        """
-        inputs = self.settings.inputs
-        craters = load_craters(self.input_path(inputs.craters), self.grid)
-        unknown = inputs.reach.keys() - {crater.crater_id for crater in craters}
-        if unknown:
-            raise CraterError(
-                f"{self.folder / 'project.yaml'}: inputs.reach names crater {min(unknown)}, which is not in"
-                f" {inputs.craters}: check the id"
-            )
-        return tuple(replace(c, reach=inputs.reach.get(c.crater_id, c.reach)) for c in craters)
-
-    @cached_property
+    @property
     def labels(self) -> Labels | None:
-        """The labels, or None if the project has none."""
-        inputs = self.settings.inputs
-        if inputs.labels is None:
-            return None
-        tiles = None if inputs.tiles is None else self.input_path(inputs.tiles)
-        return load_labels(self.input_path(inputs.labels), self.grid, self.craters, tiles)
+        """The labels, or None if the project has none; raises `LabelError`."""
+        return self.input_files.labels
 
     @property
     def tile_side_px(self) -> int:
@@ -253,11 +241,8 @@ class Project:
     def by_method(self, method: str) -> "Project":
         """The same project, inputs and networks with another method; its results go to compare/{method}."""
         settings = self.settings.model_copy(update={"method": method})
-        other = replace(self, settings=settings, results=f"compare/{method}")
-        inputs = ("mosaic", "craters", "labels")
-        read = {name: value for name, value in vars(self).items() if name in inputs}
-        vars(other).update(read)  # inputs that were read already are not read again
-        return other
+        results = f"compare/{method}"
+        return replace(self, settings=settings, results=results, shared_inputs=self.input_files)
 
     def family_craters(self, families: Iterable[str]) -> tuple[Crater, ...]:
         """Craters of the given families.
@@ -277,8 +262,8 @@ class Project:
                 )
         return tuple(crater for crater in self.craters if crater.family in wanted)
 
-    def forget_models(self) -> None:
-        """Remove all trained networks, so that training starts afresh."""
+    def delete_models(self) -> None:
+        """Delete all trained networks, their logs and the split, so that training starts afresh."""
         shutil.rmtree(self.models, ignore_errors=True)
         shutil.rmtree(self.logs, ignore_errors=True)
         self.split_path.unlink(missing_ok=True)

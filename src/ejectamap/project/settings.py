@@ -1,25 +1,41 @@
 """Everything that can be set in a project, with its documentation: `project.yaml` is written from this page.
 
-The defaults are the poster's recipe (preset `poster`); other presets are YAML files that change some of them.
+The defaults are those of `ejectamap new` (preset `laptop`); other presets are YAML files that change some of them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ejectamap.project.fitting import Connection, Context, Fitting, Segmentation
-from ejectamap.project.section import Count, Fraction, Pixels, Reach, Section
+from ejectamap.project.methods import METHODS, NETWORK_KINDS
 
-METHOD_NETWORKS = {
-    "two-stage": ("connection", "segmentation"),
-    "polar": ("context",),
-    "polar-connect": ("context", "segmentation"),
-    "guided": ("context", "guided"),
-    "distance-only": ("distance-only",),
-    "agnostic": ("agnostic",),
-}
-"""The methods, and the kinds of networks that each needs, in the order of training."""
-_SECTIONS = dict.fromkeys(("guided", "distance-only", "agnostic"), "segmentation")
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Reach = Annotated[float, Field(gt=0.0, le=1.0)]
+Pixels = Annotated[int, Field(ge=8)]
+BandScalingName = Literal["255", "mosaic", "training"]
+
+_BAND_SCALING: Any = Field(
+    "mosaic",
+    description="bands divided by 255; standardised by the mosaic's mean and standard deviation (mosaic), or by those"
+    " of the training pictures (training)",
+)
+_DECODER_CHANNELS: Any = Field(
+    (128, 64, 32, 16, 16), description="decoder widths, deepest first; null: its own"
+)
+
+
+class Section(BaseModel):
+    """A part of the settings: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ComponentSpec(Section):
+    """A component (loss, optimiser, scheduler) chosen by name, with its arguments."""
+
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 class Inputs(Section):
@@ -46,43 +62,208 @@ class Inputs(Section):
 
 
 class Views(Section):
-    """How the networks look at the ground."""
+    """The pictures that the networks see."""
 
     tile_km: float | None = Field(
         None,
         gt=0,
         description="side of a chip on the ground; null: as the labelled tiles, else one chip pixel per mosaic pixel",
     )
-    chip_px: Pixels = Field(224, description="size of the segmentation network's picture")
+    chip_px: Pixels = Field(96, description="side of a chip, the segmentation network's picture")
     overlap: Fraction = Field(0.5, description="how much neighbouring chips overlap when mapping")
     corridor_px: tuple[Pixels, Pixels] = Field(
-        (448, 112), description="length and width of the connection network's picture"
+        (128, 32), description="length and width of a corridor, the connection network's picture"
     )
     annulus_radii: tuple[float, float] = Field(
         (2.0, 3.0),
         description="ring around the crater whose band means are metadata, in crater radii",
     )
-    distance: Literal["metres", "radii", "rank"] = Field(
-        "metres",
-        description="a chip's distance channel: metres, crater radii, or each pixel's rank in the chip (0 to 1)",
-    )
-    log_distance: bool = Field(True, description="its logarithm (base 10) instead")
-    rivals: bool = Field(
-        False,
-        description="one more channel of a chip: how much nearer (in crater radii, log10) the nearest other crater is",
-    )
-    radial_up: bool = Field(
-        False,
-        description="chips turned so that up is away from the crater, and rays run from bottom to top; overlap has to"
-        " be 0.293 or more",
-    )
     polar_px: tuple[Pixels, Pixels] = Field(
         (256, 640),
-        description="rows (range) and columns (azimuth) of the polar picture at a reach of 0.25",
+        description="rows (range) and columns (azimuth) of a polar view at a reach of 0.25",
     )
     polar_power: float = Field(
-        0.5, gt=0, le=1, description="polar rows are even in this power of the range"
+        0.5, gt=0, le=1, description="polar rows are evenly spaced in this power of the range"
     )
+
+
+class CorridorAugmentation(Section):
+    """Random changes of the training pictures."""
+
+    flips: bool = Field(True, description="half of them mirrored (a corridor across its axis)")
+    contrast: float = Field(
+        0.2, ge=0, lt=1, description="each band's contrast changed by up to this fraction"
+    )
+    brightness: float = Field(
+        0.2,
+        ge=0,
+        description="each band's level changed by up to this many of its standard deviations",
+    )
+    blur_px: float = Field(0.0, ge=0, description="bands blurred by up to so many pixels (sigma)")
+
+
+class ChipAugmentation(CorridorAugmentation):
+    """Random changes of the training pictures."""
+
+    quarter_turns: bool = Field(True, description="turned by 0, 90, 180 or 270 degrees")
+
+
+class PolarAugmentation(CorridorAugmentation):
+    """Random changes of the training pictures."""
+
+    contrast: float = Field(
+        0.3, ge=0, lt=1, description="each band's contrast changed by up to this fraction"
+    )
+    brightness: float = Field(
+        0.3,
+        ge=0,
+        description="each band's level changed by up to this many of its standard deviations",
+    )
+    turns: bool = Field(True, description="turned about the crater by any angle")
+    stretch: float = Field(
+        1.3, ge=1, description="range of the picture changed by up to this factor; 1: not"
+    )
+    fewer_bands: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="fraction of them without their last band or bands: with scaling ejecta, what mosaics of one or"
+        " two bands look like",
+    )
+
+
+class TrainingConfig(Section):
+    """How one kind of network is trained."""
+
+    pretrained: bool = Field(True, description="start from ImageNet weights where they can be had")
+    loss: ComponentSpec
+    optimiser: ComponentSpec = Field(
+        ComponentSpec(name="AdamW", arguments={"lr": 1e-3, "weight_decay": 0.01}),
+        description="any of torch.optim, with its arguments",
+    )
+    scheduler: ComponentSpec = Field(
+        ComponentSpec(name="anneal"),
+        description="any of torch.optim.lr_scheduler by epoch; anneal: cosine over the time budget; constant",
+    )
+    warm_up_steps: int = Field(
+        50, ge=0, description="steps over which the learning rate first rises, linearly from 0"
+    )
+    batch_size: Count = Field(16, description="pictures in a batch, on each device")
+    max_epochs: Count = 60
+    monitor: Literal["f1", "loss"] = Field(
+        "f1", description="which validation figure decides: f1 or loss"
+    )
+    patience: Count = Field(
+        20, description="stop after so many epochs in which the monitored figure did not improve"
+    )
+    members: Count = Field(
+        1, description="networks in the ensemble, each with its own train/validation split"
+    )
+    keep: Literal["best", "last"] = Field(
+        "best", description="weights of the best epoch, or of the last one"
+    )
+    blend: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="fraction of the trained weights in the result; the rest is of those it started from, if any",
+    )
+    precision: Literal["full", "auto"] = Field(
+        "auto",
+        description="full: float32; auto: mixed precision on a GPU and on processors made for it",
+    )
+    budget_weight: float = Field(
+        3.0,
+        gt=0,
+        description="part of training.max_minutes for this kind, relative to that of the method's other kinds",
+    )
+
+
+class Connection(TrainingConfig):
+    """The connection network, which says whether a ray links crater and chip."""
+
+    architecture: str = Field("resnet10t", description="any timm classifier")
+    loss: ComponentSpec = Field(
+        ComponentSpec(name="bce"),
+        description="bce, focal, dice, jaccard, or a sum as in dice-bce",
+    )
+    batch_size: Count = 64
+    members: Count = Field(
+        3, description="networks in the vote, each with its own train/validation split"
+    )
+    vote_threshold: float = Field(
+        0.5, gt=0, le=1, description="fraction of the votes that makes a chip connected"
+    )
+    balance_weights: bool = Field(
+        True, description="weigh pairs so that connected and unconnected ones count the same"
+    )
+    distance_weight: float = Field(
+        0.0, ge=0, description="how much more the farthest pair counts than one at the crater"
+    )
+    scaling: BandScalingName = _BAND_SCALING
+    augment: CorridorAugmentation = CorridorAugmentation()
+
+
+class Segmentation(TrainingConfig):
+    """The segmentation network, which outlines ejecta in a chip; guided, distance-only and agnostic use one like it."""
+
+    decoder: str = Field("Unet", description="any segmentation-models-pytorch architecture")
+    encoder: str = Field("resnet18", description="any of its encoders")
+    decoder_channels: tuple[Count, ...] | None = _DECODER_CHANNELS
+    loss: ComponentSpec = Field(
+        ComponentSpec(name="dice"),
+        description="bce, focal, dice, jaccard, skeleton, or a sum as in dice-bce-skeleton",
+    )
+    ejecta_ratio_weights: bool = Field(
+        True,
+        description="weigh chips up in which this crater has a small fraction of all craters' ejecta",
+    )
+    scaling: BandScalingName = _BAND_SCALING
+    augment: ChipAugmentation = ChipAugmentation()
+
+
+class Context(TrainingConfig):
+    """The context network, which marks a crater's ejecta in all the ground around it at once."""
+
+    decoder: str = Field("Unet", description="Unet or UnetPlusPlus")
+    encoder: str = Field(
+        "tu-resnet10t",
+        description="an encoder whose convolutions can be made circular in azimuth: resnet or tu-mobilenetv3",
+    )
+    decoder_channels: tuple[Count, ...] | None = _DECODER_CHANNELS
+    loss: ComponentSpec = Field(
+        ComponentSpec(name="dice-bce"),
+        description="bce, focal, dice, jaccard, skeleton, or a sum as in dice-bce-skeleton",
+    )
+    optimiser: ComponentSpec = Field(
+        ComponentSpec(name="AdamW", arguments={"lr": 5e-4, "weight_decay": 0.01}),
+        description="any of torch.optim, with its arguments",
+    )
+    batch_size: Count = Field(4, description="pictures in a batch, on each device")
+    max_epochs: Count = 200
+    patience: Count = Field(
+        200, description="stop after so many epochs in which the monitored figure did not improve"
+    )
+    keep: Literal["best", "last"] = Field(
+        "last", description="weights of the best epoch, or of the last one"
+    )
+    blend: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="fraction of the trained weights in the result; the rest is of those it started from, if any",
+    )
+    budget_weight: float = Field(
+        1.0,
+        gt=0,
+        description="part of training.max_minutes for this kind, relative to that of the method's other kinds",
+    )
+    scaling: Literal["ejecta", "255", "mosaic", "training"] = Field(
+        "ejecta",
+        description="three axes measured at the craters: similarity to fresh ejecta, and what else varies; or"
+        " bands, as for the other networks",
+    )
+    augment: PolarAugmentation = PolarAugmentation()
 
 
 class Training(Section):
@@ -97,16 +278,16 @@ class Training(Section):
         0.2,
         ge=0,
         le=1,
-        description="share of the pairs held out for the evaluation; 0: all teach; 1: only also_train_on teaches",
+        description="fraction of the pairs held out for the evaluation; 0: all teach; 1: only also_train_on teaches",
     )
     validation_fraction: Fraction = Field(
-        0.1, description="share of the rest that decides when to stop"
+        0.1, description="fraction of the rest that decides when to stop"
     )
     max_minutes: float | None = Field(
-        None, gt=0, description="time budget of all training; null: none"
+        12.0, gt=0, description="time budget of all training; null: none"
     )
     start_from: str = Field(
-        "none",
+        "builtin",
         description="networks to start from: builtin (those that come with the program), a models folder, or none",
     )
     accelerator: str = Field(
@@ -119,15 +300,10 @@ class Training(Section):
     )
     loader_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         "auto",
-        description="processes that make pictures while the network learns; auto: on a GPU one a core, else none",
+        description="processes that make pictures during training; auto: on a GPU one a core, else none",
     )
     also_train_on: tuple[str, ...] = Field(
         (), description="other project folders whose labels are learnt from too"
-    )
-    plant: int = Field(
-        0,
-        ge=0,
-        description="simulated craters put on the mosaic, whose known ejecta are learnt from too",
     )
     families: tuple[str, ...] = Field(
         (), description="learn only from this project's craters of these families; none named: all"
@@ -138,10 +314,10 @@ class Mapping(Section):
     """How the maps are made."""
 
     threshold: float = Field(
-        0.5,
+        0.3,
         gt=0,
         lt=1,
-        description="probability above which a pixel is in the mask; polar-connect: above which a chip is connected",
+        description="probability above which a pixel is in the mask; below 0.5 because faint far rays get low ones",
     )
     backend: Literal["auto", "eager", "eager-bf16", "cuda"] = Field(
         "eager",
@@ -156,9 +332,8 @@ class Mapping(Section):
 class Settings(Section):
     """All settings of a project."""
 
-    method: str = Field(
-        "two-stage", description=f"how probabilities come about: {', '.join(METHOD_NETWORKS)}"
-    )
+    version: Literal[2] = Field(2, description="of the keys of this file")
+    method: str = Field("polar", description=f"how probabilities come about: {', '.join(METHODS)}")
     seed: int = Field(0, ge=0, description="the one seed of everything random")
     inputs: Inputs
     views: Views = Views()
@@ -169,23 +344,16 @@ class Settings(Section):
     map: Mapping = Mapping()
 
     @property
-    def chip_views(self) -> Views:
-        """How the method's networks look at chips; `agnostic` ones are shown nothing that tells of a crater."""
-        if self.method not in ("polar", "agnostic"):
-            return self.views
-        return self.views.model_copy(update={"rivals": False, "radial_up": False})
-
-    @property
-    def fittings(self) -> dict[str, Fitting]:
-        """The kinds of networks that the method needs, in the order of training, and how each is trained."""
-        kinds = METHOD_NETWORKS[self.method]
+    def network_configs(self) -> dict[str, TrainingConfig]:
+        """How each kind of network that the method needs is trained, by kind, in the order of training."""
+        kinds = METHODS[self.method].networks
         if self.map.ignore_connections:
             kinds = tuple(kind for kind in kinds if kind != "connection")
-        return {kind: getattr(self, _SECTIONS.get(kind, kind)) for kind in kinds}
+        return {kind: getattr(self, NETWORK_KINDS[kind].section) for kind in kinds}
 
     @field_validator("method")
     @classmethod
     def _known_method(cls, name: str) -> str:
-        if name not in METHOD_NETWORKS:
-            raise ValueError(f"there is no such method: use {' or '.join(METHOD_NETWORKS)}")
+        if name not in METHODS:
+            raise ValueError(f"there is no such method: use {' or '.join(METHODS)}")
         return name

@@ -13,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from ejectamap.errors import SettingsError
+from ejectamap.project.migrations import explain_old_key, migrate
 from ejectamap.project.settings import Settings
 
 _COMMENT_COLUMN = 44
@@ -104,6 +105,8 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(f"{path}: is not YAML ({where})") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: is empty or not a mapping: write it again with ejectamap new")
+    if "version" not in values:
+        values = migrate(values, str(path))
     return make_settings(values, str(path))
 
 
@@ -153,6 +156,9 @@ def _explain(error: ErrorDetails) -> str:
     path = [str(part) for part in error["loc"]]
     key = ".".join(path)
     if error["type"] == "extra_forbidden":
+        old = explain_old_key(path)
+        if old is not None:
+            return old
         known = list(_all_keys(Settings))
         near = difflib.get_close_matches(key, known, n=3) or difflib.get_close_matches(
             path[-1], [k.rsplit(".", 1)[-1] for k in known], n=3

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from ejectamap.project.augmentation import ChipAugmentation, CorridorAugmentation
+from ejectamap.project.settings import ChipAugmentation, CorridorAugmentation
 
 Floats = npt.NDArray[np.float32]
 

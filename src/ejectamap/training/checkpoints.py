@@ -1,4 +1,4 @@
-"""What an interrupted training goes on from: everything that matters, as it was at the beginning of an epoch."""
+"""Checkpoints: the complete state of a training at the beginning of an epoch, from which it can be resumed."""
 
 import json
 import logging
@@ -14,42 +14,43 @@ logger = logging.getLogger(__name__)
 
 
 def checkpoint_folder(folder: Path) -> Path:
-    """Where a training that logs into a folder keeps its checkpoints."""
+    """Folder of the checkpoints of a training that logs into a folder."""
     return folder / "checkpoints"
 
 
-def forget_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a training that is over."""
+def delete_checkpoints(folder: Path) -> None:
+    """Delete the checkpoints of a finished training."""
     shutil.rmtree(checkpoint_folder(folder), ignore_errors=True)
 
 
-def start_anew_if_changed(folder: Path, origin: dict[str, Any]) -> None:
-    """Forget an interrupted training that came from something else, such as other settings.
+def discard_if_changed(folder: Path, dependencies: dict[str, Any]) -> None:
+    """Delete an interrupted training whose dependencies, such as settings or data, were others.
 
     Parameters
     ----------
     folder : Path
         Of the training's logs.
-    origin : dict
-        Whatever the training depends on; JSON-able.
+    dependencies : dict
+        Everything that the training depends on; JSON-able.
     """
-    note, text = checkpoint_folder(folder) / "origin.json", json.dumps(origin, indent=2)
-    if note.exists() and note.read_text(encoding="utf-8") == text:
+    path = checkpoint_folder(folder) / "dependencies.json"
+    text = json.dumps(dependencies, indent=2)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     if checkpoint_folder(folder).exists():
         logger.warning("%s: began with other settings or data: training starts anew", folder)
     shutil.rmtree(folder, ignore_errors=True)
-    note.parent.mkdir(parents=True)
-    note.write_text(text, encoding="utf-8")
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
 
 
 class SafeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are complete or not there: Lightning's own may be cut short where /tmp is another disk."""
+    """Checkpoints that are complete or absent; Lightning's own may be truncated where /tmp is on another disk."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write beside the place where it belongs, and rename."""
+        """Write under a temporary name in the same folder, and rename."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}")
@@ -58,15 +59,15 @@ class SafeCheckpoints(TorchCheckpointIO):
 
 
 class Resumable(L.Callback):
-    """Keep everything that a training needs to go on, as it is at the beginning of each epoch."""
+    """Save the complete state of a training at the beginning of each epoch."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def on_train_epoch_start(self, trainer: L.Trainer, _: L.LightningModule) -> None:
-        """Save, before the loops have begun to count the epoch's batches."""
+        """Save before the loops count the epoch's batches."""
         batches = trainer.fit_loop.epoch_loop
-        # The loop does this itself a moment later; a checkpoint must not say that all batches are done already.
+        # The loop resets these itself a moment later; without it the checkpoint would mark all batches as done.
         batches.batch_progress.reset_on_run()
         batches.scheduler_progress.reset_on_run()
         batches.automatic_optimization.optim_progress.reset_on_run()

@@ -1,8 +1,8 @@
-"""What the networks learn from: pictures and answers, sampled once and kept in memory.
+"""Training data sets of corridors and chips: inputs and targets, sampled once and kept in memory.
 
-A sample is asked for by epoch and index, `data[epoch, index]`: the two and the seed are all that its random changes
-depend on, so that an interrupted training sees the same pictures again. Corridors are kept in half precision; chips are
-fewer, and a logarithm of distance needs the full one.
+A sample is indexed by epoch and index, `data[epoch, index]`: its random changes depend on these two and the seed alone,
+so that a resumed training sees the same pictures again. Corridors are kept in half precision; chips are fewer, and the
+logarithm of distance needs the full one.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,43 +15,47 @@ import torch
 from rich.progress import track
 from torch.utils.data import Dataset
 
-from ejectamap.project.fitting import Connection, Segmentation
-from ejectamap.project.settings import Views
+from ejectamap.project.methods import NETWORK_KINDS
+from ejectamap.project.pairs import Pair
+from ejectamap.project.settings import Connection, Segmentation, Views
 from ejectamap.training.augment import augment_chip, augment_corridor
-from ejectamap.training.pairs import Pair
 from ejectamap.training.sources import Source
-from ejectamap.training.weights import connection_weights, share_weight
 from ejectamap.views.chip import Chip, largest_chip
-from ejectamap.views.inputs import BandScaling, crater_metadata
-from ejectamap.views.sight import chip_sight, corridor_sight
+from ejectamap.views.chip_sampler import ChipSampler, chip_sampler, corridor_sampler
+from ejectamap.views.inputs import crater_metadata
+from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.labels import Bools, Labels
 from ejectamap.world.sphere import LonLat
 
-Draw = tuple[int, int]
+SampleKey = tuple[int, int]
 """Epoch and index of a sample."""
 Sample = dict[str, torch.Tensor]
-Picture = npt.NDArray[np.floating[Any]]
+InputArray = npt.NDArray[np.floating[Any]]
 
 
-def _sample_all(
-    sources: Sequence[Source],
-    scaling: str,
-    look: Callable[[Source, BandScaling, Pair, Chip], Picture],
-    what: str,
-    radial_up: bool,
-) -> list[Picture]:
-    """Look at every pair of every source, on threads: sampling releases the interpreter."""
-    scaled = [(source, BandScaling.for_mosaic(source.world.mosaic, scaling)) for source in sources]
-    jobs = [(source, bands, pair) for source, bands in scaled for pair in source.pairs]
+def ejecta_ratio_weight(ratio: float) -> float:
+    """Weight of a chip by `Pair.ejecta_ratio`: larger where this crater has a small part of the tile's ejecta.
 
-    def look_at(job: tuple[Source, BandScaling, Pair]) -> Picture:
-        source, bands, pair = job
-        chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid, radial_up)
-        return look(source, bands, pair, chip)
+    As published: 0.95 of its limit 1 at a ratio of 10.
+    """
+    return float(1.0 / (1.0 + np.exp(-0.294 * ratio)))
 
-    with ThreadPoolExecutor() as pool:
-        pictures = pool.map(look_at, jobs)
-        return list(track(pictures, f"sampling {what}", total=len(jobs), transient=True))
+
+def connection_weights(pairs: Sequence[Pair], settings: Connection) -> list[float]:
+    """Weight of each corridor in the loss, by the size of its class and by its distance, as set.
+
+    `balance_weights`: number of all pairs over twice that of the pair's class, so that both classes count the same.
+    `distance_weight` w: 1 at the crater, 1 + w at the longest distance of any pair, linear between.
+    """
+    weights = np.ones(len(pairs))
+    if settings.balance_weights:
+        connected = np.array([pair.connected for pair in pairs], bool)
+        counts = np.where(connected, connected.sum(), (~connected).sum())
+        weights *= len(pairs) / (2 * counts)
+    if settings.distance_weight > 0 and len(pairs):
+        distances_m = np.array([pair.distance_m for pair in pairs])
+        weights *= 1 + settings.distance_weight * distances_m / distances_m.max()
+    return [float(weight) for weight in weights]
 
 
 class CorridorDataset(Dataset[Sample]):
@@ -65,42 +69,41 @@ class CorridorDataset(Dataset[Sample]):
         augmented: bool,
         seed: int,
     ) -> None:
-        def look(source: Source, scaling: BandScaling, pair: Pair, chip: Chip) -> Picture:
-            picture = corridor_sight(
-                source.world.mosaic, scaling, pair.crater, views.corridor_px
-            ).look(chip)
-            return picture.astype(np.float16)
+        def read(source: Source, scaling: ChannelScaling, pair: Pair, chip: Chip) -> InputArray:
+            mosaic = source.world.mosaic
+            sampler = corridor_sampler(mosaic, scaling, pair.crater, views.corridor_px)
+            return sampler.read(chip).astype(np.float16)
 
         pairs = [pair for source in sources for pair in source.pairs]
         self.augment = settings.augment if augmented else None
         self.seed = seed
-        self.pictures = _sample_all(sources, settings.scaling, look, "corridors", views.radial_up)
+        self.inputs = _read_pairs(sources, settings.scaling, read, "sampling corridors")
         self.targets = [float(pair.connected) for pair in pairs]
         self.weights = connection_weights(pairs, settings)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.inputs)
 
-    def __getitem__(self, draw: Draw) -> Sample:
-        epoch, index = draw
-        picture = self.pictures[index].astype(np.float32)
+    def __getitem__(self, key: SampleKey) -> Sample:
+        epoch, index = key
+        inputs = self.inputs[index].astype(np.float32)
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, epoch, index))
-            picture = augment_corridor(picture, self.augment, rng)
+            inputs = augment_corridor(inputs, self.augment, rng)
         return {
-            "inputs": torch.from_numpy(picture),
+            "inputs": torch.from_numpy(inputs),
             "target": torch.tensor(self.targets[index]),
             "weight": torch.tensor(self.weights[index]),
         }
 
 
 class ChipDataset(Dataset[Sample]):
-    """Chips and their crater's ejecta: `inputs` (band + 1, n, n), `metadata`, `target` (n, n), `weight` scalar.
+    """Chips and their crater's ejecta: `inputs` (channel, n, n), `metadata`, `target` (n, n), `weight` scalar.
 
-    With `views.rivals` the inputs have one more channel.
+    Channels are those of the kind of network; metadata are sampled for every kind.
     """
 
-    kept = 2  # last channels of a kept picture, the label among them, whose values never change; rivals come on top
+    kind = "segmentation"
 
     def __init__(
         self,
@@ -110,76 +113,94 @@ class ChipDataset(Dataset[Sample]):
         augmented: bool,
         seed: int,
     ) -> None:
-        def look(source: Source, scaling: BandScaling, pair: Pair, chip: Chip) -> Picture:
-            picture = self._picture(source, scaling, pair, chip, views)
+        def read(source: Source, scaling: ChannelScaling, pair: Pair, chip: Chip) -> InputArray:
+            inputs = self._sampler(source, scaling, pair, views.chip_px).read(chip)
             places = chip.places(pair.crater, source.world.mosaic.grid.radius_m, views.chip_px)
             assert source.world.labels is not None
-            truth = self._truth(source.world.labels, pair, places)
-            return np.concatenate([picture, truth[None].astype(np.float32)])
+            target = self._target(source.world.labels, pair, places)
+            return np.concatenate([inputs, target[None].astype(np.float32)])
 
-        augment = settings.augment
-        if views.radial_up:  # what was up would not stay up
-            augment = augment.model_copy(update={"quarter_turns": False})
-        self.augment = augment if augmented else None
-        self.kept = self.kept + views.rivals
+        self.augment = settings.augment if augmented else None
         self.seed = seed
-        self.pictures = _sample_all(sources, settings.scaling, look, "chips", views.radial_up)
+        # Inputs and, last, the target; augmentation changes the values of the bands alone.
+        self.arrays = _read_pairs(sources, settings.scaling, read, "sampling chips")
         self.weights = [
-            share_weight(pair.share) if settings.share_weights else 1.0
+            ejecta_ratio_weight(pair.ejecta_ratio) if settings.ejecta_ratio_weights else 1.0
             for source in sources
             for pair in source.pairs
         ]
         self.metadata = [
-            about for source in sources for about in _crater_numbers(source, views, settings)
+            numbers for source in sources for numbers in _pair_metadata(source, views, settings)
         ]
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.arrays)
 
-    def __getitem__(self, draw: Draw) -> Sample:
-        epoch, index = draw
-        picture = self.pictures[index].astype(np.float32)
+    def __getitem__(self, key: SampleKey) -> Sample:
+        epoch, index = key
+        array = self.arrays[index].astype(np.float32)
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, epoch, index))
-            picture = augment_chip(picture, self.augment, rng, self.kept)
+            unchanged = len(NETWORK_KINDS[self.kind].channels) + 1
+            array = augment_chip(array, self.augment, rng, unchanged)
         return {
-            "inputs": torch.from_numpy(picture[:-1]),
+            "inputs": torch.from_numpy(array[:-1]),
             "metadata": torch.from_numpy(self.metadata[index]),
-            "target": torch.from_numpy(picture[-1]),
+            "target": torch.from_numpy(array[-1]),
             "weight": torch.tensor(self.weights[index]),
         }
 
-    @staticmethod
-    def _picture(
-        source: Source, scaling: BandScaling, pair: Pair, chip: Chip, views: Views
-    ) -> Picture:
-        rivals = source.world.craters if views.rivals else None
-        how = (views.chip_px, views.distance, views.log_distance, rivals)
-        return chip_sight(source.world.mosaic, scaling, pair.crater, *how).look(chip)
+    def _sampler(
+        self, source: Source, scaling: ChannelScaling, pair: Pair, size_px: int
+    ) -> ChipSampler:
+        has_distance = "distance" in NETWORK_KINDS[self.kind].channels
+        return chip_sampler(source.world.mosaic, scaling, pair.crater, size_px, has_distance)
 
-    @staticmethod
-    def _truth(labels: Labels, pair: Pair, places: LonLat) -> Bools:
+    def _target(self, labels: Labels, pair: Pair, places: LonLat) -> Bools:
         return labels.sample(pair.crater.crater_id, *places)
 
 
-class AnyEjectaDataset(ChipDataset):
-    """Chips and any crater's ejecta in them: as `ChipDataset`, but `inputs` (band, n, n) without the distance."""
+class DistanceOnlyDataset(ChipDataset):
+    """Chips for the kind "distance-only"."""
 
-    def __getitem__(self, draw: Draw) -> Sample:
-        sample = super().__getitem__(draw)
-        return sample | {"inputs": sample["inputs"][:-1]}
+    kind = "distance-only"
 
-    @staticmethod
-    def _truth(labels: Labels, pair: Pair, places: LonLat) -> Bools:
+
+class AgnosticDataset(ChipDataset):
+    """Chips and any crater's ejecta in them, for the kind "agnostic"."""
+
+    kind = "agnostic"
+
+    def _target(self, labels: Labels, pair: Pair, places: LonLat) -> Bools:
         return labels.sample_any(*places)
 
 
-def _crater_numbers(
+def _read_pairs(
+    sources: Sequence[Source],
+    scaling: str,
+    read: Callable[[Source, ChannelScaling, Pair, Chip], InputArray],
+    title: str,
+) -> list[InputArray]:
+    """Sample every pair of every source, on threads: sampling releases the interpreter's lock."""
+    scaled = [(source, ChannelScaling.of_bands(source.world.mosaic, scaling)) for source in sources]
+    jobs = [(source, bands, pair) for source, bands in scaled for pair in source.pairs]
+
+    def read_job(job: tuple[Source, ChannelScaling, Pair]) -> InputArray:
+        source, bands, pair = job
+        chip = largest_chip(pair.crater, pair.window, source.world.mosaic.grid)
+        return read(source, bands, pair, chip)
+
+    with ThreadPoolExecutor() as pool:
+        arrays = pool.map(read_job, jobs)
+        return list(track(arrays, title, total=len(jobs), transient=True))
+
+
+def _pair_metadata(
     source: Source, views: Views, settings: Segmentation
 ) -> list[npt.NDArray[np.float32]]:
     """The metadata of each pair's crater."""
     mosaic = source.world.mosaic
-    scaling = BandScaling.for_mosaic(mosaic, settings.scaling)
+    scaling = ChannelScaling.of_bands(mosaic, settings.scaling)
     craters = {pair.crater for pair in source.pairs}
-    about = {c: crater_metadata(mosaic, scaling, c, views.annulus_radii) for c in craters}
-    return [about[pair.crater] for pair in source.pairs]
+    of_crater = {c: crater_metadata(mosaic, scaling, c, views.annulus_radii) for c in craters}
+    return [of_crater[pair.crater] for pair in source.pairs]

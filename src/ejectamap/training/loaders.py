@@ -13,11 +13,11 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader, Sampler
 
-from ejectamap.training.datasets import ChipDataset, CorridorDataset, Draw
-from ejectamap.training.polar import PolarDataset
+from ejectamap.training.datasets import ChipDataset, CorridorDataset, SampleKey
+from ejectamap.training.polar_data import PolarDataset
 
 
-class Order(Sampler[Draw]):
+class Order(Sampler[SampleKey]):
     """All samples of a data set once, as `(epoch, index)`, shuffled for each epoch or in the given order."""
 
     def __init__(self, count: int, shuffle: bool, seed: int) -> None:
@@ -33,7 +33,7 @@ class Order(Sampler[Draw]):
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[SampleKey]:
         order = np.arange(self.count)
         if self.shuffle:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
@@ -41,7 +41,7 @@ class Order(Sampler[Draw]):
             yield self.epoch, int(index)
 
 
-class SizeBatches(Sampler[list[Draw]]):
+class SizeBatches(Sampler[list[SampleKey]]):
     """Batches of pictures of one size each, in the order in which they get full.
 
     Where several processes train together, each gets its own of the shuffled batches, all equally many. Every process
@@ -81,9 +81,9 @@ class SizeBatches(Sampler[list[Draw]]):
             batches = batches[torch.distributed.get_rank() :: processes]
         yield from batches
 
-    def _batches(self) -> list[list[Draw]]:
+    def _batches(self) -> list[list[SampleKey]]:
         full = []
-        filling: dict[Any, list[Draw]] = defaultdict(list)
+        filling: dict[Any, list[SampleKey]] = defaultdict(list)
         for draw in self.sampler:
             size = self.sizes[draw[1]]
             filling[size].append(draw)

@@ -6,15 +6,13 @@ import torch
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
-from ejectamap.errors import SettingsError
-from ejectamap.networks.names import unknown_name
-from ejectamap.project.fitting import Fitting
-from ejectamap.project.section import Named
+from ejectamap.errors import SettingsError, unknown_name
+from ejectamap.project.settings import ComponentSpec, TrainingConfig
 
 OWN_SCHEDULES = ("anneal", "constant")
 
 
-def build_optimiser(settings: Fitting, network: torch.nn.Module) -> torch.optim.Optimizer:
+def build_optimiser(settings: TrainingConfig, network: torch.nn.Module) -> torch.optim.Optimizer:
     """Build the optimiser of the settings, for a network's parameters.
 
     Raises
@@ -28,7 +26,9 @@ def build_optimiser(settings: Fitting, network: torch.nn.Module) -> torch.optim.
     return optimiser
 
 
-def build_schedule(settings: Fitting, optimiser: torch.optim.Optimizer) -> LRScheduler | None:
+def build_schedule(
+    settings: TrainingConfig, optimiser: torch.optim.Optimizer
+) -> LRScheduler | None:
     """Build the settings' schedule by epoch; None for "constant", and for "anneal", which only a trainer can do.
 
     Raises
@@ -49,7 +49,7 @@ def build_schedule(settings: Fitting, optimiser: torch.optim.Optimizer) -> LRSch
 
 
 def _by_name(
-    module: Any, base: type, named: Named, *positional: Any, also: tuple[str, ...] = ()
+    module: Any, base: type, named: ComponentSpec, *positional: Any, also: tuple[str, ...] = ()
 ) -> Any:
     """Build something of a torch module by its name, with the settings' arguments."""
     found = {n: m for n, m in vars(module).items() if isinstance(m, type) and issubclass(m, base)}

@@ -1,4 +1,4 @@
-"""Train a project's networks: what to learn from, one network after another, into bundles."""
+"""Train a project's networks, one after another, into bundles."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,20 +11,21 @@ import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
 
 from ejectamap.errors import LabelError
-from ejectamap.networks.bundle import Bundle, library_versions, save_bundle
-from ejectamap.networks.ensemble import blend_weights, load_start
+from ejectamap.networks.bundle import Bundle, save_bundle
+from ejectamap.networks.ensemble import blend_weights, load_initial
 from ejectamap.networks.losses import build_loss
-from ejectamap.project import Project
-from ejectamap.project.fitting import Fitting
-from ejectamap.training.checkpoints import forget_checkpoints, start_anew_if_changed
+from ejectamap.project.bundles import BundleDescription, library_versions
+from ejectamap.project.folder import Project
+from ejectamap.project.settings import TrainingConfig
+from ejectamap.project.splits import write_split
+from ejectamap.training.checkpoints import delete_checkpoints, discard_if_changed
 from ejectamap.training.loaders import make_loader
-from ejectamap.training.recipes import RECIPES, Data, Recipe
-from ejectamap.training.rehearsal import rehearse
-from ejectamap.training.sources import gather_sources, write_split
+from ejectamap.training.setups import TrainingData, TrainingSetup, training_setup
+from ejectamap.training.sources import gather_sources
 from ejectamap.training.summary import summarise
 from ejectamap.training.task import Task
-from ejectamap.training.trainer import fit, loader_workers
-from ejectamap.training.watch import Watch
+from ejectamap.training.trainer import EpochCallback, fit, loader_workers
+from ejectamap.training.validation import validate_training
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class Member:
         "connection", "segmentation", "agnostic", ...
     number : int
         0, 1, ...
-    settings : Fitting
+    settings : TrainingConfig
     """
 
     kind: str
     number: int
-    settings: Fitting
+    settings: TrainingConfig
 
     @property
     def name(self) -> str:
@@ -54,7 +55,7 @@ def members(project: Project) -> list[Member]:
     """Networks that the project's method needs, in the order of training."""
     return [
         Member(kind, number, fitting)
-        for kind, fitting in project.settings.fittings.items()
+        for kind, fitting in project.settings.network_configs.items()
         for number in range(fitting.members)
     ]
 
@@ -63,9 +64,9 @@ def train(
     project: Project,
     max_minutes: float | None = None,
     fresh: bool = False,
-    watch: Callable[[Member, int, float], None] | None = None,
+    after_epoch: Callable[[Member, int, float], None] | None = None,
 ) -> None:
-    """Train what the project's method needs; what is trained already stays, what was interrupted goes on.
+    """Train the networks that the project's method needs; trained ones stay, an interrupted training is resumed.
 
     Parameters
     ----------
@@ -73,10 +74,10 @@ def train(
     max_minutes : float, optional
         Time budget of everything, instead of the one in the settings.
     fresh : bool
-        Forget all trained networks first.
-    watch : callable, optional
-        Is told each network's F1 on its validation data after each epoch, counted from 0; what it raises ends the
-        training, which can go on later.
+        Delete all trained networks first.
+    after_epoch : callable, optional
+        Called after each epoch with the network, the epoch (from 0) and its F1 on the validation data; an exception
+        that it raises ends the training, which can be resumed later.
 
     Raises
     ------
@@ -88,76 +89,84 @@ def train(
         If a network, loss or optimiser is unknown.
     """
     if fresh:
-        project.forget_models()
-    everyone = members(project)
-    wanted = [m for m in everyone if not (project.models / m.kind / m.name).exists()]
-    if wanted:
-        _train_members(project, wanted, max_minutes, watch)
-    for member in everyone:  # some may be left where a run ended just after a network was saved
-        forget_checkpoints(project.logs / member.kind / member.name)
+        project.delete_models()
+    all_members = members(project)
+    missing = [m for m in all_members if not (project.models / m.kind / m.name).exists()]
+    if missing:
+        _train_members(project, missing, max_minutes, after_epoch)
+    for (
+        member
+    ) in all_members:  # a run may have ended between saving a network and deleting its checkpoints
+        delete_checkpoints(project.logs / member.kind / member.name)
     rank_zero_only(summarise)(project)
 
 
 def _train_members(
     project: Project,
-    wanted: Sequence[Member],
+    missing: Sequence[Member],
     max_minutes: float | None,
-    watch: Callable[[Member, int, float], None] | None,
+    after_epoch: Callable[[Member, int, float], None] | None,
 ) -> None:
     """Train some networks, one after another, within a budget."""
     budget = max_minutes or project.settings.training.max_minutes
     started = time.monotonic()
     sources = gather_sources(project)
-    # A wrong name in the last network's settings is said before the first one learns for hours.
-    rehearse(project, sources)
+    # Reports a wrong name in the last network's settings before the first one trains for hours.
+    validate_training(project, sources)
     rank_zero_only(write_split)(project, sources.split)
-    for member, minutes in _shared_out(wanted, budget, started):
-        told = None if watch is None else partial(watch, member)
-        _train_member(project, member, RECIPES[member.kind](project, sources), minutes, told)
+    for member, minutes in _divide_budget(missing, budget, started):
+        callback = None if after_epoch is None else partial(after_epoch, member)
+        setup = training_setup(member.kind, project, sources)
+        _train_member(project, member, setup, minutes, callback)
 
 
-def _shared_out(
-    wanted: Sequence[Member], budget: float | None, started: float
+def _divide_budget(
+    missing: Sequence[Member], budget: float | None, started: float
 ) -> Iterator[tuple[Member, float | None]]:
-    """Each member with its part of what is left of the budget, in minutes, when its turn comes."""
-    for k, member in enumerate(wanted):
+    """Each member with its part, in minutes, of what is left of the budget when its turn comes."""
+    for k, member in enumerate(missing):
         if budget is None:
             yield member, None
             continue
         left = budget - (time.monotonic() - started) / 60
-        shares = sum(m.settings.share / m.settings.members for m in wanted[k:])
-        yield member, max(left * member.settings.share / member.settings.members / shares, 0.05)
+        total = sum(m.settings.budget_weight / m.settings.members for m in missing[k:])
+        weight = member.settings.budget_weight
+        yield member, max(left * weight / member.settings.members / total, 0.05)
 
 
 def _train_member(
-    project: Project, member: Member, recipe: Recipe, minutes: float | None, watch: Watch | None
+    project: Project,
+    member: Member,
+    setup: TrainingSetup,
+    minutes: float | None,
+    after_epoch: EpochCallback | None,
 ) -> None:
     """Train one network and save its bundle."""
     settings = member.settings
     seed = project.settings.seed + 1000 * member.number
     L.seed_everything(seed, verbose=False)
-    data = recipe.data(seed)
+    data = setup.data(seed)
     if not len(data.train):
         raise LabelError(
             f"{project.folder}: nothing to train the {member.kind} network on: label ejecta in tiles within"
             " their crater's reach"
         )
-    start = _start(project, member, recipe)
-    task = _make_task(start, settings, recipe, data, seed)
-    # Without validation data the training data say which epoch was the best.
-    checked = data.validation if len(data.validation) else data.train
+    start = _start(project, member, setup)
+    task = _make_task(start, settings, setup, data, seed)
+    # Without validation data the best epoch is chosen on the training data.
+    validation = data.validation if len(data.validation) else data.train
     folder = project.logs / member.kind / member.name
-    start_anew_if_changed(folder, _origin(member, recipe, data))
-    how = settings.batch_size, seed, loader_workers(project.settings.training)
+    discard_if_changed(folder, _dependencies(member, setup, data))
+    options = settings.batch_size, seed, loader_workers(project.settings.training)
     result = fit(
         task,
-        make_loader(data.train, *how, shuffle=True),
-        make_loader(checked, *how, shuffle=False),
+        make_loader(data.train, *options, shuffle=True),
+        make_loader(validation, *options, shuffle=False),
         folder,
         project.settings.training,
         minutes,
         f"{member.kind} {member.number + 1} of {settings.members}",
-        watch,
+        after_epoch,
     )
     if settings.blend < 1 and start is not None:
         blend_weights(task.network, start.model.state_dict(), settings.blend)
@@ -171,52 +180,56 @@ def _train_member(
         "validation_loss": result.loss,
         "minutes": result.minutes,
     }
-    bundle = Bundle(
+    description = BundleDescription(
         kind=member.kind,
-        network=recipe.arguments,
-        views=recipe.views,
+        network=setup.arguments,
+        views=setup.views,
         normalisation=data.normalisation,
         metadata_normalisation=data.metadata_normalisation,
+        calibration=None if start is None else start.description.calibration,
         training=summary,
         versions=library_versions(),
-        model=task.network,
-        calibration=None if start is None else start.calibration,
     )
-    _keep(bundle, project.models / member.kind / member.name, folder)
+    bundle = Bundle(description, task.network)
+    _save(bundle, project.models / member.kind / member.name, folder)
 
 
 @rank_zero_only
-def _keep(bundle: Bundle, folder: Path, logs: Path) -> None:
+def _save(bundle: Bundle, folder: Path, logs: Path) -> None:
     """Save a bundle; only the first of several processes that trained together does."""
     save_bundle(bundle, folder)
-    forget_checkpoints(logs)
+    delete_checkpoints(logs)
 
 
-def _origin(member: Member, recipe: Recipe, data: Data) -> dict[str, Any]:
-    """What a training depends on; how long it may last may change while it is interrupted."""
-    lasting = {"members", "share", "max_epochs", "patience"}
+def _dependencies(member: Member, setup: TrainingSetup, data: TrainingData) -> dict[str, Any]:
+    """What a training depends on; settings of its length may change while it is interrupted."""
+    of_length = {"members", "budget_weight", "max_epochs", "patience"}
     return {
-        "settings": member.settings.model_dump(mode="json", exclude=lasting),
-        "network": recipe.arguments,
-        "views": recipe.views,
+        "settings": member.settings.model_dump(mode="json", exclude=of_length),
+        "network": setup.arguments,
+        "views": setup.views.to_dict(),
         "samples": [len(data.train), len(data.validation)],
         "normalisation": [data.normalisation.offset, data.normalisation.divisor],
     }
 
 
-def _start(project: Project, member: Member, recipe: Recipe) -> Bundle | None:
-    """The trained network that this one goes on from, if it does."""
+def _start(project: Project, member: Member, setup: TrainingSetup) -> Bundle | None:
+    """The trained network that this training continues, if any."""
     folder = project.start_networks(member.kind)
     if folder is None:
         return None
-    return load_start(folder, recipe.arguments, recipe.views["scaling"], member.number)
+    return load_initial(folder, setup.arguments, setup.views.scaling, member.number)
 
 
 def _make_task(
-    start: Bundle | None, settings: Fitting, recipe: Recipe, data: Data, seed: int
+    start: Bundle | None,
+    settings: TrainingConfig,
+    setup: TrainingSetup,
+    data: TrainingData,
+    seed: int,
 ) -> Task:
-    """A network, new or trained already, and what it will minimise."""
-    network = recipe.network(pretrained=settings.pretrained and start is None)
+    """A network, new or trained already, with its loss."""
+    network = setup.network(pretrained=settings.pretrained and start is None)
     if start is not None:
         network.load_state_dict(start.model.state_dict())
     loss = build_loss(settings.loss.name, **settings.loss.arguments)

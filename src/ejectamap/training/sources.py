@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from ejectamap.errors import LabelError, ProjectError
-from ejectamap.project import Project
-from ejectamap.training.pairs import Pair, labelled_tiles, make_pairs
-from ejectamap.training.planted import planted_world
-from ejectamap.training.splits import Leakage, Parts, count_leakage, divide, pair_key, read_parts
+from ejectamap.project.folder import Project
+from ejectamap.project.pairs import Pair, make_pairs
+from ejectamap.project.splits import Parts, divide, pair_key, split_parts
 from ejectamap.world.world import World
 
 
@@ -51,7 +49,7 @@ class Sources:
 
 
 def gather_sources(project: Project) -> Sources:
-    """Pairs of the project itself, split, of the projects it also trains on, and of planted craters.
+    """Pairs of the project itself, split, and of the projects it also trains on.
 
     Raises
     ------
@@ -77,12 +75,10 @@ def gather_sources(project: Project) -> Sources:
                 " take it out of training.also_train_on"
             )
         sources.append(_whole_world(other.world, tile_m))
-    if training.plant:
-        sources.append(_whole_world(planted_world(project), tile_m))
     sources = [source for source in sources if source.pairs]
     if not sources:
         raise LabelError(
-            f"{project.folder}: nothing to learn from: give labels, or set training.also_train_on or training.plant"
+            f"{project.folder}: nothing to learn from: give labels, or set training.also_train_on"
         )
     return Sources(tuple(sources), split, tile_m)
 
@@ -91,52 +87,6 @@ def _whole_world(world: World, tile_m: float) -> Source:
     """All pairs of another world; where it names no tiles, with tiles as large on the ground as the project's own."""
     tile_px = max(2, round(tile_m / world.mosaic.grid.pixel_m))
     return Source(world, make_pairs(world, tile_px))
-
-
-def split_parts(project: Project, pairs: Sequence[Pair]) -> Parts:
-    """What each of the project's own pairs is used for: as its split table says, else drawn as its settings say."""
-    settings = project.settings
-    if settings.inputs.split is not None:
-        return read_parts(project.input_path(settings.inputs.split), pairs)
-    fraction, how = settings.training.test_fraction, settings.training.split
-    _, test = divide(pairs, fraction, settings.seed, how, project.mosaic.grid.width)
-    held = {pair_key(pair) for pair in test}
-    return {key: "test" if key in held else "train" for key in map(pair_key, pairs)}
-
-
-def write_split(project: Project, split: Parts) -> None:
-    """Keep which pairs the networks saw, for the evaluation.
-
-    Raises
-    ------
-    ProjectError
-        If networks are there already that were trained with another split: one may have seen another's test pairs.
-    """
-    before = read_split(project)
-    if before is not None and before != split and any(project.models.glob("*/*")):
-        raise ProjectError(
-            f"{project.split_path}: the pairs are divided otherwise now than for the networks in {project.models}:"
-            " train with --fresh, or restore settings and labels"
-        )
-    rows = [(*key, part) for key, part in sorted(split.items())]
-    table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "split"])
-    table.to_csv(project.split_path, index=False)
-
-
-def read_split(project: Project) -> Parts | None:
-    """What each pair of this project was used for; None if its labels trained nothing."""
-    if not project.split_path.exists():
-        return None
-    table = pd.read_csv(project.split_path)
-    keys = zip(table["crater_id"].tolist(), table["tile_id"].tolist(), strict=True)
-    return dict(zip(keys, table["split"].tolist(), strict=True))
-
-
-def leakage_of(project: Project, split: Parts) -> Leakage:
-    """How much of a project's test ground its training tiles have seen."""
-    tiles = labelled_tiles(project.labels, project.grid, project.tile_side_px)
-    windows = {tile.tile_id: tile.window for tile in tiles}
-    return count_leakage(split, windows, project.grid.width)
 
 
 def split_validation(

@@ -1,6 +1,5 @@
-"""What came out of the trainings of an ensemble: a table of its members, and a picture of how they learnt."""
+"""Summarise the training of an ensemble: a table of its members, and their learning curves."""
 
-import json
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,10 +13,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from ejectamap.networks.bundle import SETTINGS_NAME
-from ejectamap.project import Project
+from ejectamap.project.bundles import bundle_folders, read_description
+from ejectamap.project.folder import Project
 
-# What a bundle remembers of its training, and how it is headed and written in the printed table.
+# Figures of a training in a bundle's description; their headings and decimals in the printed table.
 FIGURES = {
     "samples": ("learnt", 0),
     "validation_samples": ("checked", 0),
@@ -32,7 +31,7 @@ FIGURES = {
 def summarise(project: Project) -> None:
     """Print and write logs/{kind}/members.csv, and draw logs/{kind}/curves.png, of the networks trained here."""
     console = Console()
-    for kind in project.settings.fittings:
+    for kind in project.settings.network_configs:
         folder = project.logs / kind
         if not folder.exists():  # networks from elsewhere
             continue
@@ -51,10 +50,9 @@ def members_table(folder: Path) -> pd.DataFrame:
         A row a member with its seed and `FIGURES`, then their mean and their spread (the standard deviation of a
         sample; nan for a single member).
     """
-    paths = sorted(folder.glob(f"[!.]*/{SETTINGS_NAME}"))
     rows = [
-        {"member": path.parent.name, **json.loads(path.read_text(encoding="utf-8"))["training"]}
-        for path in paths
+        {"member": bundle.name, **read_description(bundle).training}
+        for bundle in bundle_folders(folder)
     ]
     members = pd.DataFrame(rows, columns=["member", "seed", *FIGURES])
     figures = members[list(FIGURES)].astype(float)

@@ -1,4 +1,4 @@
-"""A network in training: what is done with a batch, and how fast it learns."""
+"""A network in training: loss, validation figures, optimiser and learning rate."""
 
 import math
 from typing import Any
@@ -9,10 +9,11 @@ import torch
 from lightning.pytorch.callbacks import Timer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ejectamap.networks.bundle import Normalisation
+from ejectamap.networks.bundle import scale_channels
 from ejectamap.networks.losses import Loss
-from ejectamap.project.fitting import Fitting
+from ejectamap.project.settings import TrainingConfig
 from ejectamap.training.optimisers import build_optimiser, build_schedule
+from ejectamap.views.scaling import ChannelScaling
 
 Batch = dict[str, torch.Tensor]
 
@@ -24,24 +25,24 @@ class Task(L.LightningModule):
     ----------
     network : nn.Module
     loss : Loss
-    settings : Fitting
-    normalisation, metadata_normalisation : Normalisation
+    settings : TrainingConfig
+    normalisation, metadata_normalisation : ChannelScaling
         Of the channels, and of the metadata if the network takes any.
     seed : int
-        Whatever is random in an epoch (dropout) follows from it and the epoch's number.
+        Random numbers of an epoch (dropout) follow from it and the epoch's number.
     """
 
     def __init__(
         self,
         network: torch.nn.Module,
         loss: Loss,
-        settings: Fitting,
-        normalisation: Normalisation,
-        metadata_normalisation: Normalisation | None,
+        settings: TrainingConfig,
+        normalisation: ChannelScaling,
+        metadata_normalisation: ChannelScaling | None,
         seed: int,
     ) -> None:
         super().__init__()
-        # Bands last in memory: a third faster on a processor, and what a GPU's tensor cores want.
+        # Channels last in memory: a third faster on a processor, and the layout that a GPU's tensor cores need.
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self.settings = settings
@@ -49,20 +50,20 @@ class Task(L.LightningModule):
         self.metadata_normalisation = metadata_normalisation
         self.seed = seed
         self.timer = Timer()
-        self.hits: list[torch.Tensor] = []
+        self.confusion_counts: list[torch.Tensor] = []
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Logits of a batch."""
         extra: tuple[torch.Tensor, ...] = ()
         if self.metadata_normalisation is not None:
-            extra = (self.metadata_normalisation.apply(batch["metadata"]),)
-        inputs = self.normalisation.apply(batch["inputs"])
+            extra = (scale_channels(self.metadata_normalisation, batch["metadata"]),)
+        inputs = scale_channels(self.normalisation, batch["inputs"])
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         logits: torch.Tensor = self.network(inputs, *extra)
         return logits
 
     def on_train_epoch_start(self) -> None:
-        """Make the epoch's random numbers independent of what went before."""
+        """Make the epoch's random numbers independent of earlier epochs."""
         entropy = np.random.SeedSequence((self.seed, self.current_epoch))
         torch.manual_seed(int(entropy.generate_state(1)[0]))
 
@@ -73,19 +74,19 @@ class Task(L.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        """Count hits, false alarms and misses."""
+        """Count true positives, false positives and false negatives."""
         logits = self(batch)
         self._log("val_loss", self._loss(batch, logits), batch)
-        where = batch.get("mask", torch.ones_like(batch["target"]))
-        found, true = logits > 0, batch["target"] > 0.5
-        counts = [found & true, found & ~true, ~found & true]
-        self.hits.append(torch.stack([(c * where).sum() for c in counts]))
+        weight = batch.get("mask", torch.ones_like(batch["target"]))
+        predicted, true = logits > 0, batch["target"] > 0.5
+        counts = [predicted & true, predicted & ~true, ~predicted & true]
+        self.confusion_counts.append(torch.stack([(c * weight).sum() for c in counts]))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the F1 over all validation samples; 0 where there is nothing to find."""
-        hit, false_alarm, miss = torch.stack(self.hits).sum(0)
-        self.hits.clear()
-        f1 = 2 * hit / (2 * hit + false_alarm + miss).clamp(min=1e-9)
+        """Log the F1 over all validation samples; 0 where nothing is true or predicted."""
+        tp, fp, fn = torch.stack(self.confusion_counts).sum(0)
+        self.confusion_counts.clear()
+        f1 = 2 * tp / (2 * tp + fp + fn).clamp(min=1e-9)
         self.log("val_f1", f1, prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
@@ -118,7 +119,7 @@ class Task(L.LightningModule):
         )
 
     def _log(self, name: str, value: torch.Tensor, batch: Batch) -> None:
-        """Note a mean over the epoch, and over all processes that train together."""
+        """Log a mean over the epoch, and over all processes that train together."""
         count = len(batch["target"])
         self.log(name, value, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
 

@@ -3,6 +3,7 @@
 import logging
 import signal
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,13 +18,25 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import StrategyRegistry
 from torch.utils.data import DataLoader
 
-from ejectamap.errors import SettingsError
-from ejectamap.networks.names import unknown_name
+from ejectamap.errors import SettingsError, unknown_name
 from ejectamap.project.settings import Training
 from ejectamap.training.checkpoints import Resumable, SafeCheckpoints, checkpoint_folder
 from ejectamap.training.history import History, Progress
 from ejectamap.training.task import Task
-from ejectamap.training.watch import Watch, Watched
+
+EpochCallback = Callable[[int, float], None]
+"""Called after each epoch with its number, from 0, and its F1 on the validation data; may raise to end the training."""
+
+
+class AfterEpoch(L.Callback):
+    """Calls an `EpochCallback` after each epoch."""
+
+    def __init__(self, callback: EpochCallback) -> None:
+        self.callback = callback
+
+    def on_train_epoch_end(self, trainer: L.Trainer, _: L.LightningModule) -> None:
+        """Pass the epoch's figure on."""
+        self.callback(trainer.current_epoch, float(trainer.callback_metrics["val_f1"]))
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Fit:
     ----------
     epochs : int
     best_epoch : int
-        The epoch, from 1, that was best on the validation data by what was watched.
+        The epoch, from 1, that was best on the validation data by the monitored figure.
     f1, loss : float
         On the validation data after that epoch; F1 at a probability of 0.5.
     minutes : float
@@ -56,7 +69,7 @@ def fit(
     machine: Training,
     max_minutes: float | None,
     title: str = "training",
-    watch: Watch | None = None,
+    after_epoch: EpochCallback | None = None,
 ) -> Fit:
     """Train until the epochs, the patience or the time run out, and leave the best weights in `task.network`.
 
@@ -74,33 +87,33 @@ def fit(
         Time budget.
     title : str
         What the progress bar says.
-    watch : callable, optional
-        Is told each epoch's validation F1; what it raises ends the training.
+    after_epoch : callable, optional
+        See `EpochCallback`.
 
     Raises
     ------
     SettingsError
         If there is no such accelerator, device or strategy.
     """
-    last, watched = checkpoint_folder(folder) / "last.ckpt", f"val_{task.settings.monitor}"
+    last, monitored = checkpoint_folder(folder) / "last.ckpt", f"val_{task.settings.monitor}"
     better = "max" if task.settings.monitor == "f1" else "min"
     limit = None if max_minutes is None else timedelta(minutes=max_minutes)
     task.timer = Timer(limit, interval="step", verbose=False)
     best = ModelCheckpoint(
         last.parent,
         "best",
-        monitor=watched,
+        monitor=monitored,
         mode=better,
         save_weights_only=True,
         enable_version_counter=False,
     )
     history = History(folder / "metrics.csv", task.timer)
-    patience = EarlyStopping(watched, mode=better, patience=task.settings.patience)
+    patience = EarlyStopping(monitored, mode=better, patience=task.settings.patience)
     progress = Progress(title, task.timer)
     _quiet()
     callbacks = [task.timer, history, patience, progress, Resumable(last), best]
-    if watch is not None:
-        callbacks.append(Watched(watch))
+    if after_epoch is not None:
+        callbacks.append(AfterEpoch(after_epoch))
     trainer = _build_trainer(task, folder, machine, callbacks)
     try:
         ready = last if last.exists() else None
@@ -111,7 +124,7 @@ def fit(
         raise KeyboardInterrupt from None
     if task.settings.keep == "best" and best.best_model_path:
         task.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-    row = history.best(watched, better)
+    row = history.best(monitored, better)
     minutes = task.timer.time_elapsed() / 60
     return Fit(
         trainer.current_epoch, int(row["epoch"]), row["val_f1"], row["val_loss"], round(minutes, 2)
@@ -135,7 +148,6 @@ def _build_trainer(
             num_nodes=machine.nodes,
             strategy=machine.strategy,
             precision=mixed_precision() if task.settings.precision == "auto" else "32-true",
-            accumulate_grad_batches=task.settings.accumulate,
             max_epochs=task.settings.max_epochs,
             callbacks=callbacks,
             plugins=[SafeCheckpoints()],

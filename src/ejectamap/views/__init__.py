@@ -1,1 +1,1 @@
-"""How a network looks at the ground: chips, corridors and polar views, sampled straight from the mosaic."""
+"""The pictures that networks see of the ground around a crater: geometry, sampling, channels."""

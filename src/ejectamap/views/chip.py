@@ -7,21 +7,18 @@ import numpy as np
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import Bools, Floats, Mosaic
-from ejectamap.world.picture import Picture
+from ejectamap.world.sampling_grid import SamplingGrid
 from ejectamap.world.sphere import (
-    XY,
     Array,
     LonLat,
     azimuthal_forward,
     azimuthal_inverse,
-    bearing,
-    turned,
 )
 
 
 @dataclass(frozen=True)
 class Chip:
-    """A square in a crater's azimuthal frame, axis-aligned or turned.
+    """An axis-aligned square in a crater's azimuthal frame.
 
     Attributes
     ----------
@@ -29,15 +26,11 @@ class Chip:
         Centre, metres east and north of the crater.
     side_m : float
         Side, in metres.
-    up_deg : float
-        Azimuth, in the crater's frame, of what is up in the picture; 0, north, for an axis-aligned one. A turned chip
-        is an axis-aligned one in the frame turned by that much about the crater.
     """
 
     x_m: float
     y_m: float
     side_m: float
-    up_deg: float = 0.0
 
     @property
     def distance_m(self) -> float:
@@ -50,32 +43,27 @@ class Chip:
         return float(np.degrees(np.arctan2(self.x_m, self.y_m)) % 360.0)
 
     def pixel_xy(self, size_px: int) -> tuple[Array, Array]:
-        """Pixel centres in the frame turned by `up_deg`: x of shape (1, size), y of shape (size, 1); row 0 is up."""
-        x_m, y_m = turned(self.x_m, self.y_m, self.up_deg)
+        """Pixel centres, metres east and north of the crater: x (1, size), y (size, 1); row 0 is north."""
         offsets = ((np.arange(size_px) + 0.5) / size_px - 0.5) * self.side_m
-        return (x_m + offsets)[None, :], (y_m - offsets)[:, None]
-
-    def pixel_east_north(self, size_px: int) -> XY:
-        """Pixel centres in the crater's azimuthal frame, metres east and north; each of shape (size, size)."""
-        return turned(*self.pixel_xy(size_px), -self.up_deg)
+        return (self.x_m + offsets)[None, :], (self.y_m - offsets)[:, None]
 
     def places(self, crater: Crater, radius_m: float, size_px: int) -> LonLat:
         """Places of the pixel centres of this chip at a size, each of shape (size, size)."""
-        x, y = self.pixel_east_north(size_px)
+        x, y = self.pixel_xy(size_px)
         return azimuthal_inverse(x, y, crater.lon, crater.lat, radius_m)
 
-    def picture(self, crater: Crater, size_px: int) -> Picture:
-        """Where the picture of this chip lies that the networks see."""
+    def sampling_grid(self, crater: Crater, size_px: int) -> SamplingGrid:
+        """Points of the mosaic that this chip is sampled at."""
         x, y = (axis.ravel() for axis in self.pixel_xy(size_px))
         spacing_m = self.side_m / size_px
-        return Picture.azimuthal(crater.lon, crater.lat, x, y, spacing_m, self.up_deg)
+        return SamplingGrid.azimuthal(crater.lon, crater.lat, x, y, spacing_m)
 
     def sample(self, mosaic: Mosaic, crater: Crater, size_px: int) -> tuple[Floats, Bools]:
         """Values (band, size, size) of the mosaic in this chip and where they are data (size, size)."""
-        return mosaic.sample_picture(self.picture(crater, size_px))
+        return mosaic.sample_on_grid(self.sampling_grid(crater, size_px))
 
 
-def largest_chip(crater: Crater, window: Window, grid: Grid, radial_up: bool = False) -> Chip:
+def largest_chip(crater: Crater, window: Window, grid: Grid) -> Chip:
     """Find the largest axis-aligned square inside a tile's outline in a crater's azimuthal frame.
 
     The square's half side is the Chebyshev distance from its centre to the outline, so the best centre is where that
@@ -88,38 +76,27 @@ def largest_chip(crater: Crater, window: Window, grid: Grid, radial_up: bool = F
     window : Window
         The tile, in mosaic pixels.
     grid : Grid
-    radial_up : bool
-        Axis-aligned in the frame turned so that up is away from the crater in the tile's middle.
 
     Returns
     -------
     Chip
     """
-    up_deg = _bearing_of_middle(crater, window, grid) if radial_up else 0.0
-    edge_x, edge_y = turned(*_outline(crater, window, grid), up_deg)
+    edge_x, edge_y = _outline(crater, window, grid)
     low = np.array([edge_x.min(), edge_y.min()])
     high = np.array([edge_x.max(), edge_y.max()])
     best = (0.0, 0.0, -1.0)
     for _ in range(4):
         xs, ys = (axis.ravel() for axis in np.meshgrid(*np.linspace(low, high, 25).T))
         half = np.maximum(np.abs(xs[:, None] - edge_x), np.abs(ys[:, None] - edge_y)).min(axis=1)
-        unturned = turned(xs, ys, -up_deg)
-        places = azimuthal_inverse(*unturned, crater.lon, crater.lat, grid.radius_m)
+        places = azimuthal_inverse(xs, ys, crater.lon, crater.lat, grid.radius_m)
         half[~grid.inside(window, *places)] = -1.0
         k = int(half.argmax())
         if half[k] > best[2]:
             best = (float(xs[k]), float(ys[k]), float(half[k]))
         step = (high - low) / 12
         low, high = np.array(best[:2]) - step, np.array(best[:2]) + step
-    x, y = turned(*best[:2], -up_deg)
     side = min(2.0 * max(best[2], grid.pixel_m / 2), window.height * grid.pixel_m)
-    return Chip(float(x), float(y), side, up_deg)
-
-
-def _bearing_of_middle(crater: Crater, window: Window, grid: Grid) -> float:
-    """Direction of a tile's middle as seen from a crater, in degrees clockwise from north."""
-    middle = grid.to_lonlat(window.col + window.width / 2, window.row + window.height / 2)
-    return float(bearing(crater.lon, crater.lat, *middle))
+    return Chip(*best[:2], side)
 
 
 def _outline(crater: Crater, window: Window, grid: Grid) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ import numpy as np
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Bools, Floats, Mosaic
-from ejectamap.world.picture import Picture
+from ejectamap.world.sampling_grid import SamplingGrid
 from ejectamap.world.sphere import Array, LonLat, corridor_inverse
 
 _ASPECT = 4.0
@@ -69,11 +69,11 @@ class Corridor:
         along, across = self.pixel_along_across(size_px)
         return corridor_inverse(along, across, crater.lon, crater.lat, self.bearing_deg, radius_m)
 
-    def picture(self, crater: Crater, size_px: tuple[int, int]) -> Picture:
-        """Where the picture of this corridor lies that the networks see."""
+    def sampling_grid(self, crater: Crater, size_px: tuple[int, int]) -> SamplingGrid:
+        """Points of the mosaic that this corridor is sampled at."""
         along, across = (axis.ravel() for axis in self.pixel_along_across(size_px))
         spacing_m = self.length_m / size_px[0]
-        return Picture.along_great_circle(
+        return SamplingGrid.along_great_circle(
             crater.lon, crater.lat, self.bearing_deg, along, across, spacing_m
         )
 
@@ -84,10 +84,10 @@ class Corridor:
 
         Where a pixel of the picture is larger than one of the mosaic it is averaged, by the mosaic's pyramid.
         """
-        return mosaic.sample_picture(self.picture(crater, size_px))
+        return mosaic.sample_on_grid(self.sampling_grid(crater, size_px))
 
-    def mark(self, crater: Crater, marker: Floats) -> None:
-        """Write the channel that shows crater (its disc) and chip (a square): 1 there, 0 elsewhere; (width, length)."""
+    def write_marker(self, crater: Crater, marker: Floats) -> None:
+        """Write the marker channel (width, length): 1 in the crater's disc and in the chip's square, 0 elsewhere."""
         width_px, length_px = marker.shape
         along, across = self.pixel_along_across((length_px, width_px))
         # Never smaller than two pixels, so that both can be seen however far apart they are.

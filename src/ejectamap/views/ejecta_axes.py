@@ -52,7 +52,7 @@ class EjectaAxes:
     @classmethod
     def measure(cls, mosaic: Mosaic, catalogue: Sequence[Crater]) -> "EjectaAxes":
         """Measure the axes of a mosaic at its fresh craters; without any, its principal components."""
-        mean, spread = mosaic.mean_and_spread
+        mean, spread = mosaic.mean_and_std
         spread = np.where(spread > 0, spread, 1.0)
         steps, around = _measure_steps(mosaic, catalogue, mean, spread)
         scatter = mosaic.covariance / np.outer(spread, spread) + 1e-6 * np.eye(mosaic.bands)

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.views.frame import look_on_grid
+from ejectamap.views.azimuthal_grid import resample_to_grid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sampling import arctan2
@@ -115,7 +115,9 @@ class PolarView:
         float32 array (height, width); nan beyond the view's range. Inside the first row's middle its values go on to
         the centre.
         """
-        return look_on_grid(self.crater, grid, window, self.range_m, partial(self.look_up, values))
+        return resample_to_grid(
+            self.crater, grid, window, self.range_m, partial(self.look_up, values)
+        )
 
     def look_up(self, values: Floats, x_m: Array, y_m: Array) -> Floats:
         """Polar values at places of the crater's azimuthal frame, bilinearly.

@@ -2,17 +2,15 @@
 
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.errors import SettingsError
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Tile
-from ejectamap.world.sphere import Array, distance
+from ejectamap.world.sphere import distance
 
 
 @dataclass(frozen=True)
@@ -29,72 +27,36 @@ class ChipGrid:
         Chips number -half..half in each direction; (0, 0) is the one over the crater.
     cells : int array (n, 2)
         The (i, j) of each chip that touches ground within reach: i steps east, j steps north.
-    radial_up : bool
-        Whether each chip is turned about its centre so that up is away from the crater.
     """
 
     side_m: float
     stride_m: float
     half: int
     cells: npt.NDArray[np.int64]
-    radial_up: bool = False
 
     @classmethod
-    def around(
-        cls, reach_m: float, side_m: float, overlap: float, radial_up: bool = False
-    ) -> "ChipGrid":
-        """Cover the disc of radius `reach_m` with chips of a side that overlap by a fraction (0 <= overlap < 1).
-
-        Raises
-        ------
-        SettingsError
-            If they are to be turned and overlap too little; see `check_overlap`.
-        """
-        check_overlap(overlap, radial_up)
+    def around(cls, reach_m: float, side_m: float, overlap: float) -> "ChipGrid":
+        """Cover the disc of radius `reach_m` with chips of a side that overlap by a fraction (0 <= overlap < 1)."""
         stride_m = side_m * (1.0 - overlap)
         half = int(np.ceil(reach_m / stride_m))
         steps = np.arange(-half, half + 1)
         i, j = (axis.ravel() for axis in np.meshgrid(steps, steps))
-        # Nearest point of each chip to the crater: does it lie within the reach? A turned one's lies straight below.
-        away = np.array([np.zeros(i.size), np.hypot(i, j)]) if radial_up else np.abs([i, j])
-        gap = np.maximum(away * stride_m - side_m / 2, 0.0)
+        # Offset, along both axes, from the crater to the nearest point of each chip.
+        gap = np.maximum(np.abs([i, j]) * stride_m - side_m / 2, 0.0)
         touches = np.hypot(*gap) <= reach_m
-        return cls(side_m, stride_m, half, np.stack([i[touches], j[touches]], axis=1), radial_up)
+        return cls(side_m, stride_m, half, np.stack([i[touches], j[touches]], axis=1))
 
     def __len__(self) -> int:
         return len(self.cells)
 
-    @cached_property
-    def up_deg(self) -> Array:
-        """Azimuth that is up in each chip, (n,): its bearing where chips are turned, else 0."""
-        if not self.radial_up:
-            return np.zeros(len(self))
-        east, north = self.cells.T
-        return np.asarray(np.degrees(np.arctan2(east, north)) % 360.0)
-
     def chip(self, index: int) -> Chip:
         """The chip at an index of `cells`."""
         x_m, y_m = (self.cells[index] * self.stride_m).tolist()
-        return Chip(x_m, y_m, self.side_m, float(self.up_deg[index]))
+        return Chip(x_m, y_m, self.side_m)
 
     def chips(self) -> list[Chip]:
         """All chips, in the order of `cells`."""
         return [self.chip(index) for index in range(len(self))]
-
-
-def check_overlap(overlap: float, radial_up: bool) -> None:
-    """Refuse chips that are turned and overlap too little to cover all ground whatever way each is turned.
-
-    A place is up to stride / sqrt(2) from the nearest centre, and a chip surely holds the circle inscribed in it.
-
-    Raises
-    ------
-    SettingsError
-    """
-    if radial_up and overlap < 1 - 1 / np.sqrt(2):
-        raise SettingsError(
-            f"views.overlap is {overlap:g}: with views.radial_up use 0.293 or more, else turned chips leave gaps"
-        )
 
 
 def planet_tiles(grid: Grid, side_px: int) -> tuple[Tile, ...]:
@@ -118,9 +80,7 @@ def planet_tiles(grid: Grid, side_px: int) -> tuple[Tile, ...]:
 
 def tiles_in_reach(crater: Crater, tiles: tuple[Tile, ...], grid: Grid) -> list[Tile]:
     """Tiles whose centre lies within a crater's reach."""
-    rows = np.array([tile.window.row + tile.window.height / 2 for tile in tiles])
-    cols = np.array([tile.window.col + tile.window.width / 2 for tile in tiles])
-    lon, lat = grid.to_lonlat(cols, rows)
+    lon, lat = grid.window_centres([tile.window for tile in tiles])
     near = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) <= crater.reach_m(
         grid.radius_m
     )

@@ -1,0 +1,112 @@
+"""Write files that are either complete or absent, and write rasters as cloud-optimised GeoTIFFs (COGs).
+
+A file is made in memory, written under a temporary name in the same folder, and renamed. A raster is compressed strip
+by strip, and is never held uncompressed as a whole.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from math import ceil, log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio.shutil
+import rasterio.windows
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from ejectamap.errors import OutputError
+from ejectamap.world.grid import Grid, Window
+
+Strips = Iterable[tuple[Window, npt.NDArray[np.unsignedinteger]]]
+"""Strips of a window, whole rows of it from north to south, each with its values (height, width)."""
+_BLOCK_PX = 512  # the COG driver's own
+# By default GDAL caches blocks in a twentieth of the machine's memory, though each is written only once.
+_CACHE_BYTES = 64 * 2**20
+
+
+def write_cog(
+    path: Path,
+    strips: Strips,
+    grid: Grid,
+    window: Window,
+    *,
+    dtype: type[np.unsignedinteger] = np.uint8,
+    description: str,
+    nodata: int | None,
+    resampling: str,
+    colours: Mapping[int, tuple[int, int, int, int]] | None = None,
+) -> None:
+    """Write a window of a grid as a cloud-optimised GeoTIFF with one band."""
+    if window.col + window.width > grid.width:
+        raise ValueError(f"{window} wraps around: no raster can")
+    # The COG driver copies a complete raster, so a plain, quickly compressed one is written first.
+    plain: dict[str, Any] = {"driver": "GTiff", "compress": "zstd", "zstd_level": 1, "tiled": True}
+    plain |= {"blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "bigtiff": "if_safer"}
+    # Empty blocks are left out: a window that wraps around the globe is mostly empty.
+    plain |= {"sparse_ok": True}
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), MemoryFile() as first, MemoryFile() as cog:
+            with first.open(
+                height=window.height,
+                width=window.width,
+                count=1,
+                dtype=dtype,
+                crs=CRS.from_wkt(grid.crs),
+                transform=grid.window_transform(window),
+                nodata=nodata,
+                **plain,
+            ) as target:
+                for strip, values in strips:
+                    top = strip.row - window.row
+                    part = rasterio.windows.Window(0, top, strip.width, strip.height)
+                    target.write(values, 1, window=part)
+                target.set_band_description(1, description)
+                # Before the colour table is set: with one, GDAL averages colours, not values, at thirty times the cost.
+                target.build_overviews(_overviews(window), Resampling[resampling])
+                if colours is not None:
+                    target.write_colormap(1, {0: (0, 0, 0, 0), **colours})
+            with first.open() as source:
+                options: dict[str, Any] = {
+                    "driver": "COG",
+                    "compress": "deflate",
+                    "sparse_ok": True,
+                }
+                rasterio.shutil.copy(source, cog.name, **options)
+            replace_file(path, cog.getbuffer())
+    except RasterioError as error:
+        raise OutputError(
+            f"{path}: cannot be made ({error}): free some memory and run again"
+        ) from error
+
+
+def _overviews(window: Window) -> list[int]:
+    """Factors of the overviews of a raster, down to one that is a single block."""
+    return [2**k for k in range(1, ceil(log2(max(window.shape) / _BLOCK_PX)) + 1)]
+
+
+def replace_file(path: Path, content: memoryview) -> None:
+    """Write a file under a temporary name and rename it; leave nothing behind if that fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}): free some space, or check the folder, "
+            "and run again"
+        ) from error
+
+
+def hash_file(path: Path) -> str:
+    """Digest (BLAKE2b, 128 bits, hexadecimal) of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,0 +1,147 @@
+"""The polygons of a map: each crater's outline, and the GeoPackage of all of them.
+
+A crater's outline is traced by the worker that wrote its rasters, so that the work is shared among workers.
+"""
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+from rasterio.features import shapes
+from shapely import MultiPolygon, Polygon, from_wkb, to_wkb
+
+from ejectamap.maps.files import replace_file
+from ejectamap.maps.rasters import STEPS, exceeds, read_part, stored_strips
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Bools, Grid, Window
+
+
+def write_outline(
+    path: Path, grid: Grid, probability: Path, mask: Path, threshold: float = 0.5
+) -> None:
+    """Write the outline of one crater's ejecta as a table of one row; of none, if it has no ejecta.
+
+    Columns
+    -------
+    area_km2
+        True ground area on the sphere.
+    mean_probability
+        Over that area.
+    geometry
+        A multi-polygon in the mosaic's CRS, as WKB.
+
+    Parameters
+    ----------
+    path : Path
+        A Parquet file.
+    grid : Grid
+        The mosaic's.
+    probability, mask : Path
+        The crater's files.
+    threshold : float
+        Probability above which a pixel is ejecta, as in the mask.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be read or written.
+    """
+    area_m2, mean_probability, parts = _measure(grid, probability, threshold)
+    row = []
+    if parts:
+        polygons = [
+            polygon
+            for part in parts
+            for polygon in outline_of(read_part(mask, grid, part).view(bool), grid, part).geoms
+        ]
+        row = [(area_m2 / 1e6, mean_probability, to_wkb(MultiPolygon(polygons)))]
+    table = pd.DataFrame(row, columns=["area_km2", "mean_probability", "geometry"])
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    replace_file(path, buffer.getbuffer())
+
+
+def write_polygons(path: Path, grid: Grid, outlines: Mapping[Crater, Path]) -> None:
+    """Write the outlines of all craters' ejecta to a GeoPackage with one layer, "ejecta".
+
+    A row is a crater: crater_id, name, area_km2, mean_probability and geometry (see `write_outline`). A crater without
+    ejecta has no row.
+
+    Parameters
+    ----------
+    path : Path
+    grid : Grid
+        The mosaic's.
+    outlines : mapping of Crater to Path
+        What `write_outline` wrote.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    found = [
+        (crater.crater_id, crater.name, area_km2, mean_probability, from_wkb(wkb))
+        for crater, outline in outlines.items()
+        for area_km2, mean_probability, wkb in pd.read_parquet(outline).to_numpy().tolist()
+    ]
+    columns = {
+        "crater_id": "int64",
+        "name": "str",
+        "area_km2": "float64",
+        "mean_probability": "float64",
+    }
+    table = pd.DataFrame(found, columns=[*columns, "geometry"]).astype(columns)
+    frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
+    buffer = io.BytesIO()
+    with fixed_date():
+        frame.to_file(buffer, driver="GPKG", layer="ejecta", geometry_type="MultiPolygon")
+    replace_file(path, buffer.getbuffer())
+
+
+def outline_of(mask: Bools, grid: Grid, window: Window) -> MultiPolygon:
+    """Outline of a mask (window height, window width) along its pixels' edges, in the mosaic's CRS."""
+    found = shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window))
+    parts = (part["coordinates"] for part, _ in found)
+    return MultiPolygon([Polygon(shell, holes) for shell, *holes in parts])
+
+
+def _measure(grid: Grid, probability: Path, threshold: float) -> tuple[float, float, list[Window]]:
+    """Ground area of ejecta in square metres, their mean probability, and small windows that hold them."""
+    areas, sums = np.zeros(grid.height), np.zeros(grid.height)
+    columns = np.zeros(grid.width, bool)
+    for strip, stored in stored_strips(probability, grid):
+        mask, here = exceeds(stored, threshold), slice(strip.row, strip.row + strip.height)
+        areas[here] = mask.sum(axis=1)
+        sums[here] = np.sum(stored, axis=1, where=mask, dtype=np.int64) / STEPS
+        columns[strip.col : strip.col + strip.width] |= mask.any(axis=0)
+    if not columns.any():
+        return 0.0, 0.0, []
+    area_m2 = float(areas @ grid.row_area_m2)
+    return area_m2, float(sums @ grid.row_area_m2) / area_m2, _windows(areas > 0, columns)
+
+
+def _windows(rows: Bools, columns: Bools) -> list[Window]:
+    """The window of the rows and columns that are marked; two where a wide gap lies between, as over the dateline."""
+    (marked,), (cols,) = np.nonzero(rows), np.nonzero(columns)
+    runs = [cols]
+    gaps = np.diff(cols)
+    if 2 * gaps.max(initial=0) > len(cols):
+        runs = np.split(cols, [int(gaps.argmax()) + 1])
+    row, height = int(marked[0]), int(marked[-1] - marked[0] + 1)
+    return [Window(row, int(run[0]), height, int(run[-1] - run[0] + 1)) for run in runs]
+
+
+@contextmanager
+def fixed_date() -> Iterator[None]:
+    """Have GDAL stamp a constant date, which GeoPackage demands: equal maps, equal files."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -1,0 +1,106 @@
+"""Probabilities of the context networks in a crater's polar view, and their interpolation to any place in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ejectamap.networks.ensemble import Ensemble
+from ejectamap.project.bundle_views import PolarViews
+from ejectamap.views.chip import Chip
+from ejectamap.views.ejecta_axes import EjectaAxes
+from ejectamap.views.inputs import polar_input, polar_scaling
+from ejectamap.views.polar import PolarView, polar_size
+from ejectamap.views.scaling import ChannelScaling
+from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Mosaic
+
+Floats = npt.NDArray[np.float32]
+FAINT = 0.1
+"""Polar probability above which `guided` outlines a chip: low enough that faint ejecta are not lost."""
+_CHIP_POINTS = 64
+
+
+@dataclass(frozen=True)
+class PolarPrediction:
+    """Probabilities of a crater's ejecta in its polar view.
+
+    Attributes
+    ----------
+    view : PolarView
+        Out to the crater's reach.
+    probability : float32 array (rows, cols)
+        In [0, 1].
+    """
+
+    view: PolarView
+    probability: Floats
+
+    def on_grid(self, grid: Grid, window: Window) -> Floats:
+        """Probabilities (height, width) on the mosaic's grid; nan beyond the reach."""
+        return self.view.onto_grid(self.probability, grid, window)
+
+    def in_chip(self, chip: Chip, size_px: int) -> Floats:
+        """Probabilities (size, size) at the pixels of a chip; 0 beyond the reach."""
+        values = self.view.look_up(self.probability, *chip.pixel_xy(size_px))
+        return np.nan_to_num(values, nan=0.0)
+
+    def write_guide(self, chip: Chip, out: Floats) -> None:
+        """Write the guide channel of a chip, its polar probabilities, into `out` (size, size)."""
+        out[:] = self.in_chip(chip, len(out))
+
+    def largest_in(self, chip: Chip) -> float:
+        """Largest probability in a chip, sampled at 64 x 64 points; in [0, 1]."""
+        return float(self.in_chip(chip, _CHIP_POINTS).max())
+
+
+@dataclass(frozen=True)
+class PolarPredictor:
+    """Context networks applied to the craters of one planet.
+
+    Attributes
+    ----------
+    networks : Ensemble
+    mosaic : Mosaic
+    catalogue : sequence of Crater
+        All fresh craters; their places are an input for each of them.
+    """
+
+    networks: Ensemble
+    mosaic: Mosaic
+    catalogue: Sequence[Crater]
+
+    @cached_property
+    def _scaling(self) -> ChannelScaling | EjectaAxes:
+        return polar_scaling(self.mosaic, self.catalogue, self.networks.views.scaling)
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def member(self, number: int) -> "PolarPredictor":
+        """The same with one of the networks alone; see `Ensemble.member`."""
+        return replace(self, networks=self.networks.member(number))
+
+    def predict(self, crater: Crater) -> PolarPrediction:
+        """Predict the probabilities of one crater's ejecta.
+
+        Each network is applied to the polar view and to its mirror image. The mean of the two is calibrated
+        (`networks.calibration`), and the calibrated probabilities of all networks are averaged.
+        """
+        radius_m, views = self.mosaic.grid.radius_m, self.networks.views.narrow(PolarViews)
+        size = polar_size(crater.reach, *views.polar_px)
+        reach_m = crater.reach_m(radius_m)
+        view = PolarView(crater, radius_m, reach_m, *size, power=views.polar_power)
+        inputs = torch.from_numpy(polar_input(self.mosaic, self._scaling, view, self.catalogue))
+        both = self.networks.probabilities(torch.stack([inputs, inputs.flip(-1)]))
+        mean = np.asarray((both[0] + both[1].flip(-1)) / 2)
+        radii = view.row_ranges_m() / crater.radius_m
+        calibrated = [
+            raw if calibration is None else calibration.apply(raw, radii)
+            for calibration, raw in zip(self.networks.calibrations, mean, strict=True)
+        ]
+        return PolarPrediction(view, np.mean(calibrated, axis=0))

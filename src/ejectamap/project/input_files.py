@@ -1,0 +1,77 @@
+"""The input files of a project: mosaic, crater catalogue and labels, each read on first use."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from ejectamap.errors import CraterError, MosaicError
+from ejectamap.project.settings import Inputs
+from ejectamap.world.craters import Crater, load_craters
+from ejectamap.world.georeference import open_raster
+from ejectamap.world.grid import Grid
+from ejectamap.world.label_files import load_labels
+from ejectamap.world.labels import Labels
+from ejectamap.world.mosaic import Mosaic, read_grid
+
+
+class InputFiles:
+    """What a project's input files hold.
+
+    Parameters
+    ----------
+    folder : Path
+        The project's, which the paths in the settings are relative to.
+    inputs : Inputs
+        Settings of that name.
+    mosaic_of : InputFiles, optional
+        Those of another project with the same mosaic, which is then held in memory once.
+    """
+
+    def __init__(self, folder: Path, inputs: Inputs, mosaic_of: "InputFiles | None" = None) -> None:
+        self.folder = folder
+        self.inputs = inputs
+        self._mosaic_of = mosaic_of
+
+    @cached_property
+    def mosaic(self) -> Mosaic:
+        """The mosaic."""
+        if self._mosaic_of is not None:
+            return self._mosaic_of.mosaic
+        return Mosaic.open(self._path(self.inputs.mosaic))
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The mosaic's grid, from the header of its file alone."""
+        with open_raster(self._path(self.inputs.mosaic), MosaicError) as source:
+            return read_grid(source)
+
+    @cached_property
+    def craters(self) -> tuple[Crater, ...]:
+        """The crater catalogue, with the reaches of the settings.
+
+        Raises
+        ------
+        CraterError
+            If the catalogue cannot be used, or the settings name a crater that is not in it.
+        """
+        inputs = self.inputs
+        craters = load_craters(self._path(inputs.craters), self.grid)
+        unknown = inputs.reach.keys() - {crater.crater_id for crater in craters}
+        if unknown:
+            raise CraterError(
+                f"{self.folder / 'project.yaml'}: inputs.reach names crater {min(unknown)}, which is not in"
+                f" {inputs.craters}: check the id"
+            )
+        return tuple(replace(c, reach=inputs.reach.get(c.crater_id, c.reach)) for c in craters)
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """The labels, or None if there are none."""
+        inputs = self.inputs
+        if inputs.labels is None:
+            return None
+        tiles = None if inputs.tiles is None else self._path(inputs.tiles)
+        return load_labels(self._path(inputs.labels), self.grid, self.craters, tiles)
+
+    def _path(self, text: str) -> Path:
+        return (self.folder / text).resolve()

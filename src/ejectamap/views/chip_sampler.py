@@ -1,0 +1,95 @@
+"""Sample what a network sees of a crater's chips: scaled bands, and channels that say where the crater is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.views.chip import Chip
+from ejectamap.views.corridor import Corridor
+from ejectamap.views.inputs import write_distance
+from ejectamap.views.scaling import ChannelScaling
+from ejectamap.world.craters import Crater
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.sampling_grid import SamplingGrid
+
+Floats = npt.NDArray[np.float32]
+ChannelWriter = Callable[[Chip, Floats], None]
+"""Writes one channel of a chip into an array (n, m)."""
+
+
+@dataclass(frozen=True)
+class ChipSampler:
+    """Samples the network inputs of one crater's chips.
+
+    Attributes
+    ----------
+    mosaic : Mosaic
+    scaling : ChannelScaling
+        Of the bands.
+    sampling_grid : callable
+        From a chip to the grid of points that is sampled: over the chip itself, or over the corridor to it.
+    channels : sequence of callable
+        Writers of the channels that follow the bands.
+    """
+
+    mosaic: Mosaic
+    scaling: ChannelScaling
+    sampling_grid: Callable[[Chip], SamplingGrid]
+    channels: Sequence[ChannelWriter]
+
+    def shape(self, chip: Chip) -> tuple[int, int, int]:
+        """Shape (channel, n, m) of a chip's inputs."""
+        return self.mosaic.bands + len(self.channels), *self.sampling_grid(chip).shape
+
+    def read(self, chip: Chip) -> Floats:
+        """All input channels of one chip, float32 (channel, n, m)."""
+        inputs = np.empty(self.shape(chip), np.float32)
+        self.read_into(inputs, chip)
+        return inputs
+
+    def read_into(self, out: Floats, chip: Chip) -> None:
+        """The same, written into an existing array (channel, n, m)."""
+        bands = out[: self.mosaic.bands]
+        _, valid = self.mosaic.sample_on_grid(self.sampling_grid(chip), bands)
+        self.scaling.apply_in_place(bands, valid)
+        self._write_channels(chip, out[self.mosaic.bands :])
+
+    def read_channels(self, chip: Chip) -> Floats:
+        """The channels that follow the bands alone, float32 (k, n, m)."""
+        out = np.empty((len(self.channels), *self.sampling_grid(chip).shape), np.float32)
+        self._write_channels(chip, out)
+        return out
+
+    def with_channel(self, write: ChannelWriter) -> "ChipSampler":
+        """The same with one more channel, the last."""
+        return replace(self, channels=(*self.channels, write))
+
+    def _write_channels(self, chip: Chip, out: Floats) -> None:
+        for write, channel in zip(self.channels, out, strict=True):
+            write(chip, channel)
+
+
+def chip_sampler(
+    mosaic: Mosaic, scaling: ChannelScaling, crater: Crater, size_px: int, distance: bool = True
+) -> ChipSampler:
+    """Sampler of a crater's chips, of a size in pixels, with or without the channel of distance to the crater."""
+    return ChipSampler(
+        mosaic,
+        scaling,
+        sampling_grid=lambda chip: chip.sampling_grid(crater, size_px),
+        channels=(write_distance,) if distance else (),
+    )
+
+
+def corridor_sampler(
+    mosaic: Mosaic, scaling: ChannelScaling, crater: Crater, size_px: tuple[int, int]
+) -> ChipSampler:
+    """Sampler of the corridors from a crater to its chips, of a size (length, width), with the marker channel."""
+    return ChipSampler(
+        mosaic,
+        scaling,
+        sampling_grid=lambda chip: Corridor.between(crater, chip).sampling_grid(crater, size_px),
+        channels=(lambda chip, out: Corridor.between(crater, chip).write_marker(crater, out),),
+    )

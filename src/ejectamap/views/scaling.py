@@ -1,0 +1,56 @@
+"""Linear scaling of channels: how a mosaic's bands, and everything else a network sees, are brought to its range."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ejectamap.world.mosaic import Mosaic
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ChannelScaling:
+    """(value - offset) / divisor, with one offset and one divisor per channel.
+
+    Attributes
+    ----------
+    offset, divisor : tuple of float
+        In the channel's own unit; a divisor is not 0.
+    """
+
+    offset: tuple[float, ...]
+    divisor: tuple[float, ...]
+
+    @classmethod
+    def identity(cls, channels: int) -> "ChannelScaling":
+        """Channels as they are."""
+        return cls((0.0,) * channels, (1.0,) * channels)
+
+    @classmethod
+    def of_bands(cls, mosaic: Mosaic, scaling: str) -> "ChannelScaling":
+        """How a mosaic's bands are scaled by the setting of that name.
+
+        "mosaic" is by its own mean and standard deviation. "255" (poster) and "training" divide by 255; with the latter
+        the scaling in the network's bundle then standardises.
+        """
+        if scaling != "mosaic":
+            return cls((0.0,) * mosaic.bands, (255.0,) * mosaic.bands)
+        mean, spread = mosaic.mean_and_std
+        return cls(tuple(mean.tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist()))
+
+    def apply(self, values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
+        """Scale channels (channel, ...) and set them to 0 where `valid` (...) is False."""
+        scaled = values.copy()
+        self.apply_in_place(scaled, valid)
+        return scaled
+
+    def apply_in_place(self, values: Floats, valid: npt.NDArray[np.bool_]) -> None:
+        """The same without a copy."""
+        tail = (1,) * (values.ndim - 1)
+        if any(self.offset):
+            values -= np.array(self.offset, np.float32).reshape(-1, *tail)
+        values /= np.array(self.divisor, np.float32).reshape(-1, *tail)
+        if not valid.all():
+            values *= valid
