@@ -24,7 +24,7 @@ CHIPS = [
 
 @pytest.mark.parametrize("crater", CRATERS)
 @pytest.mark.parametrize("chip", CHIPS)
-def test_holds_crater_and_chip_four_to_one(crater: Crater, chip: Chip) -> None:
+def test_a_corridor_is_four_to_one_and_contains_crater_and_chip(crater: Crater, chip: Chip) -> None:
     corridor = Corridor.between(crater, chip)
     assert corridor.length_m == pytest.approx(4 * corridor.width_m)
     end_m = corridor.start_m + corridor.length_m
@@ -38,25 +38,27 @@ def test_holds_crater_and_chip_four_to_one(crater: Crater, chip: Chip) -> None:
 @pytest.mark.parametrize("crater", CRATERS)
 @pytest.mark.parametrize("size_px", [POSTER, LAPTOP, (64, 16)])
 @pytest.mark.parametrize("chip", CHIPS)
-def test_the_marker_shows_both(crater: Crater, chip: Chip, size_px: tuple[int, int]) -> None:
+def test_the_marker_is_1_at_crater_and_chip(
+    crater: Crater, chip: Chip, size_px: tuple[int, int]
+) -> None:
     corridor = Corridor.between(crater, chip)
     marker = np.full(size_px[::-1], np.nan, np.float32)
-    corridor.mark(crater, marker)
+    corridor.write_marker(crater, marker)
     assert set(np.unique(marker)) <= {0.0, 1.0}
     pixel_m = corridor.length_m / size_px[0]
     middle = size_px[1] // 2
     for along_m in (0.0, chip.distance_m):
         assert marker[middle, int((along_m - corridor.start_m) / pixel_m)] == 1
-    shown_m2 = marker.sum() * pixel_m**2
+    marked_m2 = marker.sum() * pixel_m**2
     largest_m2 = np.pi * max(crater.radius_m, pixel_m) ** 2 + max(chip.side_m, 2 * pixel_m) ** 2
-    assert shown_m2 < 1.3 * largest_m2
+    assert marked_m2 < 1.3 * largest_m2
 
 
 def test_marker_areas_are_right_where_crater_and_chip_are_apart() -> None:
     crater, chip = Crater(1, "A", 0, 0, 50e3), Chip(600e3, 0.0, 149e3)
     corridor = Corridor.between(crater, chip)
     marker = np.full(POSTER[::-1], np.nan, np.float32)
-    corridor.mark(crater, marker)
+    corridor.write_marker(crater, marker)
     pixel_m = corridor.length_m / POSTER[0]
     along = corridor.pixel_along_across(POSTER)[0].ravel()
     near = along < 300e3
@@ -75,13 +77,13 @@ def test_the_middle_row_is_the_great_circle(crater: Crater, chip: Chip) -> None:
     expected = destination(crater.lon, crater.lat, chip.bearing_deg, along.ravel(), R)
     off = distance(places.lon[8], places.lat[8], expected.lon, expected.lat, R)
     assert off.max() < 1e-3
-    # Every place is as far from the great circle as its row says, to the right below the middle.
+    # Every place is as far from the great circle as its row's `across`, to the right in the lower half.
     pole = destination(crater.lon, crater.lat, chip.bearing_deg + 90, np.pi * R / 2, R)
     to_right = np.pi * R / 2 - distance(places.lon, places.lat, pole.lon, pole.lat, R)
     assert np.allclose(to_right, np.broadcast_to(across, to_right.shape), atol=1e-3)
 
 
-def test_looking_north_right_is_east() -> None:
+def test_rows_of_a_corridor_to_the_north_run_eastwards() -> None:
     crater = Crater(1, "A", 20, 10, 50e3)
     places = Corridor.between(crater, Chip(0.0, 500e3, 100e3)).places(crater, R, (64, 16))
     x, y = azimuthal_forward(*places, 20, 10, R)

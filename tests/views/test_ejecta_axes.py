@@ -1,4 +1,4 @@
-"""Axes along which fresh ejecta stand out: the same whatever the bands are called, scaled or turned upside down."""
+"""Ejecta axes do not depend on the order, scale and sign of the bands."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ FADED = Crater(9, "faded", -160, 20, 200e3)
 
 @pytest.fixture(scope="module")
 def bands(make_grid: Callable[..., Grid]) -> np.ndarray:
-    """Three bands of noise, the first two alike; blankets are brighter in the second and darker in the third."""
+    """Three bands of noise, the first two correlated; blankets are brighter in the second and darker in the third."""
     grid = make_grid(128)
     lon, lat = grid.centres(grid.whole)
     rng = np.random.default_rng(0)
@@ -52,7 +52,7 @@ def axes_of(mosaic: Mosaic, catalogue: tuple[Crater, ...] = (*CRATERS, FADED)) -
     return axes.apply(values, valid)
 
 
-def test_fresh_ejecta_stand_out_on_the_first_axis(
+def test_the_first_axis_is_large_on_fresh_ejecta(
     make: Callable[..., Mosaic], bands: np.ndarray
 ) -> None:
     axes = axes_of(make(bands))
@@ -61,7 +61,7 @@ def test_fresh_ejecta_stand_out_on_the_first_axis(
     assert np.cov(axes.reshape(3, -1)) == pytest.approx(np.eye(3), abs=1e-3)
     grid = make(bands).grid
     blanket = distance(0, 0, *grid.centres(grid.whole), R) < 450e3
-    # In units of the noise the two bands that change give sqrt(1.5^2 / (1 - 0.8^2) + 1).
+    # In units of the noise the difference in the two bands is sqrt(1.5^2 / (1 - 0.8^2) + 1).
     assert axes[0][blanket].mean() > 2
     assert np.abs(axes[1:, blanket].mean(axis=1)).max() < 0.7
 
@@ -74,7 +74,7 @@ def test_fresh_ejecta_stand_out_on_the_first_axis(
     ),
     level=st.floats(-100, 100),
 )
-def test_what_the_bands_mean_does_not_matter(
+def test_order_scale_and_offset_of_the_bands_do_not_matter(
     make: Callable[..., Mosaic],
     bands: np.ndarray,
     order: list[int],
@@ -104,17 +104,16 @@ def test_without_craters_the_axes_are_principal_components(
     assert np.cov(axes.reshape(3, -1)) == pytest.approx(np.eye(3), abs=1e-3)
 
 
-def test_a_constant_band_is_left_out(make: Callable[..., Mosaic], bands: np.ndarray) -> None:
+def test_a_constant_band_is_ignored(make: Callable[..., Mosaic], bands: np.ndarray) -> None:
     constant = np.concatenate([bands, np.full_like(bands[:1], 7)])
     both = np.stack([axes_of(make(constant)), axes_of(make(bands))]).reshape(2, 3, -1)
-    alike = np.mean(both[0] * both[1], axis=1)
-    assert alike[0] > 0.999
-    assert np.abs(alike[1:]) == pytest.approx(
-        1, abs=0.01
-    )  # their direction is told by blankets, if at all
+    correlation = np.mean(both[0] * both[1], axis=1)
+    assert correlation[0] > 0.999
+    # The sign of the other axes is only determined if they differ on blankets.
+    assert np.abs(correlation[1:]) == pytest.approx(1, abs=0.01)
 
 
-def test_a_network_that_sees_axes_looks_at_any_mosaic(
+def test_the_number_of_polar_channels_does_not_depend_on_the_number_of_bands(
     make: Callable[..., Mosaic], bands: np.ndarray
 ) -> None:
     view = PolarView(CRATERS[0], R, 0.25 * np.pi * R, 64, 128)

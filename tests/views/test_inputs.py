@@ -1,20 +1,22 @@
+"""Input channels of chips, corridors and polar views, and metadata of craters."""
+
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from ejectamap.views.chip import Chip
+from ejectamap.views.chip_sampler import chip_sampler, corridor_sampler
 from ejectamap.views.corridor import Corridor
 from ejectamap.views.inputs import (
-    BandScaling,
+    blanket_similarity,
     crater_metadata,
-    likeness,
     local_contrast,
     polar_channels,
     polar_input,
 )
 from ejectamap.views.polar import PolarView
-from ejectamap.views.sight import chip_sight, corridor_sight
+from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
@@ -41,22 +43,22 @@ def haversine_m(lon: np.ndarray, lat: np.ndarray, crater: Crater) -> np.ndarray:
 
 
 def test_poster_scaling_divides_by_255(mosaic: Mosaic) -> None:
-    scaling = BandScaling.for_mosaic(mosaic, "255")
-    picture = chip_sight(mosaic, scaling, CRATER, 224).look(CHIP)
+    scaling = ChannelScaling.of_bands(mosaic, "255")
+    picture = chip_sampler(mosaic, scaling, CRATER, 224).read(CHIP)
     assert picture.shape == (4, 224, 224)
     assert picture.dtype == np.float32
     for band, value in enumerate((0.2, 0.4, 0.8)):
         assert picture[band] == pytest.approx(value)
 
 
-def test_mosaic_scaling_standardises_what_is_valid(grid: Grid, make_mosaic: MakeMosaic) -> None:
+def test_mosaic_scaling_standardises_valid_pixels(grid: Grid, make_mosaic: MakeMosaic) -> None:
     rng = np.random.default_rng(0)
     values = np.stack([rng.normal(100, 20, grid.shape), np.full(grid.shape, 7.0)]).astype(
         np.float32
     )
     valid = rng.random(grid.shape) > 0.2
     values[:, ~valid] = -999
-    scaling = BandScaling.for_mosaic(make_mosaic(values, grid, valid), "mosaic")
+    scaling = ChannelScaling.of_bands(make_mosaic(values, grid, valid), "mosaic")
     scaled = scaling.apply(values, valid)
     assert scaled[0][valid].mean() == pytest.approx(0, abs=1e-5)
     assert scaled[0][valid].std() == pytest.approx(1, abs=1e-5)
@@ -65,107 +67,84 @@ def test_mosaic_scaling_standardises_what_is_valid(grid: Grid, make_mosaic: Make
 
 
 def test_corridor_bands_and_marker(mosaic: Mosaic) -> None:
-    scaling = BandScaling.for_mosaic(mosaic, "255")
-    picture = corridor_sight(mosaic, scaling, CRATER, (448, 112)).look(CHIP)
+    scaling = ChannelScaling.of_bands(mosaic, "255")
+    picture = corridor_sampler(mosaic, scaling, CRATER, (448, 112)).read(CHIP)
     assert picture.shape == (4, 112, 448)
     assert picture.dtype == np.float32
     assert picture[2] == pytest.approx(0.8)
     marker = np.empty((112, 448), np.float32)
-    Corridor.between(CRATER, CHIP).mark(CRATER, marker)
+    Corridor.between(CRATER, CHIP).write_marker(CRATER, marker)
     assert np.array_equal(picture[3], marker)
 
 
 def test_chip_distance_is_log10_of_ground_metres(mosaic: Mosaic) -> None:
-    scaling = BandScaling.for_mosaic(mosaic, "255")
-    distance = chip_sight(mosaic, scaling, CRATER, 224).look(CHIP)[3]
+    scaling = ChannelScaling.of_bands(mosaic, "255")
+    distance = chip_sampler(mosaic, scaling, CRATER, 224).read(CHIP)[3]
     places = CHIP.places(CRATER, R, 224)
     assert np.allclose(10**distance, haversine_m(places.lon, places.lat, CRATER), rtol=1e-5)
 
 
-def test_the_distance_channel_in_radii_and_as_a_rank(mosaic: Mosaic) -> None:
-    scaling = BandScaling.for_mosaic(mosaic, "255")
-
-    def channel(distance: str, log_distance: bool) -> np.ndarray:
-        return chip_sight(mosaic, scaling, CRATER, 32, distance, log_distance).look(CHIP)[3]
-
-    metres, radii, rank = (channel(unit, False) for unit in ("metres", "radii", "rank"))
-    assert np.array_equal(
-        channel("metres", True), chip_sight(mosaic, scaling, CRATER, 32).look(CHIP)[3]
-    )
-    assert np.allclose(radii * CRATER.radius_m, metres, rtol=1e-6)
-    order = np.argsort(metres, axis=None)
-    assert (np.diff(rank.ravel()[order]) >= 0).all()
-    assert 0 < rank.min() < 0.01
-    assert 0.99 < rank.max() <= 1
-    for unit, values in (("metres", metres), ("radii", radii), ("rank", rank)):
-        assert np.allclose(channel(unit, True), np.log10(values), atol=1e-5)
+def test_a_chip_without_the_distance_channel_has_only_the_bands(mosaic: Mosaic) -> None:
+    scaling = ChannelScaling.of_bands(mosaic, "255")
+    bands = chip_sampler(mosaic, scaling, CRATER, 32, distance=False).read(CHIP)
+    assert np.array_equal(bands, chip_sampler(mosaic, scaling, CRATER, 32).read(CHIP)[:3])
 
 
-@pytest.mark.parametrize("up_deg", [0.0, 123.7])
-def test_rivals_of_a_chip_are_those_of_the_polar_picture(mosaic: Mosaic, up_deg: float) -> None:
-    """One more channel, the last, by the definition that the polar picture has."""
-    scaling = BandScaling.for_mosaic(mosaic, "255")
-    others = [Crater(2, "B", 34.4, 0.6, 50e3), Crater(3, "C", -150, -40, 200e3)]
-    chip = Chip(300e3, -200e3, 149e3, up_deg)
-    plain = chip_sight(mosaic, scaling, CRATER, 32).look(chip)
-    seen = chip_sight(mosaic, scaling, CRATER, 32, rivals=[CRATER, *others]).look(chip)
-    assert seen.shape == (5, 32, 32)
-    assert np.array_equal(seen[:4], plain)
-    own, *theirs = (
-        2 * np.sin(haversine_m(*chip.places(CRATER, R, 32), c) / 2 / R) / c.radius_m
-        for c in (CRATER, *others)
-    )
-    expected = np.log10(np.minimum(*theirs) / own)
-    assert expected.min() < 0 < expected.max()
-    assert np.allclose(seen[4], expected, atol=1e-3)
-    assert (chip_sight(mosaic, scaling, CRATER, 32, rivals=[CRATER]).look(chip)[4] == 2).all()
+def test_an_added_channel_is_the_last(mosaic: Mosaic) -> None:
+    sampler = chip_sampler(mosaic, ChannelScaling.of_bands(mosaic, "255"), CRATER, 32)
+    more = sampler.with_channel(lambda chip, out: out.fill(chip.side_m))
+    inputs = np.full(more.shape(CHIP), np.nan, np.float32)
+    more.read_into(inputs, CHIP)
+    assert inputs.shape == (5, 32, 32)
+    assert np.array_equal(inputs[:4], sampler.read(CHIP))
+    assert (inputs[4] == CHIP.side_m).all()
+    assert np.array_equal(more.read_channels(CHIP), inputs[3:])
 
 
-def test_chip_over_the_crater_has_no_endless_logarithm(mosaic: Mosaic) -> None:
+def test_the_distance_channel_is_finite_in_a_chip_over_the_crater(mosaic: Mosaic) -> None:
     chip = Chip(0.0, 0.0, 149e3)
-    distance = chip_sight(mosaic, BandScaling.for_mosaic(mosaic, "255"), CRATER, 225).look(chip)[3]
+    scaling = ChannelScaling.of_bands(mosaic, "255")
+    distance = chip_sampler(mosaic, scaling, CRATER, 225).read(chip)[3]
     assert distance.min() == pytest.approx(np.log10(149e3 / 225))
     assert distance.max() == pytest.approx(np.log10(149e3 / np.sqrt(2)), rel=1e-3)
 
 
 def test_no_data_is_0_in_every_band(mosaic: Mosaic) -> None:
-    scaling = BandScaling((50.0,) * 3, (10.0,) * 3)
+    scaling = ChannelScaling((50.0,) * 3, (10.0,) * 3)
     crater = Crater(1, "A", 74, 0, 50e3)
-    chip = chip_sight(mosaic, scaling, crater, 16).look(Chip(0.0, 0.0, 149e3))
-    corridor = corridor_sight(mosaic, scaling, crater, (64, 16)).look(Chip(0.0, 500e3, 50e3))
+    chip = chip_sampler(mosaic, scaling, crater, 16).read(Chip(0.0, 0.0, 149e3))
+    corridor = corridor_sampler(mosaic, scaling, crater, (64, 16)).read(Chip(0.0, 500e3, 50e3))
     assert (chip[:3] == 0).all()
     assert (corridor[:3] == 0).all()
-    assert np.allclose(chip_sight(mosaic, scaling, CRATER, 16).look(CHIP)[0], 0.1)
+    assert np.allclose(chip_sampler(mosaic, scaling, CRATER, 16).read(CHIP)[0], 0.1)
 
 
 def test_metadata_are_ring_means_and_log_radius(grid: Grid, make_mosaic: MakeMosaic) -> None:
-    """Values that only depend on the distance, so that the mean over the ring is known."""
+    """The values depend only on the distance, so that the mean over the ring is known."""
     lon, lat = np.broadcast_arrays(*grid.centres(grid.whole))
     crater = Crater(1, "A", 20, 10, 400e3)
     radii = haversine_m(lon, lat, crater) / crater.radius_m
     fine = make_mosaic(np.stack([radii, np.full(grid.shape, 3.0)]).astype(np.float32), grid)
-    about = crater_metadata(fine, BandScaling((0.0, 1.0), (2.0, 1.0)), crater, (2.0, 3.0))
-    assert about.dtype == np.float32
+    metadata = crater_metadata(fine, ChannelScaling((0.0, 1.0), (2.0, 1.0)), crater, (2.0, 3.0))
+    assert metadata.dtype == np.float32
     # Mean of r over a flat ring from 2 to 3: 2/3 (27 - 8) / (9 - 4).
-    assert about[0] == pytest.approx(2 / 3 * 19 / 5 / 2, rel=5e-3)
-    assert about[1] == pytest.approx(2.0)
-    assert about[2] == pytest.approx(np.log10(400e3))
+    assert metadata[0] == pytest.approx(2 / 3 * 19 / 5 / 2, rel=5e-3)
+    assert metadata[1] == pytest.approx(2.0)
+    assert metadata[2] == pytest.approx(np.log10(400e3))
 
 
-def test_metadata_leave_no_data_out(mosaic: Mosaic) -> None:
-    crater = Crater(1, "A", 60, 0, 300e3)
-    about = crater_metadata(mosaic, BandScaling.for_mosaic(mosaic, "255"), crater, (2.0, 3.0))
-    assert about[:3] == pytest.approx([0.2, 0.4, 0.8])
-    lost = crater_metadata(
-        mosaic, BandScaling.for_mosaic(mosaic, "255"), Crater(2, "B", 75, 0, 20e3), (2.0, 3.0)
-    )
-    assert lost[:3] == pytest.approx([0, 0, 0])
+def test_metadata_ignore_pixels_without_data(mosaic: Mosaic) -> None:
+    scaling = ChannelScaling.of_bands(mosaic, "255")
+    partial = crater_metadata(mosaic, scaling, Crater(1, "A", 60, 0, 300e3), (2.0, 3.0))
+    assert partial[:3] == pytest.approx([0.2, 0.4, 0.8])
+    outside = crater_metadata(mosaic, scaling, Crater(2, "B", 75, 0, 20e3), (2.0, 3.0))
+    assert outside[:3] == pytest.approx([0, 0, 0])
 
 
-def test_polar_channels_are_what_they_say(mosaic: Mosaic) -> None:
+def test_polar_channels_are_as_documented(mosaic: Mosaic) -> None:
     view = PolarView(CRATER, R, 0.25 * np.pi * R, 64, 128)
     other = Crater(2, "B", 50, 10, 100e3)
-    scaling = BandScaling.for_mosaic(mosaic, "255")
+    scaling = ChannelScaling.of_bands(mosaic, "255")
     picture = polar_input(mosaic, scaling, view, [CRATER, other])
     assert picture.shape == (polar_channels(3, "255"), 64, 128) == (11, 64, 128)
     assert picture.dtype == np.float32
@@ -186,7 +165,7 @@ def test_polar_channels_are_what_they_say(mosaic: Mosaic) -> None:
     assert (polar_input(mosaic, scaling, view, [CRATER])[9] == 2).all()
 
 
-def test_local_contrast_knows_no_edge_and_no_brightness() -> None:
+def test_local_contrast_wraps_around_and_does_not_depend_on_brightness() -> None:
     rng = np.random.default_rng(0)
     bands = rng.normal(size=(2, 64, 120)).astype(np.float32)
     valid = rng.random((64, 120)) > 0.1
@@ -201,7 +180,7 @@ def test_local_contrast_knows_no_edge_and_no_brightness() -> None:
 
 
 def rays_on_noise(view: PolarView) -> tuple[np.ndarray, np.ndarray]:
-    """Bands of a crater whose blanket and two rays are brighter in the first and darker in the second; the rays."""
+    """Bands of a crater whose blanket and two rays are brighter in the first and darker in the second; mask of rays."""
     bands = np.random.default_rng(0).normal(size=(3, *view.shape)).astype(np.float32)
     radii = view.row_ranges_m() / view.crater.radius_m
     rays = np.zeros(view.shape, bool)
@@ -212,19 +191,21 @@ def rays_on_noise(view: PolarView) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (-1, -1, -1)])
-def test_rays_are_like_their_blanket_whatever_the_bands_are(signs: tuple[int, ...]) -> None:
+def test_blanket_similarity_is_large_on_rays_whatever_the_signs_of_bands(
+    signs: tuple[int, ...],
+) -> None:
     view = PolarView(CRATER, R, 0.25 * np.pi * R, 64, 128)
     bands, rays = rays_on_noise(view)
     bands = (bands * np.array(signs)[:, None, None]).astype(np.float32)
     valid = np.ones(view.shape, bool)
-    like = likeness(bands, local_contrast(bands, valid), valid, view)
-    assert like.std() == pytest.approx(1, abs=0.2)
+    similarity = blanket_similarity(bands, local_contrast(bands, valid), valid, view)
+    assert similarity.std() == pytest.approx(1, abs=0.2)
     ground = ~rays & (view.row_ranges_m() > 4 * CRATER.radius_m)[:, None]
-    assert like[rays].mean() > like[ground].mean() + 1.2
+    assert similarity[rays].mean() > similarity[ground].mean() + 1.2
 
 
-def test_nothing_to_compare_the_blanket_with() -> None:
+def test_blanket_similarity_is_0_in_a_view_without_surroundings() -> None:
     view = PolarView(CRATER, R, 4 * CRATER.radius_m, 32, 64)
     bands = np.random.default_rng(0).normal(size=(3, 32, 64)).astype(np.float32)
     valid = np.ones(view.shape, bool)
-    assert (likeness(bands, bands, valid, view) == 0).all()
+    assert (blanket_similarity(bands, bands, valid, view) == 0).all()

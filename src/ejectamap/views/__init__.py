@@ -1,1 +1,1 @@
-"""The pictures that networks see of the ground around a crater: geometry, sampling, channels."""
+"""The inputs of the networks: geometry, sampling and channels of the pictures of a crater's surroundings."""

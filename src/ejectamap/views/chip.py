@@ -1,12 +1,12 @@
-"""The chip: the square picture, in a crater's azimuthal frame, that the segmentation network sees."""
+"""The chip: a square picture in a crater's azimuthal frame, the input of segmentation networks."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import Bools, Floats, Mosaic
+from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.mosaic import Floats, Mosaic
 from ejectamap.world.sampling_grid import SamplingGrid
 from ejectamap.world.sphere import (
     Array,
@@ -48,12 +48,12 @@ class Chip:
         return (self.x_m + offsets)[None, :], (self.y_m - offsets)[:, None]
 
     def places(self, crater: Crater, radius_m: float, size_px: int) -> LonLat:
-        """Places of the pixel centres of this chip at a size, each of shape (size, size)."""
+        """Longitudes and latitudes of the pixel centres of a chip of `size_px` pixels a side, each (size, size)."""
         x, y = self.pixel_xy(size_px)
         return azimuthal_inverse(x, y, crater.lon, crater.lat, radius_m)
 
     def sampling_grid(self, crater: Crater, size_px: int) -> SamplingGrid:
-        """Points of the mosaic that this chip is sampled at."""
+        """Points at which the mosaic is sampled for a chip of `size_px` pixels a side."""
         x, y = (axis.ravel() for axis in self.pixel_xy(size_px))
         spacing_m = self.side_m / size_px
         return SamplingGrid.azimuthal(crater.lon, crater.lat, x, y, spacing_m)
@@ -67,8 +67,8 @@ def largest_chip(crater: Crater, window: Window, grid: Grid) -> Chip:
     """Find the largest axis-aligned square inside a tile's outline in a crater's azimuthal frame.
 
     The square's half side is the Chebyshev distance from its centre to the outline, so the best centre is where that
-    distance is largest: a grid search, refined three times, over centres whose place is inside the tile. The side is
-    never more than the tile's own height on the ground.
+    distance is largest. It is found by a grid search, refined three times, over centres inside the tile. The side is
+    at most the tile's height on the ground, and at least a mosaic pixel.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sample what a network sees of a crater's chips: scaled bands, and channels that say where the crater is."""
+"""Sample the input channels of networks for a crater's chips: scaled bands, and the position of the crater."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class ChipSampler:
     scaling : ChannelScaling
         Of the bands.
     sampling_grid : callable
-        From a chip to the grid of points that is sampled: over the chip itself, or over the corridor to it.
+        From a chip to the points that are sampled: over the chip itself, or over the corridor to it.
     channels : sequence of callable
         Writers of the channels that follow the bands.
     """
@@ -44,26 +44,26 @@ class ChipSampler:
         return self.mosaic.bands + len(self.channels), *self.sampling_grid(chip).shape
 
     def read(self, chip: Chip) -> Floats:
-        """All input channels of one chip, float32 (channel, n, m)."""
+        """Read all input channels of one chip, float32 (channel, n, m)."""
         inputs = np.empty(self.shape(chip), np.float32)
         self.read_into(inputs, chip)
         return inputs
 
     def read_into(self, out: Floats, chip: Chip) -> None:
-        """The same, written into an existing array (channel, n, m)."""
+        """Read all input channels of one chip into an existing array (channel, n, m)."""
         bands = out[: self.mosaic.bands]
         _, valid = self.mosaic.sample_on_grid(self.sampling_grid(chip), bands)
         self.scaling.apply_in_place(bands, valid)
         self._write_channels(chip, out[self.mosaic.bands :])
 
     def read_channels(self, chip: Chip) -> Floats:
-        """The channels that follow the bands alone, float32 (k, n, m)."""
+        """Compute the channels that follow the bands, without the bands; float32 (k, n, m)."""
         out = np.empty((len(self.channels), *self.sampling_grid(chip).shape), np.float32)
         self._write_channels(chip, out)
         return out
 
     def with_channel(self, write: ChannelWriter) -> "ChipSampler":
-        """The same with one more channel, the last."""
+        """A sampler with one more channel, the last."""
         return replace(self, channels=(*self.channels, write))
 
     def _write_channels(self, chip: Chip, out: Floats) -> None:
@@ -74,7 +74,7 @@ class ChipSampler:
 def chip_sampler(
     mosaic: Mosaic, scaling: ChannelScaling, crater: Crater, size_px: int, distance: bool = True
 ) -> ChipSampler:
-    """Sampler of a crater's chips, of a size in pixels, with or without the channel of distance to the crater."""
+    """Build a sampler of a crater's chips of `size_px` pixels a side, with or without the distance channel."""
     return ChipSampler(
         mosaic,
         scaling,
@@ -86,7 +86,7 @@ def chip_sampler(
 def corridor_sampler(
     mosaic: Mosaic, scaling: ChannelScaling, crater: Crater, size_px: tuple[int, int]
 ) -> ChipSampler:
-    """Sampler of the corridors from a crater to its chips, of a size (length, width), with the marker channel."""
+    """Build a sampler of the corridors from a crater to its chips, `size_px` (length, width), with the marker."""
     return ChipSampler(
         mosaic,
         scaling,

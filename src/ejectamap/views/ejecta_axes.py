@@ -1,8 +1,8 @@
-"""Bands as a network can know them on any planet: how fresh the ground looks, and what else varies.
+"""Ejecta axes: linear combinations of bands that mean the same on every mosaic, whatever its bands are.
 
-What a band means differs from mosaic to mosaic: a principal component, a colour ratio, a reflectance, some upside
-down. What fresh ejecta do to the bands can be measured, for every catalogued crater has a blanket: that gives a
-direction along which they stand out from the ground, whatever the bands are and however many.
+Bands differ between mosaics: principal components, colour ratios, reflectances, some with the opposite sign. But the
+catalogued craters of every mosaic have blankets. The mean difference between blankets and the ground around them is a
+direction in band space along which fresh ejecta differ from other ground.
 """
 
 from collections.abc import Sequence
@@ -17,22 +17,23 @@ from ejectamap.world.sphere import Array, destination
 
 Floats = npt.NDArray[np.float32]
 AXES = 3
-"""How many axes there are, whatever the number of bands."""
+"""Number of axes, for any number of bands."""
 BLANKET_RADII = (1.1, 2.2)
-"""Ground that is all blanket around a fresh crater, in crater radii."""
-AROUND_RADII = (6.0, 12.0)
-"""Ground that for the most part is not ejecta."""
-_FEWEST = 50  # samples that a mean is worth something from
-_ROUNDS = 3
+"""Ring around a fresh crater that is covered by its blanket, in crater radii."""
+SURROUNDINGS_RADII = (6.0, 12.0)
+"""Ring around a fresh crater that is mostly without ejecta, in crater radii."""
+_MIN_SAMPLES = 50  # in each ring of a crater; with fewer the crater is left out
+_ITERATIONS = 3
 
 
 @dataclass(frozen=True)
 class EjectaAxes:
-    """A linear map from a mosaic's bands to three axes, each of zero mean and unit spread over the mosaic.
+    """A linear map from a mosaic's bands to three axes, each of zero mean and unit standard deviation over the mosaic.
 
     The first is Fisher's discriminant of blankets and the ground around them (The use of multiple measurements in
-    taxonomic problems, 1936): large where ground looks like fresh ejecta. The others are the principal components of
-    what is left, larger on blankets too; 0 where the mosaic has not so many bands.
+    taxonomic problems, 1936); its values are large on fresh ejecta. The others are the principal components of the
+    remaining variance, with the sign that makes them larger on blankets. If the mosaic has fewer bands than there are
+    axes, the last axes are 0.
 
     Attributes
     ----------
@@ -51,52 +52,60 @@ class EjectaAxes:
 
     @classmethod
     def measure(cls, mosaic: Mosaic, catalogue: Sequence[Crater]) -> "EjectaAxes":
-        """Measure the axes of a mosaic at its fresh craters; without any, its principal components."""
-        mean, spread = mosaic.mean_and_std
-        spread = np.where(spread > 0, spread, 1.0)
-        steps, around = _measure_steps(mosaic, catalogue, mean, spread)
-        scatter = mosaic.covariance / np.outer(spread, spread) + 1e-6 * np.eye(mosaic.bands)
-        step = _common_step(steps, around)
-        ridge = 0.05 * np.trace(around) / mosaic.bands
-        first = _unit(
-            np.linalg.solve(around + ridge * np.eye(mosaic.bands), step)
-            if step.any()
-            else np.linalg.eigh(scatter)[1][:, -1],
-            scatter,
+        """Measure the axes of a mosaic at its fresh craters; without any, they are its principal components."""
+        mean, std = mosaic.mean_and_std
+        std = np.where(std > 0, std, 1.0)
+        differences, within = _blanket_differences(mosaic, catalogue, mean, std)
+        covariance = mosaic.covariance / np.outer(std, std) + 1e-6 * np.eye(mosaic.bands)
+        difference = _weighted_difference(differences, within)
+        ridge = 0.05 * np.trace(within) / mosaic.bands
+        first = _normalise(
+            np.linalg.solve(within + ridge * np.eye(mosaic.bands), difference)
+            if difference.any()
+            else np.linalg.eigh(covariance)[1][:, -1],
+            covariance,
         )
-        axes = [first, *_other_axes(first, scatter, step)]
+        axes = [first, *_other_axes(first, covariance, difference)]
         matrix = np.zeros((AXES, mosaic.bands))
         matrix[: len(axes)] = axes
-        return cls(mean, matrix / spread)
+        return cls(mean, matrix / std)
 
     def apply(self, values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
-        """Turn bands (band, ...) into axes (3, ...), and put 0 where there is no data."""
+        """Map bands (band, ...) to axes (3, ...), with 0 where `valid` (...) is False."""
         matrix = self.matrix.astype(np.float32)
-        level = (self.matrix @ self.offset).astype(np.float32)
-        axes = np.tensordot(matrix, values, 1) - level.reshape(-1, *(1,) * (values.ndim - 1))
+        offset = (self.matrix @ self.offset).astype(np.float32)
+        axes = np.tensordot(matrix, values, 1) - offset.reshape(-1, *(1,) * (values.ndim - 1))
         axes *= valid
         return np.asarray(axes, np.float32)
 
 
-def _measure_steps(
-    mosaic: Mosaic, catalogue: Sequence[Crater], mean: Array, spread: Array
+def _blanket_differences(
+    mosaic: Mosaic, catalogue: Sequence[Crater], mean: Array, std: Array
 ) -> tuple[Array, Array]:
-    """By how much each crater's blanket differs from its surroundings, (n, band); mean covariance of these."""
-    steps, covariances = [], []
+    """Compare each crater's blanket with its surroundings, in standardised bands.
+
+    Returns
+    -------
+    differences : float array (n, band)
+        Mean of the blanket minus mean of the surroundings.
+    covariance : float array (band, band)
+        Of the surroundings, averaged over the craters.
+    """
+    differences, covariances = [], []
     for crater in catalogue:
-        blanket, around = (
-            (_ring(mosaic, crater, radii) - mean[:, None]) / spread[:, None]
-            for radii in (BLANKET_RADII, AROUND_RADII)
+        blanket, surroundings = (
+            (_sample_ring(mosaic, crater, radii) - mean[:, None]) / std[:, None]
+            for radii in (BLANKET_RADII, SURROUNDINGS_RADII)
         )
-        if min(blanket.shape[1], around.shape[1]) >= _FEWEST:
-            steps.append(blanket.mean(axis=1) - around.mean(axis=1))
-            covariances.append(np.cov(around).reshape(mosaic.bands, mosaic.bands))
-    if not steps:
+        if min(blanket.shape[1], surroundings.shape[1]) >= _MIN_SAMPLES:
+            differences.append(blanket.mean(axis=1) - surroundings.mean(axis=1))
+            covariances.append(np.cov(surroundings).reshape(mosaic.bands, mosaic.bands))
+    if not differences:
         return np.zeros((0, mosaic.bands)), np.eye(mosaic.bands)
-    return np.array(steps), np.mean(covariances, axis=0)
+    return np.array(differences), np.mean(covariances, axis=0)
 
 
-def _ring(mosaic: Mosaic, crater: Crater, radii: tuple[float, float]) -> Array:
+def _sample_ring(mosaic: Mosaic, crater: Crater, radii: tuple[float, float]) -> Array:
     """Bands (band, n) at places evenly spaced between two ranges of a crater, where there is data."""
     ranges_m = crater.radius_m * np.linspace(*radii, 16)[:, None]
     bearings = np.linspace(0.0, 360.0, 72, endpoint=False)[None, :]
@@ -105,37 +114,39 @@ def _ring(mosaic: Mosaic, crater: Crater, radii: tuple[float, float]) -> Array:
     return values[:, valid].astype(np.float64)
 
 
-def _common_step(steps: Array, around: Array) -> Array:
-    """What blankets have in common: the mean of their steps, those that stand out the more the more they do.
+def _weighted_difference(differences: Array, within: Array) -> Array:
+    """Mean of the craters' differences (n, band), weighted by how clearly each blanket differs; shape (band,).
 
-    Faded craters say little, and the median of a catalogue full of them nothing; so each counts by how far it stands
-    out along the direction that the others give, up to three times the ground's own spread.
+    Blankets of degraded craters hardly differ from their surroundings, and the median over a catalogue that is mostly
+    degraded craters is near 0. So each crater's weight is its difference along the common direction, in standard
+    deviations of the surroundings (covariance `within`), limited to 0..3. Direction and weights are iterated, from the
+    median.
     """
-    if not len(steps):
-        return np.zeros(steps.shape[1])
-    ridge = 0.05 * np.trace(around) / len(around) * np.eye(len(around))
-    step = np.median(steps, axis=0)
-    for _ in range(_ROUNDS):
-        direction = _unit(np.linalg.solve(around + ridge, step), around + ridge)
-        weight = np.clip(steps @ direction, 0.0, 3.0)
+    if not len(differences):
+        return np.zeros(differences.shape[1])
+    ridge = 0.05 * np.trace(within) / len(within) * np.eye(len(within))
+    difference = np.median(differences, axis=0)
+    for _ in range(_ITERATIONS):
+        direction = _normalise(np.linalg.solve(within + ridge, difference), within + ridge)
+        weight = np.clip(differences @ direction, 0.0, 3.0)
         if not weight.any():
             break
-        step = weight @ steps / weight.sum()
-    return np.asarray(step)
+        difference = weight @ differences / weight.sum()
+    return np.asarray(difference)
 
 
-def _other_axes(first: Array, scatter: Array, step: Array) -> list[Array]:
-    """Principal axes of what the first one leaves of the mosaic's covariance, not correlated with it."""
-    explained = scatter @ first
-    left = np.linalg.eigh(scatter - np.outer(explained, explained))[1]
+def _other_axes(first: Array, covariance: Array, difference: Array) -> list[Array]:
+    """Principal axes of the covariance that the first axis does not explain, uncorrelated with it."""
+    explained = covariance @ first
+    vectors = np.linalg.eigh(covariance - np.outer(explained, explained))[1]
     axes = []
     for k in range(2, min(AXES, len(first)) + 1):
-        axis = left[:, 1 - k]
-        axis = _unit(axis - first * (first @ scatter @ axis), scatter)
-        axes.append(axis if axis @ step >= 0 else -axis)
+        axis = vectors[:, 1 - k]
+        axis = _normalise(axis - first * (first @ covariance @ axis), covariance)
+        axes.append(axis if axis @ difference >= 0 else -axis)
     return axes
 
 
-def _unit(axis: Array, covariance: Array) -> Array:
-    """An axis of unit spread under a covariance."""
+def _normalise(axis: Array, covariance: Array) -> Array:
+    """The axis scaled to unit variance under a covariance."""
     return np.asarray(axis / np.sqrt(max(float(axis @ covariance @ axis), 1e-12)))

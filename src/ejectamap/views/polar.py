@@ -1,7 +1,7 @@
-"""The polar view: a crater's whole surroundings in one picture, columns azimuth, rows range.
+"""The polar view: all surroundings of a crater in one picture whose columns are azimuth and rows are range.
 
-Rays become near-vertical stripes, a rotation of the planet about the crater becomes a circular roll of the columns, and
-every pixel is in one column with all the ground between it and the crater.
+Rays become nearly vertical stripes, a rotation about the crater becomes a circular shift of the columns, and the ground
+between the crater and a pixel lies in the pixel's column.
 """
 
 import math
@@ -20,15 +20,15 @@ from ejectamap.world.sphere import Array, LonLat, destination
 
 Floats = npt.NDArray[np.float32]
 _FIRST_ROW_RADII = 0.5
-_RUN = 256  # places taken together: their cells stay in the first-level cache
+_RUN = 256  # places processed together: their intermediate values fit the first-level cache
 
 
 @dataclass(frozen=True)
 class PolarView:
-    """A polar grid around a crater, out to some range.
+    """A polar grid around a crater.
 
-    Rows are evenly spaced in a power of the range, from half a crater radius outwards, which keeps near ground fine
-    and far ground no coarser than needed; columns are evenly spaced in azimuth and close the circle.
+    Rows are evenly spaced in a power of the range, from half a crater radius outwards, so that cells are small near the
+    crater and grow with range. Columns are evenly spaced in azimuth over the full circle.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class PolarView:
         Range of the outer edge of the last row, in metres.
     rows, cols : int
     power : float
-        Exponent of range in which rows are even; 0.5 by default.
+        Power of the range in which rows are evenly spaced; 0.5 by default.
     turn_deg : float
         Azimuth of the left edge of the first column.
     """
@@ -59,6 +59,7 @@ class PolarView:
 
     @property
     def _inner_outer(self) -> tuple[float, float]:
+        """Powers of the range at the inner edge of the first row and at the outer edge of the last one."""
         inner = _FIRST_ROW_RADII * self.crater.radius_m
         return inner**self.power, self.range_m**self.power
 
@@ -79,11 +80,13 @@ class PolarView:
         return np.asarray(middle, np.float64)
 
     def places(self) -> LonLat:
-        """Places of the cell centres, each of shape (rows, cols)."""
+        """Longitudes and latitudes of the cell centres, each of shape (rows, cols)."""
         return self._places
 
     @cached_property
-    def _places(self) -> LonLat:  # bands, rivals and labels all ask for them
+    def _places(
+        self,
+    ) -> LonLat:  # cached, because bands, distances and labels are all computed from them
         return destination(
             self.crater.lon,
             self.crater.lat,
@@ -93,7 +96,7 @@ class PolarView:
         )
 
     def cell_spacing_m(self) -> Array:
-        """Mean ground size of the cells in each row, geometric mean of depth and width, in metres; (rows, 1)."""
+        """Ground size of the cells in each row, the square root of their area, in metres; shape (rows, 1)."""
         return np.sqrt(self.cell_area_m2())
 
     def cell_area_m2(self) -> Array:
@@ -101,8 +104,8 @@ class PolarView:
         edges = np.cos(self.row_edges_m() / self.radius_m)
         return (-np.diff(edges) * self.radius_m**2 * 2 * np.pi / self.cols)[:, None]
 
-    def onto_grid(self, values: Floats, grid: Grid, window: Window) -> Floats:
-        """Bring polar values back onto the mosaic's grid, bilinearly.
+    def to_grid(self, values: Floats, grid: Grid, window: Window) -> Floats:
+        """Resample polar values to a window of the mosaic's grid, bilinearly.
 
         Parameters
         ----------
@@ -112,15 +115,14 @@ class PolarView:
 
         Returns
         -------
-        float32 array (height, width); nan beyond the view's range. Inside the first row's middle its values go on to
-        the centre.
+        float32 array (height, width); see `interpolate`.
         """
         return resample_to_grid(
-            self.crater, grid, window, self.range_m, partial(self.look_up, values)
+            self.crater, grid, window, self.range_m, partial(self.interpolate, values)
         )
 
-    def look_up(self, values: Floats, x_m: Array, y_m: Array) -> Floats:
-        """Polar values at places of the crater's azimuthal frame, bilinearly.
+    def interpolate(self, values: Floats, x_m: Array, y_m: Array) -> Floats:
+        """Interpolate polar values bilinearly at places of the crater's azimuthal frame.
 
         Parameters
         ----------
@@ -130,55 +132,59 @@ class PolarView:
 
         Returns
         -------
-        float32 array; nan beyond the view's range. Inside the first row's middle its values go on to the centre.
+        float32 array; nan beyond the view's range. Places nearer than the first row's centre get that row's values.
         """
         x_m, y_m = np.broadcast_arrays(x_m, y_m)
         out = np.empty(x_m.size, np.float32)
         turn = self.turn_deg / 360.0
-        about = (*self._inner_outer, self.power, turn, self.range_m)
-        _look_up(values, x_m.ravel(), y_m.ravel(), about, out)
+        geometry = (*self._inner_outer, self.power, turn, self.range_m)
+        _interpolate(values, x_m.ravel(), y_m.ravel(), geometry, out)
         return out.reshape(x_m.shape)
 
 
 def polar_size(reach: float, rows: int, cols: int) -> tuple[int, int]:
-    """Size (rows, cols) of the view of a crater: grows with its reach so that far cells stay about as small.
+    """Size (rows, cols) of a crater's view; it grows with the reach, so that far cells stay about the same size.
 
-    `rows` and `cols` hold for a reach of 0.25; both come out as multiples of 32, the usual stride of encoders.
+    `rows` and `cols` apply to a reach of 0.25. Both results are multiples of 32, the usual stride of encoders.
     """
-    widest = np.sin(np.pi * min(max(reach, 0.25), 0.5)) / np.sin(np.pi * 0.25)
-    deeper = np.sqrt(max(reach, 0.25) / 0.25)
-    return 32 * max(1, round(rows * deeper / 32)), 32 * max(1, round(cols * widest / 32))
+    col_factor = np.sin(np.pi * min(max(reach, 0.25), 0.5)) / np.sin(np.pi * 0.25)
+    row_factor = np.sqrt(max(reach, 0.25) / 0.25)
+    return 32 * max(1, round(rows * row_factor / 32)), 32 * max(1, round(cols * col_factor / 32))
 
 
 @numba.njit(cache=True, nogil=True)
-def _look_up(values, x, y, about, out):  # type: ignore[no-untyped-def]
-    """Fill out (n,) with polar values at places (n,); `about` is inner and outer edge, power, turn and range."""
+def _interpolate(values, x, y, geometry, out):  # type: ignore[no-untyped-def]
+    """Fill out (n,) with polar values at places (n,).
+
+    `geometry` is the inner and the outer edge as powers of the range, the power, the turn (as a fraction of the full
+    circle), and the range in metres.
+    """
     row, col = np.empty(_RUN), np.empty(_RUN)
     for start in range(0, x.size, _RUN):
         run = slice(start, min(start + _RUN, x.size))
-        _to_cells(x[run], y[run], about, values.shape, row, col)
+        _to_cells(x[run], y[run], geometry, values.shape, row, col)
         _bilinear(values, row, col, out[run])
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
-def _to_cells(x, y, about, shape, row, col):  # type: ignore[no-untyped-def]
-    """Fractional row and column of places in a polar picture; a row of nan beyond its range."""
-    inner, outer, power, turn, range_m = about
-    deep = shape[0] / (outer - inner)
+def _to_cells(x, y, geometry, shape, row, col):  # type: ignore[no-untyped-def]
+    """Fill row and col with fractional rows and columns of places in a polar picture; row is nan beyond the range."""
+    inner, outer, power, turn, range_m = geometry
+    rows_per_unit = shape[0] / (outer - inner)
     for i in range(x.size):
-        away_m = math.sqrt(x[i] * x[i] + y[i] * y[i])
-        # A hair more, so that ground at the very antipode is not lost to rounding.
-        row[i] = away_m if away_m <= range_m * (1 + 1e-12) else math.nan
+        distance_m = math.sqrt(x[i] * x[i] + y[i] * y[i])
+        # The tolerance keeps ground at the antipode within a range of pi R in spite of rounding.
+        row[i] = distance_m if distance_m <= range_m * (1 + 1e-12) else math.nan
         turns = arctan2(x[i], y[i]) / (2 * math.pi) - turn
         col[i] = (turns - math.floor(turns)) * shape[1] - 0.5
     for i in range(x.size):
         scaled = math.sqrt(row[i]) if power == 0.5 else row[i] ** power
-        row[i] = (scaled - inner) * deep - 0.5
+        row[i] = (scaled - inner) * rows_per_unit - 0.5
 
 
 @numba.njit(cache=True, nogil=True)
 def _bilinear(values, row, col, out):  # type: ignore[no-untyped-def]
-    """Bilinear lookup in a polar picture: rows clamp, columns wrap around."""
+    """Fill out with bilinear interpolation in a polar picture; rows are clamped, columns wrap around."""
     rows, cols = values.shape
     for i in range(out.size):
         if math.isnan(row[i]):
@@ -190,6 +196,6 @@ def _bilinear(values, row, col, out):  # type: ignore[no-untyped-def]
         fr = r - r0
         fc = col[i] - c0
         left, right = c0 % cols, (c0 + 1) % cols
-        near = values[r0, left] * (1 - fc) + values[r0, right] * fc
-        far = values[r0 + 1, left] * (1 - fc) + values[r0 + 1, right] * fc
-        out[i] = near * (1 - fr) + far * fr
+        inner_value = values[r0, left] * (1 - fc) + values[r0, right] * fc
+        outer_value = values[r0 + 1, left] * (1 - fc) + values[r0 + 1, right] * fc
+        out[i] = inner_value * (1 - fr) + outer_value * fr

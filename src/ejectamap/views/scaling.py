@@ -1,4 +1,4 @@
-"""Linear scaling of channels: how a mosaic's bands, and everything else a network sees, are brought to its range."""
+"""Linear scaling of a mosaic's bands and of all other input channels and metadata of a network."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ChannelScaling:
-    """(value - offset) / divisor, with one offset and one divisor per channel.
+    """Scaled value = (value - offset) / divisor, with one offset and one divisor per channel.
 
     Attributes
     ----------
     offset, divisor : tuple of float
-        In the channel's own unit; a divisor is not 0.
+        In the channel's unit; no divisor is 0.
     """
 
     offset: tuple[float, ...]
@@ -25,15 +25,15 @@ class ChannelScaling:
 
     @classmethod
     def identity(cls, channels: int) -> "ChannelScaling":
-        """Channels as they are."""
+        """The scaling that leaves channels unchanged."""
         return cls((0.0,) * channels, (1.0,) * channels)
 
     @classmethod
     def of_bands(cls, mosaic: Mosaic, scaling: str) -> "ChannelScaling":
-        """How a mosaic's bands are scaled by the setting of that name.
+        """Scaling of a mosaic's bands for a value of the setting `scaling`.
 
-        "mosaic" is by its own mean and standard deviation. "255" (poster) and "training" divide by 255; with the latter
-        the scaling in the network's bundle then standardises.
+        "mosaic" standardises by the mosaic's mean and standard deviation. "255" (poster) and "training" divide by 255;
+        with "training", the normalisation in the network's bundle then standardises by the training data.
         """
         if scaling != "mosaic":
             return cls((0.0,) * mosaic.bands, (255.0,) * mosaic.bands)
@@ -41,13 +41,13 @@ class ChannelScaling:
         return cls(tuple(mean.tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist()))
 
     def apply(self, values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
-        """Scale channels (channel, ...) and set them to 0 where `valid` (...) is False."""
+        """Scale a copy of channels (channel, ...), and set it to 0 where `valid` (...) is False."""
         scaled = values.copy()
         self.apply_in_place(scaled, valid)
         return scaled
 
     def apply_in_place(self, values: Floats, valid: npt.NDArray[np.bool_]) -> None:
-        """The same without a copy."""
+        """Scale channels (channel, ...) in place, and set them to 0 where `valid` (...) is False."""
         tail = (1,) * (values.ndim - 1)
         if any(self.offset):
             values -= np.array(self.offset, np.float32).reshape(-1, *tail)

@@ -1,4 +1,4 @@
-"""How a crater's surroundings are cut into overlapping chips for mapping, and the planet into tiles for training."""
+"""Overlapping chips that cover a crater's surroundings, for mapping; and tiles that cover the planet, for training."""
 
 import itertools
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class ChipGrid:
     stride_m : float
         Distance between neighbouring chips' centres.
     half : int
-        Chips number -half..half in each direction; (0, 0) is the one over the crater.
+        The indices of chips run from -half to half in each direction; (0, 0) is centred on the crater.
     cells : int array (n, 2)
-        The (i, j) of each chip that touches ground within reach: i steps east, j steps north.
+        Index (i, j) of each chip that overlaps the reach: i strides east, j strides north.
     """
 
     side_m: float
@@ -36,15 +36,15 @@ class ChipGrid:
 
     @classmethod
     def around(cls, reach_m: float, side_m: float, overlap: float) -> "ChipGrid":
-        """Cover the disc of radius `reach_m` with chips of a side that overlap by a fraction (0 <= overlap < 1)."""
+        """Cover the disc of radius `reach_m` with chips that overlap by a fraction of their side (0 <= overlap < 1)."""
         stride_m = side_m * (1.0 - overlap)
         half = int(np.ceil(reach_m / stride_m))
         steps = np.arange(-half, half + 1)
         i, j = (axis.ravel() for axis in np.meshgrid(steps, steps))
         # Offset, along both axes, from the crater to the nearest point of each chip.
-        gap = np.maximum(np.abs([i, j]) * stride_m - side_m / 2, 0.0)
-        touches = np.hypot(*gap) <= reach_m
-        return cls(side_m, stride_m, half, np.stack([i[touches], j[touches]], axis=1))
+        offset_m = np.maximum(np.abs([i, j]) * stride_m - side_m / 2, 0.0)
+        within = np.hypot(*offset_m) <= reach_m
+        return cls(side_m, stride_m, half, np.stack([i[within], j[within]], axis=1))
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -60,17 +60,18 @@ class ChipGrid:
 
 
 def planet_tiles(grid: Grid, side_px: int) -> tuple[Tile, ...]:
-    """Cut the planet into tiles of about square shape on the ground, side by side, without overlap.
+    """Divide the planet into adjacent tiles that are about square on the ground.
 
-    Bands of `side_px` rows; in each, as many equal tiles as the circle of latitude at the band's middle holds, so that
-    tiles near a pole are wide in pixels and not slivers on the ground.
+    The planet is divided into zones of latitude of about `side_px` rows, and each zone into equal tiles. Their number
+    follows the length of the zone's middle parallel, so that tiles near a pole are wide in pixels, not narrow on the
+    ground.
     """
-    bands = max(1, round(grid.height / side_px))
-    row_edges = np.linspace(0, grid.height, bands + 1).round().astype(int)
+    zones = max(1, round(grid.height / side_px))
+    row_edges = np.linspace(0, grid.height, zones + 1).round().astype(int)
     tiles: list[Tile] = []
     for top, bottom in itertools.pairwise(row_edges):
-        middle = np.radians(90.0 - (top + bottom) / 2 * 180.0 / grid.height)
-        count = max(3, round(grid.width * np.cos(middle) / side_px))
+        lat = np.radians(90.0 - (top + bottom) / 2 * 180.0 / grid.height)
+        count = max(3, round(grid.width * np.cos(lat) / side_px))
         col_edges = np.linspace(0, grid.width, count + 1).round().astype(int)
         for left, right in itertools.pairwise(col_edges):
             window = Window(int(top), int(left), int(bottom - top), int(right - left))
