@@ -3,7 +3,7 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def one_thread_one_seed():
+def one_thread_and_fixed_seed():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)

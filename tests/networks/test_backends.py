@@ -1,4 +1,4 @@
-"""Backends say what the network itself says, and the best is chosen."""
+"""Backends compute what the network computes, and the fastest that agrees is chosen."""
 
 from collections.abc import Callable
 
@@ -7,38 +7,37 @@ import torch
 from torch import Tensor
 
 from ejectamap.errors import SettingsError
-from ejectamap.networks.backends import choose, choose_backend, get_backend
-from ejectamap.networks.backends.eager import Eager
-from ejectamap.networks.backends.registry import BACKENDS
+from ejectamap.networks import backends
+from ejectamap.networks.backends import BACKENDS, Eager, choose_backend, get_backend
 from ejectamap.networks.segmentation import build_segmentation
 
-HALF = {"eager-bf16", "cuda"}
+HALF_PRECISION = {"eager-bf16", "cuda"}
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_a_backend_says_what_the_network_says(name: str) -> None:
-    lacking = BACKENDS[name].missing()
-    if lacking:
-        pytest.skip(f"needs {lacking}")
+def test_a_backend_computes_what_the_network_computes(name: str) -> None:
+    missing = BACKENDS[name].missing()
+    if missing:
+        pytest.skip(f"needs {missing}")
     torch.manual_seed(0)
     network = build_segmentation("Unet", "tu-test_resnet", 3, 2, False, (32, 16, 16, 8, 8)).eval()
     pictures, metadata = torch.randn(3, 3, 64, 64), torch.randn(3, 2)
     with torch.inference_mode():
         expected = network(pictures, metadata).sigmoid()
-        ready = get_backend(name).load(network)
-        first, again = (ready(pictures, metadata) for _ in range(2))
-        alone = ready(pictures[:1], metadata[:1]).sigmoid()
-        larger = ready(torch.randn(1, 3, 96, 64), metadata[:1])
+        loaded = get_backend(name).load(network)
+        first, again = (loaded(pictures, metadata) for _ in range(2))
+        single = loaded(pictures[:1], metadata[:1]).sigmoid()
+        larger = loaded(torch.randn(1, 3, 96, 64), metadata[:1])
     assert first.dtype == torch.float32
     assert torch.equal(first, again)
-    tolerance = 0.02 if name in HALF else 1e-5
+    tolerance = 0.02 if name in HALF_PRECISION else 1e-5
     assert (first.sigmoid() - expected).abs().max() < tolerance
-    assert (alone - expected[:1]).abs().max() < tolerance
+    assert (single - expected[:1]).abs().max() < tolerance
     assert larger.shape == (1, 96, 64)
 
 
-def answers(**said: list[float]) -> Callable[[str], Callable[[], Tensor]]:
-    return lambda name: lambda: torch.tensor(said[name])
+def fixed_predictions(**probabilities: list[float]) -> Callable[[str], Callable[[], Tensor]]:
+    return lambda name: lambda: torch.tensor(probabilities[name])
 
 
 @pytest.mark.parametrize(
@@ -50,23 +49,23 @@ def answers(**said: list[float]) -> Callable[[str], Callable[[], Tensor]]:
         ([1, 2, 3, 1], "eager"),
     ],
 )
-def test_the_fastest_that_agrees(
+def test_the_fastest_that_agrees_is_chosen(
     monkeypatch: pytest.MonkeyPatch, seconds: list[float], best: str
 ) -> None:
-    """Another backend must be faster by a quarter; the one that differs in two of a thousand is never taken."""
+    """Another backend must be 1.25 times as fast; one that differs in two of a thousand pixels is never chosen."""
     names = ["eager", "good", "better", "wrong"]
     runs = iter([second for second in seconds for _ in range(3)])
-    monkeypatch.setattr(choose, "_seconds", lambda _: next(runs))
-    sure = [0.9] * 1000
+    monkeypatch.setattr(backends, "_seconds", lambda _: next(runs))
+    high = [0.9] * 1000
     wrong = [0.9] * 998 + [0.1] * 2
-    load = answers(eager=sure, good=[0.8] * 1000, better=[0.1, *sure[1:]], wrong=wrong)
+    load = fixed_predictions(eager=high, good=[0.8] * 1000, better=[0.1, *high[1:]], wrong=wrong)
     name, trials = choose_backend(names, load)
     assert name == best
     assert [trial.seconds for trial in trials.values()] == seconds
     assert trials["wrong"].agreement == pytest.approx(0.998)
 
 
-def test_a_backend_that_this_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_this_machine_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Eager, "missing", lambda _: "a GPU")
     with pytest.raises(SettingsError, match=r"map\.backend cuda needs a GPU; or set"):
         get_backend("cuda")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ejectamap.errors import SettingsError
-from ejectamap.networks import build_connection
+from ejectamap.networks.connection import build_connection
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,13 @@ def test_one_logit_for_each_corridor(architecture, size):
     assert logits.dtype == torch.float32
 
 
-def test_the_posters_network():
+def test_the_network_of_the_poster():
     network = build_connection("res2net50_26w_4s", in_channels=4, pretrained=False).eval()
     with torch.inference_mode():
         assert network(torch.rand(2, 4, 112, 448)).shape == (2,)
 
 
-def test_every_parameter_learns():
+def test_every_parameter_gets_a_gradient():
     network = build_connection("mobilenetv3_small_050", in_channels=4, pretrained=False)
     network(torch.rand(4, 4, 32, 128)).sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
@@ -43,6 +43,6 @@ def test_every_parameter_learns():
         ("hf-hub:somebody/something", "unknown architecture"),
     ],
 )
-def test_a_wrong_name_is_answered_with_the_nearest(name, nearest):
+def test_the_error_for_an_unknown_name_lists_the_nearest_names(name, nearest):
     with pytest.raises(SettingsError, match=nearest):
         build_connection(name, in_channels=4, pretrained=False)

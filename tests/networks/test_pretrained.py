@@ -6,8 +6,11 @@ import pytest
 from huggingface_hub import constants
 from torch import nn
 
-from ejectamap.networks import build_connection, build_context, build_segmentation, pretrained
+from ejectamap.networks import pretrained
+from ejectamap.networks.connection import build_connection
+from ejectamap.networks.context import build_context
 from ejectamap.networks.pretrained import with_weights
+from ejectamap.networks.segmentation import build_segmentation
 
 BUILDERS = {
     "mobilenetv3_small_050": lambda: build_connection("mobilenetv3_small_050", 4, True),
@@ -16,7 +19,7 @@ BUILDERS = {
 }
 
 
-class DeadSession:
+class UnreachableSession:
     def __init__(self):
         self.calls = []
 
@@ -36,9 +39,9 @@ def fresh_caches():
 
 @pytest.fixture
 def no_hub(monkeypatch, tmp_path):
-    session = DeadSession()
+    session = UnreachableSession()
     monkeypatch.setattr(huggingface_hub, "get_session", lambda: session)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))  # nothing downloaded before
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))  # an empty cache
     return session
 
 
@@ -56,7 +59,7 @@ def test_without_the_hub_random_weights_and_one_warning(name, no_hub, caplog):
     assert "\n" not in record.message
 
 
-def test_the_hub_is_asked_once_and_not_for_long(no_hub):
+def test_the_hub_gets_one_request_with_a_short_timeout(no_hub):
     for build in BUILDERS.values():
         build()
     ((url, timeout),) = no_hub.calls
@@ -64,20 +67,20 @@ def test_the_hub_is_asked_once_and_not_for_long(no_hub):
     assert timeout <= 5
 
 
-def test_the_hubs_client_is_left_as_it_was(no_hub):
-    seen = []
+def test_the_offline_mode_of_the_client_is_restored(no_hub):
+    calls = []
 
-    def build(wanted):
-        seen.append((wanted, constants.HF_HUB_OFFLINE))
+    def build(weights):
+        calls.append((weights, constants.HF_HUB_OFFLINE))
         return nn.Identity()
 
     before = constants.HF_HUB_OFFLINE
     with_weights(build, "something", True)
-    assert seen == [(True, True)]
+    assert calls == [(True, True)]
     assert before == constants.HF_HUB_OFFLINE
 
 
-def test_nobody_is_asked_if_no_weights_are_wanted(no_hub, caplog):
+def test_there_is_no_request_without_pretrained(no_hub, caplog):
     build_connection("mobilenetv3_small_050", 4, False)
     assert not no_hub.calls
     assert not caplog.records
@@ -86,8 +89,8 @@ def test_nobody_is_asked_if_no_weights_are_wanted(no_hub, caplog):
 def test_an_architecture_without_weights_starts_from_random_ones(monkeypatch, caplog):
     monkeypatch.setattr(pretrained, "_hub_answers", lambda: True)
 
-    def build(wanted):
-        if wanted:
+    def build(weights):
+        if weights:
             raise RuntimeError("No pretrained weights exist\nfor this")
         return nn.Identity()
 
@@ -97,8 +100,8 @@ def test_an_architecture_without_weights_starts_from_random_ones(monkeypatch, ca
     assert record.message.endswith("starting from random ones: No pretrained weights exist")
 
 
-def test_weights_are_used_when_they_are_there(monkeypatch, caplog):
+def test_available_weights_are_used(monkeypatch, caplog):
     monkeypatch.setattr(pretrained, "_hub_answers", lambda: True)
-    wanted = nn.Identity()
-    assert with_weights(lambda flag: wanted if flag else nn.Linear(1, 1), "it", True) is wanted
+    network = nn.Identity()
+    assert with_weights(lambda flag: network if flag else nn.Linear(1, 1), "it", True) is network
     assert not caplog.records

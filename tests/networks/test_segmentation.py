@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ejectamap.errors import SettingsError
-from ejectamap.networks import build_segmentation
+from ejectamap.networks.segmentation import build_segmentation
 
 SMALL = (32, 24, 16, 16, 8)
 
@@ -24,7 +24,7 @@ SMALL = (32, 24, 16, 16, 8)
         ("Segformer", "tu-resnet10t", None),
     ],
 )
-def test_shape_is_kept_and_metadata_matter(decoder, encoder, channels):
+def test_the_output_has_the_size_of_the_input_and_depends_on_metadata(decoder, encoder, channels):
     network = build_segmentation(decoder, encoder, 4, 3, False, channels).eval()
     x = torch.rand(2, 4, 70, 101)  # neither is divisible by the stride
     with torch.inference_mode():
@@ -33,19 +33,19 @@ def test_shape_is_kept_and_metadata_matter(decoder, encoder, channels):
     assert not torch.allclose(one, other, rtol=0, atol=1e-4)
 
 
-def test_metadata_reach_the_bottleneck_and_every_skip_but_not_the_picture():
+def test_metadata_are_added_to_the_bottleneck_and_every_skip_but_not_to_the_input():
     network = build_segmentation("Unet", "tu-resnet10t", 4, 3, False, SMALL)
     sizes = [layer[0].out_features for layer in network.injections.values()]
     assert sizes == network.network.encoder.out_channels[1:]
     assert list(network.injections) == ["1", "2", "3", "4", "5"]
 
 
-def test_a_missing_scale_gets_no_metadata():
+def test_nothing_is_added_at_a_scale_that_the_encoder_lacks():
     network = build_segmentation("Unet", "tu-convnext_atto", 4, 3, False, SMALL)
     assert list(network.injections) == ["2", "3", "4", "5"]
 
 
-def test_what_is_added_is_a_linear_layer_and_relu():
+def test_the_added_values_are_a_linear_layer_and_relu_of_the_metadata():
     network = build_segmentation("Unet", "tu-resnet10t", 4, 3, False, SMALL).eval()
     x, metadata = torch.rand(2, 4, 64, 64), torch.randn(2, 3)
     features = network.network.encoder(x)
@@ -57,13 +57,13 @@ def test_what_is_added_is_a_linear_layer_and_relu():
     torch.testing.assert_close(network(x, metadata), expected)
 
 
-def test_every_injection_learns():
+def test_every_injection_gets_a_gradient():
     network = build_segmentation("UnetPlusPlus", "tu-resnet10t", 4, 3, False, SMALL)
     network(torch.rand(2, 4, 64, 64), torch.ones(2, 3)).square().sum().backward()
     assert all(layer[0].weight.grad.abs().sum() > 0 for layer in network.injections.values())
 
 
-def test_without_metadata_it_is_smps_own_network():
+def test_without_metadata_the_network_is_that_of_smp():
     network = build_segmentation("Unet", "tu-resnet10t", 4, 0, False, SMALL).eval()
     x = torch.rand(2, 4, 64, 96)
     torch.testing.assert_close(network(x, torch.empty(2, 0)), network.network(x)[:, 0])
@@ -77,7 +77,7 @@ def test_padding_repeats_the_edge():
     torch.testing.assert_close(network(x, nothing), network(padded, nothing)[:, :50])
 
 
-def test_decoder_channels_make_it_smaller():
+def test_fewer_decoder_channels_make_the_network_smaller():
     def size(channels):
         network = build_segmentation("Unet", "tu-resnet10t", 4, 4, False, channels)
         return sum(parameter.numel() for parameter in network.parameters())
@@ -99,7 +99,7 @@ def test_decoder_channels_make_it_smaller():
         ("FPN", "resnet18", (32,), "has no decoder_channels"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(decoder, encoder, channels, message):
+def test_an_impossible_network_is_refused_in_one_line(decoder, encoder, channels, message):
     with pytest.raises(SettingsError, match=message) as caught:
         build_segmentation(decoder, encoder, 4, 4, False, channels)
     assert "\n" not in str(caught.value)

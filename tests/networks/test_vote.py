@@ -1,4 +1,4 @@
-"""A vote that stops early says what the full vote says."""
+"""A vote that ends early has the outcome of the full vote."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -7,62 +7,63 @@ import torch
 from hypothesis import given
 from torch import Tensor
 
-from ejectamap.networks.vote import Voter, vote, votes_needed
+from ejectamap.networks.vote import Classifier, vote, votes_needed
 
 
-def voters_of(answers: np.ndarray, seen: list[int]) -> list[Voter]:
-    """Voters (a column each) who find their answer by the picture's number, and note how many they saw."""
+def make_classifiers(probabilities: np.ndarray, batch_sizes: list[int]) -> list[Classifier]:
+    """Classifiers, one for each column, that look up a picture's probability by its number, and log batch sizes."""
 
-    def voter(column: np.ndarray) -> Voter:
-        def ask(pictures: Tensor) -> Tensor:
-            seen.append(len(pictures))
+    def make(column: np.ndarray) -> Classifier:
+        def classify(pictures: Tensor) -> Tensor:
+            batch_sizes.append(len(pictures))
             return torch.from_numpy(column[pictures[:, 0, 0, 0].long().numpy()])
 
-        return ask
+        return classify
 
-    return [voter(column) for column in answers.T]
+    return [make(column) for column in probabilities.T]
 
 
 @given(
     pictures=st.integers(1, 40),
-    voters=st.integers(1, 12),
+    networks=st.integers(1, 12),
     threshold=st.floats(0.01, 1.0),
     batch=st.integers(1, 9),
     seed=st.integers(0, 2**32),
 )
-def test_the_outcome_is_the_full_votes(
-    pictures: int, voters: int, threshold: float, batch: int, seed: int
+def test_the_outcome_is_that_of_the_full_vote(
+    pictures: int, networks: int, threshold: float, batch: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    answers = rng.beta(0.5, 0.5, (pictures, voters)).astype(np.float32)
+    probabilities = rng.beta(0.5, 0.5, (pictures, networks)).astype(np.float32)
     numbers = torch.arange(pictures).float().reshape(-1, 1, 1, 1)
-    seen: list[int] = []
-    found = vote(voters_of(answers, seen), numbers, threshold, batch)
-    full = (answers > 0.5).sum(axis=1)
-    assert np.array_equal(found.yes, full >= votes_needed(threshold, voters))
-    assert max(seen) <= batch
-    assert sum(seen) == found.asked.sum()
+    batch_sizes: list[int] = []
+    result = vote(make_classifiers(probabilities, batch_sizes), numbers, threshold, batch)
+    full = (probabilities > 0.5).sum(axis=1)
+    assert np.array_equal(result.positive, full >= votes_needed(threshold, networks))
+    assert max(batch_sizes) <= batch
+    assert sum(batch_sizes) == result.evaluated.sum()
     for k in range(pictures):
-        heard = answers[k, : found.asked[k]]
-        assert found.votes[k] == (heard > 0.5).sum()
-        assert found.score[k] == pytest.approx(heard.mean(), abs=1e-5)
-        # Nobody was asked in vain: one voter earlier it was still open.
-        before = (heard[:-1] > 0.5).sum()
-        left = voters - found.asked[k] + 1
-        assert before < votes_needed(threshold, voters) <= before + left
+        used = probabilities[k, : result.evaluated[k]]
+        assert result.votes[k] == (used > 0.5).sum()
+        assert result.score[k] == pytest.approx(used.mean(), abs=1e-5)
+        # No network was evaluated needlessly: before the last one the outcome was uncertain.
+        before = (used[:-1] > 0.5).sum()
+        remaining = networks - result.evaluated[k] + 1
+        assert before < votes_needed(threshold, networks) <= before + remaining
 
 
 @pytest.mark.parametrize(
-    ("threshold", "voters", "needed"),
+    ("threshold", "networks", "needed"),
     [(0.5, 10, 5), (0.5, 3, 2), (0.55, 20, 11), (0.7, 10, 7), (1.0, 4, 4), (0.01, 5, 1)],
 )
-def test_votes_needed(threshold: float, voters: int, needed: int) -> None:
-    assert votes_needed(threshold, voters) == needed
+def test_votes_needed(threshold: float, networks: int, needed: int) -> None:
+    assert votes_needed(threshold, networks) == needed
 
 
-def test_ten_voters_and_a_half() -> None:
-    """Five yes or six no decide."""
-    answers = np.array([[1.0] * 10, [0.0] * 10, [0, 1] * 5], np.float32)
-    found = vote(voters_of(answers, []), torch.arange(3.0).reshape(-1, 1, 1, 1), 0.5, 16)
-    assert found.asked.tolist() == [5, 6, 10]
-    assert found.yes.tolist() == [True, False, True]
+def test_ten_networks_and_a_threshold_of_a_half() -> None:
+    """Five votes for or six against decide."""
+    probabilities = np.array([[1.0] * 10, [0.0] * 10, [0, 1] * 5], np.float32)
+    classifiers = make_classifiers(probabilities, [])
+    result = vote(classifiers, torch.arange(3.0).reshape(-1, 1, 1, 1), 0.5, 16)
+    assert result.evaluated.tolist() == [5, 6, 10]
+    assert result.positive.tolist() == [True, False, True]

@@ -1,1 +1,1 @@
-"""The networks: architectures, losses, bundles, ensembles, and what runs them."""
+"""The networks: architectures, losses, bundles, ensembles, and the backends that run them."""

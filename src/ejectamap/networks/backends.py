@@ -1,4 +1,4 @@
-"""Backends: ways to run a trained network. Their results agree but for the last bits."""
+"""Backends: implementations that run a trained network. Their results agree within rounding errors."""
 
 import copy
 import time
@@ -12,39 +12,39 @@ from torch import Tensor, nn
 
 from ejectamap.errors import SettingsError
 
-_AGREEMENT = 0.999
-_GAIN = 1.25  # a smaller gain may be chance, and does not justify another backend
+_MIN_AGREEMENT = 0.999
+_MIN_SPEEDUP = 1.25  # a smaller one may be due to chance
 _RUNS = 3
 
 
 class Network(Protocol):
-    """A network made ready by a backend."""
+    """A network loaded by a backend."""
 
     def __call__(self, inputs: Tensor, *metadata: Tensor) -> Tensor:
-        """Logits, float32 on the CPU, of a batch of normalised inputs and metadata."""
+        """Compute logits, float32 on the CPU, of a batch of normalised inputs and metadata."""
         ...
 
 
 class Backend(Protocol):
-    """A way to run a trained network on one thread: the same batch gives the same bits each time."""
+    """An implementation that runs a trained network. On one thread, equal batches give equal bits."""
 
     @property
     def device(self) -> str:
-        """Where it computes, as torch names it; inputs may already be there, or not."""
+        """The device that it uses, as torch names it; inputs may be on this device or another."""
         ...
 
     def missing(self) -> str | None:
-        """What this machine lacks for it, in a few words; None if nothing."""
+        """Name what the backend needs and this machine does not have, as in "a GPU"; None if it can be used."""
         ...
 
     def load(self, model: nn.Module) -> Network:
-        """Make a trained network ready; the model itself stays as it is."""
+        """Load a copy of a trained network."""
         ...
 
 
 @dataclass(frozen=True)
 class Eager:
-    """PyTorch's eager mode on a processor or a GPU, in channels-last memory order, which is faster for convolutions.
+    """PyTorch's eager mode on a CPU or a GPU, in channels-last memory format, which is faster for convolutions.
 
     Attributes
     ----------
@@ -58,55 +58,55 @@ class Eager:
     half: torch.dtype | None = None
 
     def missing(self) -> str | None:
-        """What this machine lacks for it."""
+        """Name what it needs and this machine does not have."""
         if self.device == "cuda":
             return None if torch.cuda.is_available() else "a GPU"
         if self.half is not None and not _has_bfloat16():
-            return "a processor made for bfloat16"
+            return "a processor with bfloat16 instructions"
         return None
 
     def load(self, model: nn.Module) -> Network:
-        """Make a trained network ready."""
-        own = copy.deepcopy(model).to(self.device).to(memory_format=torch.channels_last).eval()
+        """Load a copy of a trained network."""
+        network = copy.deepcopy(model).to(self.device).to(memory_format=torch.channels_last).eval()
 
         def predict(inputs: Tensor, *metadata: Tensor) -> Tensor:
-            pictures = inputs.to(self.device, memory_format=torch.channels_last)
-            numbers = [part.to(self.device) for part in metadata]
+            inputs = inputs.to(self.device, memory_format=torch.channels_last)
+            extra = [part.to(self.device) for part in metadata]
             precision = torch.autocast(self.device, self.half) if self.half else nullcontext()
             with precision, torch.backends.cudnn.flags(deterministic=True):
-                logits: Tensor = own(pictures, *numbers)
+                logits: Tensor = network(inputs, *extra)
             return logits.float().cpu()
 
         return predict
 
 
-# torch.compile is not among them: on these networks it was no faster than eager, after a minute of compiling.
+# torch.compile is not among them: with these networks it was no faster than eager, after a minute of compiling.
 BACKENDS: dict[str, Backend] = {
     "eager": Eager(),
     "eager-bf16": Eager(half=torch.bfloat16),
     "cuda": Eager("cuda", torch.float16),
 }
-"""By name, simplest first."""
+"""Backends by name; the first is the reference of trials."""
 
 
 def get_backend(name: str) -> Backend:
-    """A backend that can be used on this machine.
+    """Get a backend by its name.
 
     Raises
     ------
     SettingsError
-        If this machine lacks something for it.
+        If this machine cannot run it.
     """
-    lacking = BACKENDS[name].missing()
-    if lacking:
+    missing = BACKENDS[name].missing()
+    if missing:
         raise SettingsError(
-            f"map.backend {name} needs {lacking}; or set map.backend to auto or eager"
+            f"map.backend {name} needs {missing}; or set map.backend to auto or eager"
         )
     return BACKENDS[name]
 
 
 def usable_backends() -> list[str]:
-    """Names of the backends that this machine has all that is needed for, simplest first."""
+    """Names of the backends that this machine can run, in the order of `BACKENDS`."""
     return [name for name, backend in BACKENDS.items() if backend.missing() is None]
 
 
@@ -117,9 +117,9 @@ class Trial:
     Attributes
     ----------
     seconds : float
-        Processor time of the shortest of a few runs.
+        Processor time of the fastest of three runs.
     agreement : float
-        Fraction of its votes or pixels that are on the same side of 0.5 as those of eager float32.
+        Fraction of the probabilities that are on the same side of 0.5 as those of the reference.
     """
 
     seconds: float
@@ -129,21 +129,22 @@ class Trial:
 def choose_backend(
     backends: Sequence[str], load: Callable[[str], Callable[[], Tensor]]
 ) -> tuple[str, dict[str, Trial]]:
-    """Try backends on the same inputs, and name the best.
+    """Run backends on the same inputs and choose the best.
 
     Parameters
     ----------
     backends : sequence of str
         Those usable on this machine. The first is the reference, and is chosen if no other is clearly faster.
     load : callable
-        From a backend's name to a function without arguments that gives probabilities of the inputs, of any shape.
+        From a backend's name to a function without arguments that predicts probabilities of the inputs, of any shape.
 
     Returns
     -------
     name : str
-        Of a backend that agrees with the reference on 99.9 % of votes or pixels and takes less time by a quarter than
-        any before it.
+        The last backend that agrees with the reference in 99.9 % of the probabilities and is at least 1.25 times as
+        fast as the backend chosen before it.
     trials : dict of str to Trial
+        By the backend's name.
     """
     trials: dict[str, Trial] = {}
     best, reference = backends[0], torch.zeros(0)
@@ -154,14 +155,14 @@ def choose_backend(
             reference = positive
         agreement = float((positive == reference).float().mean())
         trials[name] = Trial(min(_seconds(predict) for _ in range(_RUNS)), agreement)
-        faster = trials[name].seconds * _GAIN <= trials[best].seconds
-        if faster and agreement >= _AGREEMENT:
+        faster = trials[name].seconds * _MIN_SPEEDUP <= trials[best].seconds
+        if faster and agreement >= _MIN_AGREEMENT:
             best = name
     return best, trials
 
 
 def _seconds(predict: Callable[[], Tensor]) -> float:
-    # Processor time, not wall-clock time: the choice must not depend on other programs that run meanwhile.
+    """Processor time of one prediction; unlike wall-clock time it hardly depends on other programs."""
     started = time.process_time()
     predict()
     return time.process_time() - started

@@ -1,6 +1,6 @@
-"""A trained network with everything that its use needs, as a folder of two files.
+"""Bundles: a trained network with everything that its application needs, in a folder of two files.
 
-`weights.safetensors` holds the weights, `bundle.json` the rest (see `project.bundles`). Nothing is ever unpickled.
+`weights.safetensors` holds the weights, `bundle.json` the rest (see `project.bundles`). Neither needs unpickling.
 """
 
 import tempfile
@@ -48,7 +48,16 @@ class Bundle:
 
 
 def build_network(kind: str, pretrained: bool = False, **arguments: Any) -> nn.Module:
-    """Build an untrained network of a kind; arguments and errors are those of the kind's `build_*` function."""
+    """Build an untrained network of a kind in `NETWORK_KINDS`.
+
+    Parameters
+    ----------
+    kind : str
+    pretrained : bool
+        Start from ImageNet weights if they are available.
+    **arguments
+        Of the kind's `build_*` function, which also documents the errors.
+    """
     network: nn.Module = resolve_name(NETWORK_KINDS[kind].builder)(
         **arguments, pretrained=pretrained
     )
@@ -56,7 +65,7 @@ def build_network(kind: str, pretrained: bool = False, **arguments: Any) -> nn.M
 
 
 def scale_channels(scaling: ChannelScaling, values: Tensor) -> Tensor:
-    """Scale a batch, (n, c, h, w) or (n, c), whose second axis is the channel."""
+    """Scale a batch, (n, c, h, w) or (n, c), along its second axis; on any device."""
     shape = (-1, *[1] * (values.ndim - 2))
     offset = values.new_tensor(scaling.offset).reshape(shape)
     divisor = values.new_tensor(scaling.divisor).reshape(shape)
@@ -69,12 +78,12 @@ def save_bundle(bundle: Bundle, folder: Path, half: bool = False) -> None:
     Parameters
     ----------
     bundle : Bundle
-        The dictionaries of its description must be JSON-able.
+        The dictionaries in its description must be serialisable as JSON.
     folder : Path
-        Where to; parents are made.
+        Folder of the bundle; its parents are created.
     half : bool
-        Store trained parameters as float16: half the size, about three digits. Running means,
-        variances and counters of normalisation layers are stored as they are.
+        Store trained parameters as float16: half the size, about three digits. Running means, variances and counters of
+        normalisation layers keep their precision.
 
     Raises
     ------
@@ -85,19 +94,19 @@ def save_bundle(bundle: Bundle, folder: Path, half: bool = False) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-            fresh, stale = Path(temporary, "fresh"), Path(temporary, "stale")
-            fresh.mkdir()
-            (fresh / DESCRIPTION_NAME).write_text(text, encoding="utf-8")
-            save_file(_weights(bundle.model, half), fresh / WEIGHTS_NAME)
+            new, old = Path(temporary, "new"), Path(temporary, "old")
+            new.mkdir()
+            (new / DESCRIPTION_NAME).write_text(text, encoding="utf-8")
+            save_file(_weights(bundle.model, half), new / WEIGHTS_NAME)
             if folder.exists():
-                folder.rename(stale)
-            fresh.rename(folder)
+                folder.rename(old)
+            new.rename(folder)
     except (OSError, SafetensorError) as problem:
         raise OutputError(f"cannot write the bundle {folder}: {problem}") from problem
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle; the model comes in evaluation mode, float32, on the CPU.
+    """Read a bundle; its model is in evaluation mode, float32, on the CPU.
 
     Raises
     ------
@@ -112,6 +121,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def _weights(model: nn.Module, half: bool) -> dict[str, Tensor]:
+    """The state dict on the CPU; with `half`, parameters as float16."""
     parameters = dict(model.named_parameters())
     # Clones, because safetensors refuses tensors that share memory.
     return {
@@ -148,8 +158,8 @@ def _load_weights(folder: Path, model: nn.Module, weights: dict[str, Tensor]) ->
     expected = model.state_dict()
     for name in sorted(expected.keys() | weights.keys()):
         if name not in weights or name not in expected:
-            lack = "lack" if name not in weights else "have an unknown"
-            raise BundleError(f"{folder / WEIGHTS_NAME} does not fit: the weights {lack} {name}")
+            verb = "lack" if name not in weights else "have an unknown"
+            raise BundleError(f"{folder / WEIGHTS_NAME} does not fit: the weights {verb} {name}")
         if weights[name].shape != expected[name].shape:
             raise BundleError(
                 f"{folder / WEIGHTS_NAME} does not fit: {name} is {tuple(weights[name].shape)}, "

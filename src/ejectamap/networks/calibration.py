@@ -1,8 +1,8 @@
-"""What a context network's probabilities are worth, near the crater and far from it.
+"""Calibration of a context network's probabilities, depending on the distance from the crater.
 
-A network that learns to overlap with ejecta (Dice) rather than to bet on them hardly ever says "perhaps", and far out,
-where rays are faint, its "hardly" proves right a third of the time. What it says is therefore brought to the share of
-cells that are ejecta, as was measured on planets that it did not learn from.
+Networks trained with an overlap loss (Dice) predict few intermediate probabilities. Far from the crater, where rays are
+faint, they are underconfident: about a third of the cells with a low probability are ejecta. The calibration maps a
+predicted probability to the fraction of such cells that are ejecta, measured on planets not used for training.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,20 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
-_SURE = 1e-6
-# Most of a planet is plainly empty, and would decide a fit alone: less than this is not looked at.
-_LEAST = 0.02
-# In crater radii; farther out there are too few rays to measure anything by.
-_FARTHEST = 30.0
+# Probabilities are limited to this distance from 0 and 1, so that their log-odds are finite.
+_LIMIT = 1e-6
+# Lower probabilities are left out of a fit: they belong to most of a planet's cells, and would dominate it.
+_MIN_PROBABILITY = 0.02
+# In crater radii. At greater ranges there are too few rays to fit the dependence on range.
+_MAX_RANGE_RADII = 30.0
 
 
 @dataclass(frozen=True)
 class RangeCalibration:
     """Logistic calibration (Platt 1999) whose two coefficients change with log10 of range in crater radii.
 
-    Log-odds become `level + range_level log10 r + (slope + range_slope log10 r) log-odds`, with r no more than 30.
-    Probabilities below 0.02 are no more than in proportion to what becomes of 0.02.
+    The calibrated log-odds are `level + range_level log10 r + (slope + range_slope log10 r) log-odds`, where r is the
+    range, but at most 30. A probability p below 0.02 becomes p / 0.02 times the calibrated value of 0.02.
     """
 
     level: float
@@ -45,12 +46,12 @@ class RangeCalibration:
         range_radii : array (rows,)
             Range of each row in crater radii; above 0.
         """
-        log_range = np.log10(np.minimum(range_radii, _FARTHEST))[:, None]
-        said = logit(np.clip(probability.astype(np.float64), _LEAST, 1 - _SURE))
+        log_range = np.log10(np.minimum(range_radii, _MAX_RANGE_RADII))[:, None]
+        log_odds = logit(np.clip(probability.astype(np.float64), _MIN_PROBABILITY, 1 - _LIMIT))
         level = self.level + self.range_level * log_range
         slope = self.slope + self.range_slope * log_range
-        faint = np.minimum(probability / _LEAST, 1.0)
-        return np.asarray(faint * expit(level + slope * said), np.float32)
+        factor = np.minimum(probability / _MIN_PROBABILITY, 1.0)
+        return np.asarray(factor * expit(level + slope * log_odds), np.float32)
 
 
 def fit_calibration(
@@ -59,26 +60,33 @@ def fit_calibration(
     ejecta: npt.ArrayLike,
     weight: npt.ArrayLike,
 ) -> RangeCalibration:
-    """Fit a calibration to cells whose truth is known, by maximum likelihood.
+    """Fit a calibration to labelled cells, by maximum likelihood.
 
     Parameters
     ----------
-    probability, range_radii, ejecta, weight : array_like (n,)
-        What the network said, at what range, whether it was right, and how much the cell counts (its area).
+    probability : array_like (n,)
+        Predicted probability of each cell, in [0, 1].
+    range_radii : array_like (n,)
+        Range in crater radii; above 0.
+    ejecta : array_like (n,)
+        Whether the cell is ejecta, bool.
+    weight : array_like (n,)
+        Weight of the cell, its area.
     """
-    said = np.asarray(probability, np.float64)
-    count = said >= _LEAST
-    odds = logit(np.clip(said[count], _SURE, 1 - _SURE))
-    log_range = np.log10(np.minimum(np.asarray(range_radii, np.float64)[count], _FARTHEST))
-    terms = np.stack([np.ones_like(odds), odds, log_range, odds * log_range])
-    sign = np.where(np.asarray(ejecta)[count], 1.0, -1.0)
-    share = np.asarray(weight, np.float64)[count]
-    share = share / share.sum()
+    predicted = np.asarray(probability, np.float64)
+    used = predicted >= _MIN_PROBABILITY
+    log_odds = logit(np.clip(predicted[used], _LIMIT, 1 - _LIMIT))
+    log_range = np.log10(np.minimum(np.asarray(range_radii, np.float64)[used], _MAX_RANGE_RADII))
+    terms = np.stack([np.ones_like(log_odds), log_odds, log_range, log_odds * log_range])
+    sign = np.where(np.asarray(ejecta)[used], 1.0, -1.0)
+    fraction = np.asarray(weight, np.float64)[used]
+    fraction = fraction / fraction.sum()
 
-    def surprise(numbers: Floats) -> tuple[float, Floats]:
-        margin = sign * (numbers @ terms)
-        gradient = -terms @ (share * sign * expit(-margin))
-        return float(share @ np.logaddexp(0, -margin)), gradient
+    def negative_log_likelihood(coefficients: Floats) -> tuple[float, Floats]:
+        margin = sign * (coefficients @ terms)
+        gradient = -terms @ (fraction * sign * expit(-margin))
+        return float(fraction @ np.logaddexp(0, -margin)), gradient
 
-    found = minimize(surprise, np.array([0.0, 1.0, 0.0, 0.0]), jac=True).x
-    return RangeCalibration(*(float(number) for number in found))
+    start = np.array([0.0, 1.0, 0.0, 0.0])
+    coefficients = minimize(negative_log_likelihood, start, jac=True).x
+    return RangeCalibration(*(float(coefficient) for coefficient in coefficients))

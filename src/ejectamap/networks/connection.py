@@ -1,4 +1,4 @@
-"""The connection network: whether a ray joins a chip to the crater."""
+"""The connection network: classifies whether a ray connects a chip to the crater."""
 
 import timm
 from torch import Tensor, nn
@@ -32,18 +32,17 @@ def build_connection(architecture: str, in_channels: int, pretrained: bool) -> C
     Parameters
     ----------
     architecture : str
-        As timm names it, with or without the tag of its weights: "res2net50_26w_4s" (the poster's),
-        "densenet169.tv_in1k". Convolutional networks take a picture of any size; most vision
-        transformers only their own.
+        timm's name, with or without the tag of its weights: "res2net50_26w_4s" (the poster's), "densenet169.tv_in1k".
+        Convolutional networks accept any size of picture; most vision transformers accept one size.
     in_channels : int
-        Channels of a corridor. Beyond three, ImageNet weights of the first layer are repeated.
+        Channels of a corridor. For more than three, the ImageNet weights of the first layer are repeated.
     pretrained : bool
-        Start from ImageNet weights where they can be had.
+        Start from ImageNet weights if they are available.
 
     Raises
     ------
     SettingsError
-        If timm has no such architecture, or not with that tag.
+        If timm has no such architecture, or none with that tag.
     """
     if not timm.is_model(architecture):
         raise unknown_name("architecture", architecture, timm.list_models())

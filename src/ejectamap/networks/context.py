@@ -1,9 +1,8 @@
-"""The context network: all ejecta of a crater at once, in its polar frame.
+"""The context network: segments all ejecta of a crater at once, in its polar view.
 
-The columns of a polar picture are azimuths, a closed circle, so a network that sees them must have
-no edge there: turning the picture turns the answer. Every convolution and every pooling that pads
-its input therefore takes, at the first and last column, the values from the other side. Rows
-(range) keep the padding that the encoder was trained with.
+The columns of a polar view are azimuths over the full circle: the first and the last column are neighbours. Every
+convolution and pooling layer that pads its columns therefore pads them circularly, so that a circular shift of the
+input shifts the output by as much. Rows (range) keep the padding that the encoder was trained with.
 """
 
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ from ejectamap.errors import SettingsError
 from ejectamap.networks.encoder_decoder import build_encoder_decoder, pad_to_multiple
 
 
-class _Wrap(torch.autograd.Function):
-    """Put the last columns before the first, and the first behind the last.
+class _PadCircular(torch.autograd.Function):
+    """Pad columns circularly: the last ones before the first, and the first ones after the last.
 
-    Unlike F.pad, concatenation keeps the channels-last order of memory, which is faster. Left to itself, autograd
-    would fill a whole picture with zeros for each of the two borrowed edges, a third of a training's time.
+    Unlike F.pad, concatenation keeps the channels-last memory format, which is faster. The hand-written backward pass
+    avoids the zero-filled gradients of the size of the input that slicing creates, a third of the training time.
     """
 
     @staticmethod
@@ -30,81 +29,81 @@ class _Wrap(torch.autograd.Function):
         return torch.cat((x[..., -columns:], x, x[..., :columns]), dim=-1)
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        (slope,), columns = slopes, ctx.columns
-        own = slope[..., columns:-columns].clone()
-        own[..., -columns:] += slope[..., :columns]
-        own[..., :columns] += slope[..., -columns:]
-        return own, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,), columns = gradients, ctx.columns
+        result = gradient[..., columns:-columns].clone()
+        result[..., -columns:] += gradient[..., :columns]
+        result[..., :columns] += gradient[..., -columns:]
+        return result, None
 
 
-class _Circular(nn.Module):
-    """What the three circular layers share: how many columns to borrow from the other side."""
+class _CircularLayer(nn.Module):
+    """Base of the layers that pad columns circularly, by `columns` on each side."""
 
     columns: int
 
-    def wrap(self, x: Tensor) -> Tensor:
-        """Close the circle for a layer that looks over its edge."""
-        wrapped: Tensor = _Wrap.apply(x, self.columns)
-        return wrapped
+    def pad(self, x: Tensor) -> Tensor:
+        """Pad columns circularly."""
+        padded: Tensor = _PadCircular.apply(x, self.columns)
+        return padded
 
 
-class CircularConv2d(nn.Conv2d, _Circular):
-    """A convolution whose columns are a closed circle."""
+class CircularConv2d(nn.Conv2d, _CircularLayer):
+    """A convolution that pads columns circularly."""
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        result: Tensor = super().forward(self.wrap(x))
+        result: Tensor = super().forward(self.pad(x))
         return result
 
 
-class CircularMaxPool2d(nn.MaxPool2d, _Circular):
-    """A maximum whose columns are a closed circle."""
+class CircularMaxPool2d(nn.MaxPool2d, _CircularLayer):
+    """A maximum pooling that pads columns circularly."""
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        result: Tensor = super().forward(self.wrap(x))
+        result: Tensor = super().forward(self.pad(x))
         return result
 
 
-class CircularAvgPool2d(nn.AvgPool2d, _Circular):
-    """A mean whose columns are a closed circle."""
+class CircularAvgPool2d(nn.AvgPool2d, _CircularLayer):
+    """A mean pooling that pads columns circularly."""
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        result: Tensor = super().forward(self.wrap(x))
+        result: Tensor = super().forward(self.pad(x))
         return result
 
 
-_CIRCULAR: dict[type, type[_Circular]] = {
+_CIRCULAR: dict[type, type[_CircularLayer]] = {
     nn.Conv2d: CircularConv2d,
     nn.MaxPool2d: CircularMaxPool2d,
     nn.AvgPool2d: CircularAvgPool2d,
 }
 
 
-def close_circle(network: nn.Module) -> None:
-    """Make every layer that pads its columns take them from the other side, in place.
+def make_circular(network: nn.Module) -> None:
+    """Make every layer that pads its columns pad them circularly, in place.
 
-    A layer only changes its class (as PyTorch's own lazy layers do): its weights, their names and
-    the state dict stay what they were, so ImageNet weights and saved networks fit.
+    A layer only changes its class (as PyTorch's lazy layers do). Its weights and their names in the state dict stay the
+    same, so ImageNet weights and saved networks fit.
     """
     layer: Any
     for layer in network.modules():
-        circular = _CIRCULAR.get(type(layer))
-        if circular is None:
+        circular_class = _CIRCULAR.get(type(layer))
+        if circular_class is None:
             continue
         rows, cols = _pair(layer.padding)
         if cols > 0:
-            layer.__class__ = circular
+            layer.__class__ = circular_class
             layer.columns = cols
             layer.padding = (rows, 0)
 
 
 class ContextNetwork(nn.Module):
-    """A network of smp without an edge in azimuth.
+    """A segmentation model of smp whose columns are circular.
 
     Parameters
     ----------
     network : SegmentationModel
-        One of smp's, with one output channel, its circle closed.
+        With one output channel, after `make_circular`.
     """
 
     def __init__(self, network: SegmentationModel) -> None:
@@ -113,17 +112,17 @@ class ContextNetwork(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Columns of the coarsest map's pixel: the number of azimuths must be a multiple of it."""
+        """Stride of the coarsest feature map in columns, of which the number of azimuths must be a multiple."""
         return int(self.network.encoder.output_stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map polar pictures to logits.
+        """Map polar views to logits.
 
         Parameters
         ----------
         x : Tensor
-            (n, c, rows, cols), float32, normalised; rows are range, as many as wanted, columns
-            azimuth, a multiple of `stride`.
+            (n, c, rows, cols), float32, normalised; any number of rows (range), a multiple of `stride` columns
+            (azimuth).
 
         Returns
         -------
@@ -133,7 +132,7 @@ class ContextNetwork(nn.Module):
         rows, cols = x.shape[-2:]
         if cols % self.stride:
             raise SettingsError(
-                f"a polar picture has {cols} azimuths: use a multiple of {self.stride}"
+                f"a polar view has {cols} azimuths: use a multiple of {self.stride}"
             )
         logits: Tensor = self.network(pad_to_multiple(x, self.stride, 1))
         return logits[:, 0, :rows]
@@ -146,12 +145,12 @@ def build_context(
     pretrained: bool,
     decoder_channels: Sequence[int] | None = None,
 ) -> ContextNetwork:
-    """Build a context network from one of smp's.
+    """Build a context network from one of smp's decoders and encoders.
 
-    Not every network can be closed: a decoder that enlarges its maps bilinearly (FPN, DeepLabV3,
-    ...) or an encoder that pads in its own way (smp's efficientnet, timm's "tf_" networks) has an
-    edge. So each is tried once. Unet and UnetPlusPlus pass, with resnet, mobilenet_v2, densenet or
-    timm's resnet, mobilenetv3, efficientnet or convnext encoders.
+    Not every network can be made circular: decoders with bilinear interpolation (FPN, DeepLabV3, ...) and encoders with
+    padding code of their own (smp's efficientnet, timm's "tf_" networks) treat the first and the last column as edges.
+    So each network is tested once. Unet and UnetPlusPlus pass, with resnet, mobilenet_v2, densenet or timm's resnet,
+    mobilenetv3, efficientnet or convnext encoders.
 
     Parameters
     ----------
@@ -161,30 +160,30 @@ def build_context(
     Raises
     ------
     SettingsError
-        If a name is wrong, the two do not fit together, or an edge remains in azimuth.
+        If a name is unknown, decoder and encoder do not work together, or the network is not circular in azimuth.
     """
     network = build_encoder_decoder(decoder, encoder, in_channels, pretrained, decoder_channels)
-    close_circle(network)
+    make_circular(network)
     context = ContextNetwork(network).eval()
-    if not _is_closed(context, in_channels):
+    if not _is_circular(context, in_channels):
         raise SettingsError(
-            f"decoder {decoder!r} with encoder {encoder!r} has an edge in azimuth: "
+            f"decoder {decoder!r} with encoder {encoder!r} is not circular in azimuth: "
             "use Unet or UnetPlusPlus with a resnet, tu-mobilenetv3 or tu-efficientnet encoder"
         )
     return context.train()
 
 
 @torch.inference_mode()
-def _is_closed(context: ContextNetwork, in_channels: int) -> bool:
-    """Turn a picture of noise and see whether the answer turns with it."""
+def _is_circular(context: ContextNetwork, in_channels: int) -> bool:
+    """Whether a circular shift of the input, a picture of noise, shifts the output by as much."""
     size = (1, in_channels, 2 * context.stride, 4 * context.stride)
     x = torch.randn(size, generator=torch.Generator().manual_seed(0))
     try:
-        straight = context(x)
-        turned = context(x.roll(context.stride, -1)).roll(-context.stride, -1)
-    except (RuntimeError, AssertionError):  # a dilation wider than the circle, a fixed input size
+        expected = context(x)
+        shifted = context(x.roll(context.stride, -1)).roll(-context.stride, -1)
+    except (RuntimeError, AssertionError):  # a dilation wider than the input, a fixed input size
         return False
-    return torch.allclose(turned, straight, rtol=1e-3, atol=1e-3 * float(straight.std()))
+    return torch.allclose(shifted, expected, rtol=1e-3, atol=1e-3 * float(expected.std()))
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Encoder-decoder networks of smp by name, and the padding that lets them take any size."""
+"""Encoder-decoder networks of smp (segmentation-models-pytorch) by name, and padding for inputs of any size."""
 
 import inspect
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ejectamap.errors import SettingsError, unknown_name
 from ejectamap.networks.pretrained import with_weights
 
-# DPT works on the tokens of a vision transformer and has no pyramid of feature maps.
+# DPT decodes the tokens of a vision transformer, not a pyramid of feature maps.
 _DECODERS = {name: made for name, made in smp.MODEL_ARCHITECTURES_MAPPING.items() if name != "dpt"}
 
 
@@ -29,21 +29,21 @@ def build_encoder_decoder(
     Parameters
     ----------
     decoder : str
-        Architecture as smp names it, in any case: "UnetPlusPlus", "fpn".
+        smp's name of the architecture, upper or lower case: "UnetPlusPlus", "fpn".
     encoder : str
-        Encoder as smp names it: "resnet34", or "tu-" and the name of a timm network.
+        smp's name of the encoder: "resnet34", or "tu-" followed by the name of a timm network.
     in_channels : int
         Channels of a picture.
     pretrained : bool
-        Start the encoder from ImageNet weights where they can be had.
+        Start the encoder from ImageNet weights if they are available.
     decoder_channels : sequence of int or None
-        Width of the decoder: five numbers, coarsest first, for Unet, UnetPlusPlus and MAnet; one
-        for DeepLabV3, DeepLabV3Plus, PAN and UPerNet; None is smp's own choice.
+        Widths of the decoder: five numbers, coarsest first, for Unet, UnetPlusPlus and MAnet; one for DeepLabV3,
+        DeepLabV3Plus, PAN and UPerNet; None for smp's defaults.
 
     Raises
     ------
     SettingsError
-        If a name is wrong, the two do not fit together, or the decoder takes other channels.
+        If a name is unknown, decoder and encoder do not work together, or the decoder takes another number of widths.
     """
     if decoder.lower() not in _DECODERS:
         raise unknown_name("decoder", decoder, _DECODERS)
@@ -63,7 +63,7 @@ def build_encoder_decoder(
 
     try:
         return with_weights(build, encoder, pretrained)
-    except Exception as problem:  # smp and timm raise what they like
+    except Exception as problem:  # smp and timm do not document what they raise
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise SettingsError(
             f"encoder {encoder!r} does not work with decoder {decoder!r} ({reason}); "
@@ -72,7 +72,7 @@ def build_encoder_decoder(
 
 
 def pad_to_multiple(x: Tensor, rows: int, cols: int) -> Tensor:
-    """Repeat the last row and column of (n, c, h, w) until both sizes are multiples."""
+    """Repeat the last row and column of (n, c, h, w) until h is a multiple of `rows` and w of `cols`."""
     height, width = x.shape[-2:]
     bottom, right = -height % rows, -width % cols
     return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
@@ -87,7 +87,7 @@ def _check_encoder(encoder: str) -> None:
 
 
 def _weights(encoder: str) -> str | bool:
-    """Name of the weights as smp wants to hear it: ImageNet's, or the first of those without."""
+    """Value of smp's `encoder_weights`: "imagenet" if the encoder has such weights, otherwise its first ones."""
     if encoder.startswith("tu-"):
         return True
     choices = smp.encoders.encoders[encoder]["pretrained_settings"]
@@ -100,7 +100,7 @@ def _decoder_options(architecture: type, decoder_channels: Sequence[int] | None)
     name = architecture.__name__
     parameter = inspect.signature(architecture).parameters.get("decoder_channels")
     if parameter is None:
-        raise SettingsError(f"decoder {name} has no decoder_channels: leave them out")
+        raise SettingsError(f"decoder {name} has no decoder_channels: set them to null")
     single = isinstance(parameter.default, int)
     count = 1 if single else len(parameter.default)
     if len(decoder_channels) != count:

@@ -1,4 +1,4 @@
-"""Ensembles: trained networks of one kind whose probabilities are averaged or vote."""
+"""Ensembles: trained networks of one kind, whose probabilities are averaged or which vote."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +21,10 @@ from ejectamap.project.bundles import require_bundle_folders
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Have torch compute on one thread: on several, the last bits of a sum depend on the number of threads.
+    """Limit torch to one thread.
 
-    This makes a map independent of the number of processes and of the machine's number of cores.
+    On several threads the rounding of sums depends on their number. With one, a map depends neither on the number of
+    processes nor on the machine's number of cores.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -34,18 +35,18 @@ def one_thread() -> Iterator[None]:
 
 
 def load_initial(folder: Path, arguments: dict[str, Any], scaling: str, number: int) -> Bundle:
-    """Load the trained network whose training a new one continues.
+    """Load the trained network that a training starts from.
 
     Parameters
     ----------
     folder : Path
-        Of trained networks of its kind.
+        Bundles of the same kind, such as models/context.
     arguments : dict
-        What the new one is built with.
+        Arguments of the `build_*` function of the network to be trained.
     scaling : str
-        How the new one's bands are scaled.
+        Scaling of its bands, as in the settings.
     number : int
-        Which of them, if there are several, modulo their number.
+        Index of the bundle in the folder, modulo their number.
 
     Raises
     ------
@@ -55,9 +56,9 @@ def load_initial(folder: Path, arguments: dict[str, Any], scaling: str, number: 
     folders = require_bundle_folders(folder)
     path = folders[number % len(folders)]
     bundle = load_bundle(path)
-    wanted = arguments | {"scaling": scaling}
-    present = bundle.description.network | {"scaling": bundle.description.views.scaling}
-    differing = sorted(k for k in wanted if present.get(k) != wanted[k])
+    expected = arguments | {"scaling": scaling}
+    actual = bundle.description.network | {"scaling": bundle.description.views.scaling}
+    differing = sorted(k for k in expected if actual.get(k) != expected[k])
     if differing:
         raise BundleError(
             f"{path}: cannot be continued, its {', '.join(differing)} differ: set training.start_from to none"
@@ -66,19 +67,19 @@ def load_initial(folder: Path, arguments: dict[str, Any], scaling: str, number: 
 
 
 def blend_weights(network: nn.Module, start: dict[str, torch.Tensor], fraction: float) -> None:
-    """Interpolate between the weights that a training started from and the trained ones, in place.
+    """Interpolate linearly between the weights that a training started from and the trained ones, in place.
 
-    Fine-tuning on few labels lowers the accuracy on other ground; networks between the two sets of weights can be
-    better than both (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+    Fine-tuning on few labels lowers the accuracy elsewhere; interpolated weights can be better than both
+    (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
 
     Parameters
     ----------
     network : nn.Module
-        Trained.
+        The trained network.
     start : dict
-        State of the same network before.
+        State dict of the network before training.
     fraction : float
-        Of the trained weights, 0 to 1.
+        Weight of the trained values, 0 to 1.
     """
     network.load_state_dict(
         {
@@ -92,13 +93,13 @@ def blend_weights(network: nn.Module, start: dict[str, torch.Tensor], fraction: 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Trained networks of one kind, all made for the same views.
+    """Trained networks of one kind, with the same views.
 
     Attributes
     ----------
     bundles : tuple of Bundle
     backend : str
-        What they run on; see `networks.backends`.
+        Name of the backend that runs them; see `networks.backends`.
     """
 
     bundles: tuple[Bundle, ...]
@@ -112,15 +113,15 @@ class Ensemble:
         ----------
         folder : Path
         bands : int
-            Bands of the mosaic that the networks are to look at.
+            Number of bands of the mosaic to which the networks are applied.
         backend : str
 
         Raises
         ------
         BundleError
-            If there is none, one is damaged, or one was made for another number of bands or other views.
+            If there is none, one is damaged, or one has other views or another number of bands.
         SettingsError
-            If this machine lacks something for the backend.
+            If this machine cannot run the backend.
         """
         folders = require_bundle_folders(folder)
         bundles = tuple(load_bundle(path) for path in folders)
@@ -142,38 +143,51 @@ class Ensemble:
 
     @property
     def device(self) -> str:
-        """Device that inputs are best moved to, as torch names it."""
+        """The device on which the networks run, as torch names it; inputs already there need no copy."""
         return get_backend(self.backend).device
 
     def member(self, number: int) -> "Ensemble":
-        """The ensemble of one of the networks alone; `number` is taken modulo the number of networks."""
+        """An ensemble of only one of the networks, whose index is `number` modulo the number of networks."""
         return Ensemble((self.bundles[number % len(self)],), self.backend)
 
     @property
     def views(self) -> NetworkViews:
-        """The pictures that the networks see; all see the same."""
+        """The pictures that all the networks take, as their bundles describe them."""
         return self.bundles[0].description.views
 
     @property
     def calibrations(self) -> tuple[RangeCalibration | None, ...]:
-        """Calibration of each network's probabilities, where it was fitted."""
+        """Calibration of each network's probabilities; None where none was fitted."""
         return tuple(bundle.calibration for bundle in self.bundles)
 
     def probabilities(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
-        """Each network's probabilities, (n, member) or (n, member, h, w), in [0, 1], of a batch of raw inputs."""
+        """Predict each network's probabilities in [0, 1] of a batch of unscaled inputs.
+
+        Parameters
+        ----------
+        inputs : Tensor
+            (n, c, h, w), before the bundle's normalisation.
+        metadata : Tensor, optional
+            (n, m), before the bundle's normalisation; for networks that take any.
+
+        Returns
+        -------
+        Tensor
+            (n, member), or (n, member, h, w) for networks with one logit per pixel.
+        """
         return torch.stack([self._predict(k, inputs, metadata) for k in range(len(self))], 1)
 
     def mean(self, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
-        """The networks' mean probabilities, (n,) or (n, h, w), of a batch of raw inputs."""
+        """Predict the networks' mean probabilities, (n,) or (n, h, w), of a batch; see `probabilities`."""
         total = self._predict(0, inputs, metadata)
         for k in range(1, len(self)):
             total = total + self._predict(k, inputs, metadata)
         return total / len(self) if len(self) > 1 else total
 
     def vote(self, inputs: Tensor, threshold: float, batch: int) -> Vote:
-        """Vote of the networks on each of some raw inputs; see `networks.vote`."""
-        voters = [partial(self._predict, k) for k in range(len(self))]
-        return vote(voters, inputs, threshold, batch)
+        """Let the networks vote on each of n unscaled inputs (n, c, h, w); see `networks.vote.vote`."""
+        classifiers = [partial(self._predict, k) for k in range(len(self))]
+        return vote(classifiers, inputs, threshold, batch)
 
     @cached_property
     def _networks(self) -> tuple[Network, ...]:
@@ -183,7 +197,7 @@ class Ensemble:
     @torch.inference_mode()
     @one_thread()
     def _predict(self, member: int, inputs: Tensor, metadata: Tensor | None = None) -> Tensor:
-        """One network's probabilities, (n,) or (n, h, w)."""
+        """Predict one network's probabilities, (n,) or (n, h, w), of a batch of unscaled inputs."""
         description = self.bundles[member].description
         extra: tuple[Tensor, ...] = ()
         if metadata is not None and description.metadata_normalisation is not None:

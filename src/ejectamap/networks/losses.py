@@ -1,6 +1,7 @@
-"""Losses by name, with weights for samples and for pixels; all are binary, of logits, in float32.
+"""Losses by name, with weights of samples and of pixels. All are binary, take logits and compute in float32.
 
-A weight is a multiplicity: a sample or pixel of weight 0 does not count, one of weight 2 counts twice.
+A weight is a multiplicity: a sample or pixel of weight 0 is ignored, one of weight 2 counts twice. To add a loss,
+write a function that returns a `Loss` and add its name to `_LOSSES`.
 """
 
 import inspect
@@ -18,11 +19,11 @@ from torch import Tensor, nn
 from ejectamap.errors import SettingsError, unknown_name
 
 TINY = torch.finfo(torch.float32).tiny
-"""Lower bound of a sum of weights that anything is divided by."""
+"""Lower limit of a sum of weights in a denominator."""
 
 
 class Loss(Protocol):
-    """A scalar to be minimised."""
+    """A function whose scalar result a training minimises."""
 
     def __call__(
         self,
@@ -31,7 +32,7 @@ class Loss(Protocol):
         weight: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Compare logits with their target.
+        """Compute the loss of a batch.
 
         Parameters
         ----------
@@ -42,8 +43,8 @@ class Loss(Protocol):
         weight : Tensor, optional
             (n,), at least 0: weight of each sample; 1 by default.
         mask : Tensor, optional
-            Same shape as the logits, bool or at least 0: where the target is known, or how much
-            ground area each pixel represents; 1 by default.
+            Same shape as the logits, bool or at least 0: weight of each pixel, 0 where the target is unknown;
+            1 by default.
 
         Returns
         -------
@@ -54,9 +55,9 @@ class Loss(Protocol):
 
 
 def weighted(value: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Loss:
-    """Make a loss of a function of logits, target and weight of each pixel, all float32.
+    """Turn a function of logits, target and weight of each pixel, all float32, into a `Loss`.
 
-    The function gets a target of 0 where the weight is 0.
+    Where the weight is 0 the function gets a target of 0.
     """
 
     def loss(
@@ -78,12 +79,12 @@ def focal(alpha: float = 0.1, gamma: float = 2.0) -> Loss:
     Parameters
     ----------
     alpha : float
-        Weight of the *positive* class (connected, ejecta), 0..1; the negative class weighs 1 -
-        alpha. With the poster's 0.1 a false connection costs nine times as much as a missed one. (The
-        docstring of smp's class calls alpha the prior probability of the positive class; its code
-        multiplies by alpha where the target is 1, as in the paper.)
+        Weight of the *positive* class (connected, ejecta), 0..1; the weight of the negative class is 1 - alpha. With
+        the poster's 0.1 the loss of a false positive is nine times that of a false negative. (The docstring of smp's
+        class calls alpha the prior probability of the positive class; its code multiplies by alpha where the target
+        is 1, as in the paper.)
     gamma : float
-        How much less pixels count that are already right; 0 is cross-entropy.
+        The greater, the less correctly classified pixels count; 0 is cross-entropy.
     """
     elementwise = smp.losses.FocalLoss("binary", alpha=alpha, gamma=gamma, reduction="none")
     return _mean(lambda logits, target: elementwise(logits, target).reshape(logits.shape))
@@ -97,28 +98,28 @@ def bce() -> Loss:
 
 
 def dice(smooth: float = 0.0) -> Loss:
-    """1 - Dice (F1) of the whole batch taken together, each pixel counted by its weight.
+    """1 - Dice coefficient (F1) over all pixels of the batch, weighted.
 
-    A batch without any target has no Dice: its loss is 0, as in smp.
+    The loss of a batch whose target is 0 everywhere is 0, as in smp.
 
     Parameters
     ----------
     smooth : float
-        Added to both sides of the fraction, in pixels.
+        Added to numerator and denominator, in pixels.
     """
     return _overlap(smp.losses.DiceLoss("binary", from_logits=False, smooth=smooth))
 
 
 def jaccard(smooth: float = 0.0) -> Loss:
-    """1 - Jaccard (IoU) of the whole batch taken together; else as `dice`."""
+    """1 - Jaccard index (IoU) over all pixels of the batch, weighted; otherwise as `dice`."""
     return _overlap(smp.losses.JaccardLoss("binary", from_logits=False, smooth=smooth))
 
 
 def skeleton() -> Loss:
     """1 - soft recall of the target's centre lines, five pixels wide (Kirchhoff et al. 2024, arXiv:2404.03010); 0 to 1.
 
-    A missed length of ray costs the same however wide the ray is. False positives cost nothing: use it
-    beside another loss, as in dice-bce-skeleton. A batch without any target costs nothing.
+    A missed part of a ray adds in proportion to its length, whatever its width. False positives do not add to this
+    loss: combine it with another one, as in dice-bce-skeleton. It is 0 for a batch whose target is 0 everywhere.
     """
 
     def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
@@ -140,19 +141,19 @@ _LOSSES: dict[str, Callable[..., Loss]] = {
 
 
 def build_loss(name: str, **parameters: float) -> Loss:
-    """Build a loss by its name, or the sum of several by their names joined by hyphens, as in dice-bce.
+    """Build a loss by its name, or a sum of several by their names joined by hyphens, as in dice-bce.
 
     Parameters
     ----------
     name : str
         bce, focal, dice, jaccard, skeleton, or a sum of some.
     **parameters : float
-        Arguments of those losses; one that several of them have goes to each of these.
+        Arguments of these losses. Each is passed to every one of them that takes it.
 
     Raises
     ------
     SettingsError
-        If there is no such loss, or none of them has such a parameter.
+        If there is no such loss, or none of them takes such a parameter.
     """
     factories = []
     for part in name.lower().split("-"):
@@ -171,7 +172,7 @@ def build_loss(name: str, **parameters: float) -> Loss:
 
 
 def _sum(losses: Sequence[Loss]) -> Loss:
-    """Sum of several, as dice-bce: the first raises overlap, cross-entropy keeps probabilities calibrated."""
+    """Sum of several losses, such as dice-bce, in which cross-entropy keeps the probabilities calibrated."""
 
     def loss(
         logits: Tensor, target: Tensor, weight: Tensor | None = None, mask: Tensor | None = None
@@ -182,7 +183,7 @@ def _sum(losses: Sequence[Loss]) -> Loss:
 
 
 def _mean(elementwise: Callable[[Tensor, Tensor], Tensor]) -> Loss:
-    """Weighted mean of a loss of single pixels."""
+    """Weighted mean of an elementwise loss."""
 
     def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
         total = (elementwise(logits, target) * counts).sum()
@@ -192,7 +193,7 @@ def _mean(elementwise: Callable[[Tensor, Tensor], Tensor]) -> Loss:
 
 
 def _overlap(score: nn.Module) -> Loss:
-    """Weighted version of a loss of sums: weighting prediction and target weights every sum in it."""
+    """Weighted version of smp's overlap losses: weighting prediction and target weights each of their sums."""
 
     def value(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
         n = len(logits)
@@ -206,14 +207,14 @@ def _overlap(score: nn.Module) -> Loss:
 def _require_images(name: str, logits: Tensor) -> None:
     if logits.ndim < 3:
         raise SettingsError(
-            f"loss {name} is of images: choose another one for networks with one logit a picture"
+            f"loss {name} needs one logit per pixel: choose another one for networks with one logit per picture"
         )
 
 
 def _wide_skeleton(target: Tensor) -> Tensor:
-    """Centre lines of masks (n, h, w), widened by two pixels as far as the masks go."""
-    tubes = [
+    """Centre lines of masks (n, h, w), widened by two pixels on each side, but within the masks."""
+    lines = [
         binary_dilation(skeletonize(truth), iterations=2) & truth
         for truth in target.detach().cpu().numpy() > 0.5
     ]
-    return torch.from_numpy(np.stack(tubes)).to(target)
+    return torch.from_numpy(np.stack(lines)).to(target)

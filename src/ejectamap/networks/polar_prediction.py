@@ -1,4 +1,4 @@
-"""Probabilities of the context networks in a crater's polar view, and their interpolation to any place in it."""
+"""Probabilities of the context networks in a crater's polar view, and their interpolation to grids and chips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import Mosaic
 
 Floats = npt.NDArray[np.float32]
-FAINT = 0.1
-"""Polar probability above which `guided` outlines a chip: low enough that faint ejecta are not lost."""
-_CHIP_POINTS = 64
+GUIDE_THRESHOLD = 0.1
+"""Polar probability above which method `guided` segments a chip: low, so that faint ejecta are not lost."""
+_CHIP_SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class PolarPrediction:
     probability: Floats
 
     def on_grid(self, grid: Grid, window: Window) -> Floats:
-        """Probabilities (height, width) on the mosaic's grid; nan beyond the reach."""
-        return self.view.onto_grid(self.probability, grid, window)
+        """Interpolate probabilities (height, width) to a window of the mosaic's grid; nan beyond the reach."""
+        return self.view.to_grid(self.probability, grid, window)
 
     def in_chip(self, chip: Chip, size_px: int) -> Floats:
-        """Probabilities (size, size) at the pixels of a chip; 0 beyond the reach."""
-        values = self.view.look_up(self.probability, *chip.pixel_xy(size_px))
+        """Interpolate probabilities (size, size) to the pixels of a chip; 0 beyond the reach."""
+        values = self.view.interpolate(self.probability, *chip.pixel_xy(size_px))
         return np.nan_to_num(values, nan=0.0)
 
     def write_guide(self, chip: Chip, out: Floats) -> None:
@@ -55,7 +55,7 @@ class PolarPrediction:
 
     def largest_in(self, chip: Chip) -> float:
         """Largest probability in a chip, sampled at 64 x 64 points; in [0, 1]."""
-        return float(self.in_chip(chip, _CHIP_POINTS).max())
+        return float(self.in_chip(chip, _CHIP_SAMPLES).max())
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class PolarPredictor:
     networks : Ensemble
     mosaic : Mosaic
     catalogue : sequence of Crater
-        All fresh craters; their places are an input for each of them.
+        All fresh craters; the distance to the nearest of the others is an input channel.
     """
 
     networks: Ensemble
@@ -82,7 +82,7 @@ class PolarPredictor:
         return len(self.networks)
 
     def member(self, number: int) -> "PolarPredictor":
-        """The same with one of the networks alone; see `Ensemble.member`."""
+        """A predictor with only one of the networks; see `Ensemble.member`."""
         return replace(self, networks=self.networks.member(number))
 
     def predict(self, crater: Crater) -> PolarPrediction:
@@ -96,11 +96,11 @@ class PolarPredictor:
         reach_m = crater.reach_m(radius_m)
         view = PolarView(crater, radius_m, reach_m, *size, power=views.polar_power)
         inputs = torch.from_numpy(polar_input(self.mosaic, self._scaling, view, self.catalogue))
-        both = self.networks.probabilities(torch.stack([inputs, inputs.flip(-1)]))
-        mean = np.asarray((both[0] + both[1].flip(-1)) / 2)
+        direct, mirrored = self.networks.probabilities(torch.stack([inputs, inputs.flip(-1)]))
+        means = np.asarray((direct + mirrored.flip(-1)) / 2)
         radii = view.row_ranges_m() / crater.radius_m
         calibrated = [
-            raw if calibration is None else calibration.apply(raw, radii)
-            for calibration, raw in zip(self.networks.calibrations, mean, strict=True)
+            mean if calibration is None else calibration.apply(mean, radii)
+            for calibration, mean in zip(self.networks.calibrations, means, strict=True)
         ]
         return PolarPrediction(view, np.mean(calibrated, axis=0))

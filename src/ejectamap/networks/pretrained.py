@@ -1,9 +1,8 @@
-"""ImageNet weights where they can be had, random ones where they cannot.
+"""Networks with ImageNet weights if these are available, otherwise with random ones.
 
-timm and smp both fetch their weights from the Hugging Face hub. Without a network the hub's client
-tries again and again for most of a minute; here the hub is asked once, with a short timeout, and if
-it does not answer its client is put into offline mode, in which it only looks at what was
-downloaded before.
+timm and smp download their weights from the Hugging Face hub. Without an internet connection the hub's client retries
+for most of a minute. Therefore one request with a short timeout tests whether the hub answers. If it does not, the
+client is set to offline mode, in which it only uses weights that were downloaded before.
 """
 
 import logging
@@ -21,25 +20,23 @@ PROBE_TIMEOUT_S = 3.0
 
 
 def with_weights(build: Callable[[bool], nn.Module], name: str, pretrained: bool) -> nn.Module:
-    """Build a network with ImageNet weights if wanted and possible, else with random weights.
+    """Build a network with ImageNet weights if `pretrained` and possible, otherwise with random weights.
 
     Parameters
     ----------
     build : callable
-        Builds the network; its one argument says whether to load ImageNet weights.
+        Builds the network; its argument is whether to load ImageNet weights.
     name : str
-        Name of the architecture, for the one warning that is logged when its weights cannot be had.
+        Name of the architecture, for the warning that is logged once if its weights are not available.
     pretrained : bool
-        Whether ImageNet weights are wanted.
+        Whether to load ImageNet weights.
     """
     if pretrained:
         try:
             with _offline_unless_hub_answers():
                 return build(True)
-        except (
-            OSError,
-            RuntimeError,
-        ) as problem:  # the hub's errors are OSErrors; timm: no such weights
+        except (OSError, RuntimeError) as problem:
+            # The hub's errors are OSErrors; timm raises RuntimeError if an architecture has no weights.
             reason = str(problem).splitlines()[0]
             _warn_once(name, reason if _hub_answers() else "the Hugging Face hub does not answer")
     return build(False)
@@ -52,17 +49,17 @@ def _warn_once(name: str, reason: str) -> None:
 
 @cache
 def _hub_answers() -> bool:
-    """Ask the hub once per process; any answer will do."""
+    """Whether the hub answers a request, with any status; tested once per process."""
     try:
         huggingface_hub.get_session().head(constants.ENDPOINT, timeout=PROBE_TIMEOUT_S)
-    except Exception:  # whatever HTTP library the hub's client is built on has its own errors
+    except Exception:  # the error classes depend on the HTTP library that the hub's client uses
         return False
     return True
 
 
 @contextmanager
 def _offline_unless_hub_answers() -> Iterator[None]:
-    # The client reads its environment when it is imported, so the switch itself has to be set.
+    # The client reads its environment variables only when it is imported, so its constant has to be set.
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or not _hub_answers()
     try:

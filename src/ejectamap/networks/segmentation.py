@@ -1,4 +1,4 @@
-"""The segmentation network: which pixels of a chip are the crater's ejecta."""
+"""The segmentation network: classifies which pixels of a chip are the crater's ejecta."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from ejectamap.networks.encoder_decoder import build_encoder_decoder, pad_to_mul
 
 
 class SegmentationNetwork(nn.Module):
-    """A network of smp that is told about the crater at every scale.
+    """A segmentation model of smp that takes metadata of the crater at every scale.
 
-    The metadata pass through one Linear and ReLU for each feature map of the encoder - the
-    bottleneck and every skip, but not the input itself - and the result is added to every pixel of
-    that map. Maps that the decoder does not look at stay without effect.
+    For each feature map of the encoder (the bottleneck and every skip connection, but not the input itself) the
+    metadata pass through one Linear and ReLU, and the result is added to every pixel of that map. It has no effect on
+    maps that the decoder does not use.
 
     Parameters
     ----------
     network : SegmentationModel
-        One of smp's, with one output channel.
+        With one output channel.
     metadata_size : int
-        Numbers that describe a crater; with 0 nothing is added anywhere.
+        Number of metadata; with 0 nothing is added.
     """
 
     def __init__(self, network: SegmentationModel, metadata_size: int) -> None:
@@ -68,19 +68,19 @@ def build_segmentation(
     pretrained: bool,
     decoder_channels: Sequence[int] | None = None,
 ) -> SegmentationNetwork:
-    """Build a segmentation network from any decoder (but DPT) and encoder of smp.
+    """Build a segmentation network from any decoder (except DPT) and encoder of smp.
 
     Parameters
     ----------
     decoder, encoder, in_channels, pretrained, decoder_channels
         See `build_encoder_decoder`; the poster's are "UnetPlusPlus" and "resnet34".
     metadata_size : int
-        Numbers that describe a crater; 0 for none.
+        Number of metadata of a crater; 0 for none.
 
     Raises
     ------
     SettingsError
-        If a name is wrong, or the two do not fit together.
+        If a name is unknown, or decoder and encoder do not work together.
     """
     network = build_encoder_decoder(decoder, encoder, in_channels, pretrained, decoder_channels)
     return SegmentationNetwork(network, metadata_size)

@@ -1,4 +1,4 @@
-"""The vote of several networks about the same pictures, which stops for each picture as soon as it is decided."""
+"""Majority vote of several networks on each picture, which ends as soon as the outcome is certain."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,69 +9,69 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Voter = Callable[[Tensor], Tensor]
-"""From a batch of pictures to the probability of a yes, (n,)."""
+Classifier = Callable[[Tensor], Tensor]
+"""From a batch of pictures (n, c, h, w) to probabilities (n,)."""
 
 
 @dataclass(frozen=True)
 class Vote:
-    """What the networks said of n pictures.
+    """Outcome of a vote on n pictures.
 
     Attributes
     ----------
     score : float32 array (n,)
-        Mean probability over the networks that were asked, in [0, 1].
+        Mean probability over the networks that were evaluated, in [0, 1].
     votes : int array (n,)
-        How many of those said yes (probability above 0.5).
-    asked : int array (n,)
-        How many networks were asked before the outcome was certain.
-    yes : bool array (n,)
-        The outcome: that of the full vote, always.
+        Number of those whose probability is above 0.5.
+    evaluated : int array (n,)
+        Number of networks that were evaluated before the outcome was certain.
+    positive : bool array (n,)
+        The outcome, which is always that of the vote of all networks.
     """
 
     score: npt.NDArray[np.float32]
     votes: npt.NDArray[np.int64]
-    asked: npt.NDArray[np.int64]
-    yes: npt.NDArray[np.bool_]
+    evaluated: npt.NDArray[np.int64]
+    positive: npt.NDArray[np.bool_]
 
 
-def votes_needed(threshold: float, voters: int) -> int:
-    """Votes that make a yes: the smallest count that is at least that share of the voters."""
-    # Less a hair: 0.55 x 20 is more than 11 in floating point.
-    return max(1, math.ceil(threshold * voters - 1e-9))
+def votes_needed(threshold: float, networks: int) -> int:
+    """The smallest number of votes, but at least 1, that is at least a fraction `threshold` of the networks."""
+    # The tolerance is for rounding errors: 0.55 x 20 is greater than 11 in floating point.
+    return max(1, math.ceil(threshold * networks - 1e-9))
 
 
-def vote(voters: Sequence[Voter], pictures: Tensor, threshold: float, batch: int) -> Vote:
-    """Ask one network after another, each only about the pictures that are still undecided.
+def vote(classifiers: Sequence[Classifier], pictures: Tensor, threshold: float, batch: int) -> Vote:
+    """Evaluate the networks one after another, each only on the pictures that are still undecided.
 
-    With ten networks and a threshold of a half five yes or six no decide: nobody else is asked.
+    With ten networks and a threshold of 0.5, five votes for or six against a picture decide.
 
     Parameters
     ----------
-    voters : sequence of callables
-        From pictures (k, c, h, w) to probabilities (k,).
+    classifiers : sequence of callables
+        The networks.
     pictures : Tensor
         (n, c, h, w).
     threshold : float
-        Share of all voters that makes a yes, in (0, 1].
+        Fraction of all networks that makes a picture positive, in (0, 1].
     batch : int
-        Pictures that a network sees at once.
+        Number of pictures that are evaluated together.
     """
-    needed = votes_needed(threshold, len(voters))
+    needed = votes_needed(threshold, len(classifiers))
     total = torch.zeros(len(pictures))
     votes = torch.zeros(len(pictures), dtype=torch.int64)
-    asked = torch.zeros(len(pictures), dtype=torch.int64)
-    for place, voter in enumerate(voters):
-        left = len(voters) - place
-        (undecided,) = torch.where((votes < needed) & (votes + left >= needed))
-        everyone = len(undecided) == len(pictures)
+    evaluated = torch.zeros(len(pictures), dtype=torch.int64)
+    for number, classifier in enumerate(classifiers):
+        remaining = len(classifiers) - number
+        (undecided,) = torch.where((votes < needed) & (votes + remaining >= needed))
+        all_undecided = len(undecided) == len(pictures)
         for start in range(0, len(undecided), batch):
-            some = undecided[start : start + batch]
-            # While all are undecided they are read where they lie: pictures are large.
-            shown = pictures[start : start + batch] if everyone else pictures[some]
-            answers = voter(shown)
-            total[some] += answers
-            votes[some] += answers > 0.5
-            asked[some] += 1
-    score = (total / asked.clamp(min=1)).numpy()
-    return Vote(score, votes.numpy(), asked.numpy(), (votes >= needed).numpy())
+            indices = undecided[start : start + batch]
+            # A slice, where possible, avoids a copy of the pictures.
+            inputs = pictures[start : start + batch] if all_undecided else pictures[indices]
+            probabilities = classifier(inputs)
+            total[indices] += probabilities
+            votes[indices] += probabilities > 0.5
+            evaluated[indices] += 1
+    score = (total / evaluated.clamp(min=1)).numpy()
+    return Vote(score, votes.numpy(), evaluated.numpy(), (votes >= needed).numpy())
