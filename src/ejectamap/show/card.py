@@ -81,12 +81,8 @@ def plot_crater_card(
         If the file cannot be written.
     """
     radius_m = mosaic.grid.radius_m
-
-    def ejecta(lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Bools:
-        mapped = np.nan_to_num(sample_probability(lon, lat, spacing_m)) > threshold
-        return mapped if sample_labels is None else mapped | sample_labels(lon, lat)
-
-    half_m = half_side_m(crater, ejecta, radius_m)
+    sample_ejecta = _ejecta_sampler(sample_probability, sample_labels, threshold)
+    half_m = half_side_m(crater, sample_ejecta, radius_m)
     places = square_around(crater, radius_m, half_m, _PANEL_PX)
     spacing_m = 2 * half_m / _PANEL_PX
     figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), dpi=_DPI, facecolor="white")
@@ -99,11 +95,7 @@ def plot_crater_card(
         mask = sample_labels(*places).astype(np.float32)
         _draw_outline(right, mask, 0.5, half_m, colors=_LABELS, linestyles="dashed")
     for axes in (left, right):
-        _draw_rings(axes, crater, crater.reach_m(radius_m), half_m)
-        if blanket_m:
-            _draw_blanket(axes, blanket_m)
-        draw_scale_bar(axes, 1.0)
-        draw_north_arrow(axes)
+        _draw_marks(axes, crater, crater.reach_m(radius_m), half_m, blanket_m)
     _write_title(figure, crater)
     _draw_legend(figure, threshold, sample_labels is not None)
     save_figure(figure, path)
@@ -114,6 +106,18 @@ def panel_boxes() -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
     above, middle = round(_ABOVE_IN * _DPI), round(_WIDTH_IN * _DPI / 2)
     left = (0, above, middle, above + _PANEL_PX)
     return left, (middle, above, 2 * middle, round(_HEIGHT_IN * _DPI))
+
+
+def _ejecta_sampler(
+    sample_probability: SampleProbability, sample_labels: SampleLabels | None, threshold: float
+) -> Callable[[npt.ArrayLike, npt.ArrayLike, float], Bools]:
+    """Function from places and their spacing to whether ejecta are mapped or labelled there."""
+
+    def sample(lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Bools:
+        mapped = np.nan_to_num(sample_probability(lon, lat, spacing_m)) > threshold
+        return mapped if sample_labels is None else mapped | sample_labels(lon, lat)
+
+    return sample
 
 
 def _add_panel(figure: Figure, left_in: float, picture: Image, half_m: float) -> Axes:
@@ -141,6 +145,17 @@ def _draw_outline(axes: Axes, values: Floats, level: float, half_m: float, **sty
     if values.min() < level < values.max():
         extent = (-half_m, half_m, half_m, -half_m)
         axes.contour(values, levels=[level], extent=extent, linewidths=_LINE_WIDTH, **style)
+
+
+def _draw_marks(
+    axes: Axes, crater: Crater, reach_m: float, half_m: float, blanket_m: float | None
+) -> None:
+    """Draw the rings, the edge of the blanket if it was measured, a scale bar and a north arrow."""
+    _draw_rings(axes, crater, reach_m, half_m)
+    if blanket_m:
+        _draw_blanket(axes, blanket_m)
+    draw_scale_bar(axes, 1.0)
+    draw_north_arrow(axes)
 
 
 def _draw_rings(axes: Axes, crater: Crater, reach_m: float, half_m: float) -> None:

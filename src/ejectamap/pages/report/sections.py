@@ -114,7 +114,7 @@ def provenance_section(project: Project) -> Section:
     """Versions, digests, settings, and the commands that reproduce the map."""
     content = json.loads((project.outputs / "provenance.json").read_text())
     text = (
-        f"The map's fingerprint is {content['fingerprint']}: the same settings, inputs and networks give the same.",
+        f"The map's fingerprint is {content['fingerprint']}: the same settings, inputs and networks give the same one.",
         f"Commands that led to this page, in order: {', '.join(_commands(project))}.",
     )
     preset, changed = changed_settings(project)

@@ -77,7 +77,7 @@ def _networks(project: Project) -> Iterator[str]:
         folder = project.networks(kind)
         count = len(bundle_folders(folder))
         if folder == project.models / kind:
-            source = "trained in this project"
+            source = "in the project's models folder"
         elif project.settings.training.start_from == "builtin":
             source = "that come with the program"
         else:
