@@ -1,10 +1,10 @@
-"""Memory and time of `evaluate` on a finished map of simple shapes, without and with the shape of the ejecta.
+"""Memory and time of `evaluate` on a finished map of simple shapes, without and with `--structure`.
 
     python benchmarks/judging.py [WIDTH_PX [CRATERS]]
 
-Labels are crosses within half of the default reach, and maps the same, a little out of place, in windows of the whole
-reach, which is 0.25 but for five craters (0.5 and 0.75). Maps are read and judged in a process of its own, whose peak
-resident memory the system counts.
+Labels are crosses within half of the default reach, and maps the same, slightly shifted, in windows of the whole reach,
+which is 0.25 but for five craters (0.5 and 0.75). Maps are read and evaluated in a process of their own, whose peak
+resident memory the system reports.
 """
 
 import json
@@ -20,7 +20,7 @@ from memory import peak_mib
 
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.structure import evaluate_structure
-from ejectamap.mapping.mapfiles import MapFiles
+from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.simulate.planet import make_grid
 from ejectamap.world.body import BODIES
 from ejectamap.world.craters import Crater
@@ -58,11 +58,11 @@ def cross(grid: Grid, crater: Crater, window: Window, shift_px: int) -> np.ndarr
 
 
 def write(path: Path, grid: Grid, window: Window, values: np.ndarray) -> None:
-    about = {"driver": "GTiff", "height": window.height, "width": window.width, "count": 1}
-    about |= {"dtype": values.dtype, "crs": grid.crs, "compress": "deflate", "zlevel": 1}
-    about |= {"tiled": True, "blockxsize": 512, "blockysize": 512, "BIGTIFF": "IF_SAFER"}
+    profile = {"driver": "GTiff", "height": window.height, "width": window.width, "count": 1}
+    profile |= {"dtype": values.dtype, "crs": grid.crs, "compress": "deflate", "zlevel": 1}
+    profile |= {"tiled": True, "blockxsize": 512, "blockysize": 512, "BIGTIFF": "IF_SAFER"}
     transform = grid.window_transform(window)
-    with rasterio.open(path, "w", **about, transform=transform) as target:
+    with rasterio.open(path, "w", **profile, transform=transform) as target:
         target.write(values, 1)
 
 
@@ -86,11 +86,11 @@ def make_files(folder: Path, grid: Grid, craters: list[Crater]) -> None:
     write(maps / "origin.tif", grid, grid.whole, origin)
 
 
-def judge_and_tell(folder: Path, width_px: int, count: int, structure: bool) -> None:
-    """Judge the map; print what that took."""
+def evaluate_and_print(folder: Path, width_px: int, count: int, structure: bool) -> None:
+    """Evaluate the map; print time and memory as JSON."""
     started, processor = time.perf_counter(), time.process_time()
     grid, craters = make_grid(width_px, BODIES["mercury"]), catalogue(count)
-    labels, files = load_labels(folder / "labels", grid, craters), MapFiles(folder / "map", grid)
+    labels, files = load_labels(folder / "labels", grid, craters), EjectaMap(folder / "map", grid)
     if structure:
         evaluate_structure(labels, craters, files.labels)
     else:
@@ -103,31 +103,39 @@ def judge_and_tell(folder: Path, width_px: int, count: int, structure: bool) -> 
             stored=files.stored,
             origin=files.origin,
         )
-    told = {
+    figures = {
         "peak_mib": peak_mib(),
         "cpu_s": time.process_time() - processor,
         "wall_s": time.perf_counter() - started,
     }
-    print(json.dumps(told))
+    print(json.dumps(figures))
 
 
 def main(width_px: int = 23_040, count: int = 119) -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_files(Path(folder), make_grid(width_px, BODIES["mercury"]), catalogue(count))
         for how in ("pixels", "structure"):
-            command = [sys.executable, __file__, "--judge", folder, str(width_px), str(count), how]
-            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found = json.loads(told.splitlines()[-1])
+            command = [
+                sys.executable,
+                __file__,
+                "--evaluate",
+                folder,
+                str(width_px),
+                str(count),
+                how,
+            ]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            figures = json.loads(output.splitlines()[-1])
             print(
-                f"{how}, {width_px} px, {count} craters: {found['peak_mib']:.0f} MiB,"
-                f" {found['cpu_s']:.0f} s of processor time, {found['wall_s']:.0f} s by the clock",
+                f"{how}, {width_px} px, {count} craters: {figures['peak_mib']:.0f} MiB,"
+                f" {figures['cpu_s']:.0f} s of processor time, {figures['wall_s']:.0f} s by the clock",
                 flush=True,
             )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--judge"]:
-        judge_and_tell(
+    if sys.argv[1:2] == ["--evaluate"]:
+        evaluate_and_print(
             Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "structure"
         )
     else:

@@ -1,8 +1,8 @@
-"""What the speed of `map` is made of: time inside the networks, votes that stop early, backends, workers.
+"""Components of the speed of `map`: time inside the networks, votes that stop early, backends, workers.
 
     python benchmarks/mapping.py
 
-The planets are simulated; the networks that vote are trained for a minute, so that their votes mean something.
+The planets are simulated; the connection networks are trained for a minute, for votes that stop realistically early.
 """
 
 import itertools
@@ -20,19 +20,20 @@ import torch
 from planets import VOTERS, noise_planet
 from sampler import noise_mosaic, own, random_pairs
 
-from ejectamap.mapping import map_project
+from ejectamap.mapping.batches import BATCH
 from ejectamap.mapping.cost import sample_inputs
-from ejectamap.mapping.methods import BATCH
+from ejectamap.mapping.run import map_project
 from ejectamap.networks.backends import choose_backend, usable_backends
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.vote import votes_needed
-from ejectamap.project import Project
-from ejectamap.simulate import simulate_planet, write_planet
-from ejectamap.training import train
+from ejectamap.project.folder import Project
+from ejectamap.simulate.files import write_planet
+from ejectamap.simulate.planet import simulate_planet
+from ejectamap.training.run import train
 
 Row = tuple[str, str, str]
-PICTURES = 128
-REACH = 0.03  # of the published networks' craters: some thirty chips, for each takes them a second
+INPUTS = 128
+REACH = 0.03  # of the craters for the published networks: some thirty chips, each of which takes a second
 TRAINING = ("method=two-stage", f"connection.members={VOTERS}", "training.max_minutes=1")
 
 
@@ -59,29 +60,29 @@ def simulated(folder: Path, width_px: int, craters: int, changes: tuple[str, ...
 
 
 @contextmanager
-def watched(spent: list[float]) -> Iterator[None]:
+def network_time(spent: list[float]) -> Iterator[None]:
     """Add the processor time spent inside networks to a list's only number."""
-    ask = Ensemble._ask
+    predict = Ensemble._predict
 
     def timed(*arguments: object) -> torch.Tensor:
         started = time.thread_time()
-        answer = ask(*arguments)
+        probability = predict(*arguments)
         spent[0] += time.thread_time() - started
-        return answer
+        return probability
 
-    Ensemble._ask = timed
+    Ensemble._predict = timed
     try:
         yield
     finally:
-        Ensemble._ask = ask
+        Ensemble._predict = predict
 
 
 def inside_networks(name: str, project: Project) -> Row:
-    """Share of the processor time of a whole map; one crater is mapped before, so that all is loaded and compiled."""
+    """Fraction of the processor time of a whole map; a crater is mapped before it, to load and compile everything."""
     map_project(project, [project.craters[0].crater_id])
     shutil.rmtree(project.maps)
     spent = [0.0]
-    with watched(spent):
+    with network_time(spent):
         started = time.process_time()
         map_project(project)
         whole = time.process_time() - started
@@ -91,9 +92,9 @@ def inside_networks(name: str, project: Project) -> Row:
 
 
 def early_vote(project: Project) -> Row:
-    """The same corridors, of all over a crater's reach, asked until decided and to the end."""
+    """Votes on the same corridors, from all over a crater's reach, that stop early and that do not."""
     ensemble = Ensemble.load(project.networks("connection"), project.mosaic.bands)
-    (corridors,) = sample_inputs(project, "connection", project.tile_side_m, PICTURES)
+    (corridors,) = sample_inputs(project, "connection", project.tile_side_m, INPUTS)
     threshold = project.settings.connection.vote_threshold
     started = time.process_time()
     full = torch.cat([ensemble.probabilities(batch) for batch in corridors.split(BATCH)]) > 0.5
@@ -101,9 +102,9 @@ def early_vote(project: Project) -> Row:
     early = ensemble.vote(corridors, threshold, BATCH)
     full_s, early_s = between - started, time.process_time() - between
     needed = votes_needed(threshold, len(ensemble))
-    same = bool((full.sum(dim=1) >= needed).equal(torch.from_numpy(early.yes)))
+    same = bool((full.sum(dim=1) >= needed).equal(torch.from_numpy(early.positive)))
     took = (
-        f"{early_s:.1f} against {full_s:.1f} s; {early.asked.mean():.1f} of {len(ensemble)} asked, "
+        f"{early_s:.1f} against {full_s:.1f} s; {early.evaluated.mean():.1f} of {len(ensemble)} networks run, "
         f"{'the same' if same else 'ANOTHER'} outcome for {len(corridors)} corridors"
     )
     return "vote until it is decided, against the full vote", took, f"{full_s / early_s:.2f} times"
@@ -131,7 +132,7 @@ def backends(project: Project) -> list[Row]:
 
 
 def two_workers(folder: Path) -> Row:
-    """Craters a minute, all of one reach, from the first that is done to the last: the best of two runs by turns."""
+    """Craters a minute, all of one reach, from the first finished to the last: the better of two alternating runs."""
     project = noise_planet(folder, 8192, 32, reach=0.25)
     rates, clocks = {1: 0.0, 2: 0.0}, {1: np.inf, 2: np.inf}
     for workers in (1, 2, 1, 2):
@@ -139,26 +140,28 @@ def two_workers(folder: Path) -> Row:
         started = time.perf_counter()
         map_project(project, workers=workers)
         clocks[workers] = min(clocks[workers], time.perf_counter() - started)
-        notes = sorted(p.stat().st_mtime for p in (project.maps / ".done").glob("crater_*.json"))
-        rate = 60 * (len(notes) - workers) / (notes[-1] - notes[workers - 1])
+        record_times = sorted(
+            p.stat().st_mtime for p in (project.maps / ".done").glob("crater_*.json")
+        )
+        rate = 60 * (len(record_times) - workers) / (record_times[-1] - record_times[workers - 1])
         rates[workers] = max(rates[workers], rate)
-    what = f"two workers against one, 8192 px, {len(notes)} craters, {os.cpu_count()} processors"
+    what = f"two workers against one, 8192 px, {len(record_times)} craters, {os.cpu_count()} processors"
     took = f"{rates[2]:.1f} against {rates[1]:.1f} craters a minute; {clocks[2]:.0f} against {clocks[1]:.0f} s in all"
     return what, took, f"{rates[2] / rates[1]:.2f} times"
 
 
 def two_processors() -> Row:
-    """What two workers could gain at most here: two processes that share nothing, against one."""
+    """Upper bound of the gain by two workers on this machine: two independent processes, against one."""
     with ProcessPoolExecutor(2) as pool:
-        list(pool.map(chips_sampled, [1.0, 1.0]))  # compiles
-        alone = pool.submit(chips_sampled, 5.0).result()
-        both = sum(pool.map(chips_sampled, [5.0, 5.0]))
-    what = "the machine itself: chips sampled by two processes that share nothing, against one"
+        list(pool.map(count_chips, [1.0, 1.0]))  # compiles
+        alone = pool.submit(count_chips, 5.0).result()
+        both = sum(pool.map(count_chips, [5.0, 5.0]))
+    what = "the machine itself: chips sampled by two independent processes, against one"
     return what, f"{both / 5:.0f} against {alone / 5:.0f} a second", f"{both / alone:.2f} times"
 
 
-def chips_sampled(seconds: float) -> int:
-    """Chips that a process samples in a while."""
+def count_chips(seconds: float) -> int:
+    """Number of chips that a process samples in some seconds."""
     mosaic = noise_mosaic(2048)
     pairs = itertools.cycle(random_pairs(mosaic.grid, 100))
     own(mosaic, *next(pairs))

@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 
 from ejectamap.analysis.measure import analyze_project
-from ejectamap.mapping.methods import CraterMap
-from ejectamap.mapping.run import bring_in
-from ejectamap.project import Project
-from ejectamap.simulate import Planet, simulate_planet, write_planet
+from ejectamap.maps.crater_map import CraterMap
+from ejectamap.maps.writing import import_maps
+from ejectamap.project.folder import Project
 from ejectamap.simulate import planet as simulation
-from ejectamap.simulate.deposit import Scene, can_be_seen, lay_down
-from ejectamap.simulate.ejecta import blanket_cover, cover_at
+from ejectamap.simulate.deposit import Scene, compute_visibility, deposit_ejecta
+from ejectamap.simulate.ejecta import compute_blanket_cover, compute_cover
+from ejectamap.simulate.files import write_planet
 from ejectamap.simulate.impacts import Impact, Pattern, azimuth_weight
-from ejectamap.world.grid import Window
-from ejectamap.world.mosaic import Bools
+from ejectamap.simulate.planet import Planet, simulate_planet
+from ejectamap.world.grid import Bools, Window
 from ejectamap.world.sphere import destination
 
 AZIMUTHS = np.radians(np.arange(0.25, 360, 0.5))
@@ -46,11 +46,11 @@ def rings(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[float, float,
         place = impact.crater.lon, impact.crater.lat, np.degrees(azimuth), range_m, grid.radius_m
         col, row = (x.astype(np.intp) for x in grid.to_pixel(*destination(*place)[:2]))
         pixels = np.minimum(row, grid.height - 1), col
-        both = cover_at(impact, pattern, scene.look, range_m, azimuth, grid.radius_m).smooth
-        alone = blanket_cover(impact, pattern, scene.look, range_m / radius_m, azimuth)
+        both = compute_cover(impact, pattern, scene.style, range_m, azimuth, grid.radius_m).smooth
+        alone = compute_blanket_cover(impact, pattern, scene.style, range_m / radius_m, azimuth)
         valid = scene.valid[pixels]
         everything, layer = (
-            float(can_be_seen(scene, impact, pattern, *pixels, range_m, cover)[valid].mean())
+            float(compute_visibility(scene, impact, pattern, *pixels, range_m, cover)[valid].mean())
             for cover in (both, alone)
         )
         if layer <= 0.5 and layer_ends == 0.0:
@@ -65,9 +65,9 @@ def simulate(seed: int, width_px: int) -> tuple[Planet, Radii]:
 
     def watched(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[Window, Bools]:
         found[impact.crater.crater_id] = rings(scene, impact, pattern)
-        return lay_down(scene, impact, pattern)
+        return deposit_ejecta(scene, impact, pattern)
 
-    with patch.object(simulation, "lay_down", watched):
+    with patch.object(simulation, "deposit_ejecta", watched):
         return simulate_planet(seed, width_px), found
 
 
@@ -81,7 +81,7 @@ def measure(planet: Planet, folder: Path) -> pd.DataFrame:
         CraterMap(c, grid.whole, lambda s, c=c: truth.read(c.crater_id, s).astype("f4"))
         for c in planet.craters
     )
-    bring_in(project, maps)
+    import_maps(project, maps)
     return analyze_project(project).set_index("crater_id")
 
 

@@ -13,8 +13,8 @@ import pytest
 import rasterio
 
 from ejectamap import cli
-from ejectamap.mapping import map_project
-from ejectamap.project import Project
+from ejectamap.mapping.run import map_project
+from ejectamap.project.folder import Project
 
 TINY = [
     "views.chip_px=32",

@@ -36,7 +36,7 @@ def test_only_maps_of_the_present_settings_count(
     written = json.loads((project.folder / "evaluation.json").read_text())
     assert written["leakage"]["seen_px"] == 0 < written["leakage"]["test_px"]
     print_tables(evaluation, Console(width=200))
-    assert "training tiles have seen 0 of" in capsys.readouterr().out
+    assert "Leakage: 0 of" in capsys.readouterr().out
     changed = rewrite(project, "threshold: 0.5 ", "threshold: 0.4 ")
     with pytest.raises(ProjectError, match="present settings, networks and inputs"):
         evaluate_project(changed)
