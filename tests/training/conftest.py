@@ -22,7 +22,7 @@ CRATERS = (
 
 @pytest.fixture(scope="session")
 def make_world(grid: Grid) -> Callable[..., World]:
-    """Craters 1 and 2, side by side, have ejecta out to 900 km; 3 has none drawn."""
+    """Craters 1 and 2, neighbours, have ejecta out to 900 km; crater 3 has no mask."""
     lon, lat = grid.centres(grid.whole)
     masks = {}
     for crater in CRATERS[:2]:

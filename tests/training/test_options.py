@@ -1,4 +1,4 @@
-"""Changing one option changes exactly that: one setting, and a step of training where the option has a say in it."""
+"""Changing one option changes exactly one setting, and the first step of a training if the option affects it."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -10,28 +10,54 @@ import torch
 from pydantic import BaseModel
 
 from ejectamap.networks.losses import build_loss
+from ejectamap.project.pairs import make_pairs
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import make_settings, merge, parse_changes
 from ejectamap.training.loaders import make_loader
-from ejectamap.training.pairs import make_pairs
-from ejectamap.training.recipes import RECIPES
+from ejectamap.training.setups import training_setup
 from ejectamap.training.sources import Source, Sources
 from ejectamap.training.task import Task
 from ejectamap.world.world import World
 
-TINY = [
+SECTIONS = ("connection", "segmentation", "context")
+# Small networks, a simple recipe, no augmentation.
+BASE = [
     "views.chip_px=32",
     "views.corridor_px=[64, 16]",
     "views.polar_px=[32, 64]",
     "connection.architecture=test_resnet",
+    "connection.loss={name: focal, arguments: {alpha: 0.1}}",
+    "connection.balance_weights=false",
     "segmentation.batch_size=8",
     "segmentation.decoder=Unet",
     "segmentation.encoder=tu-test_resnet",
+    "segmentation.augment.quarter_turns=false",
     "context.encoder=tu-test_resnet",
+    "context.augment.turns=false",
+    "context.augment.stretch=1",
+    *(f"{kind}.scaling='255'" for kind in ("connection", "segmentation")),
     *(f"{kind}.decoder_channels=[16, 16, 8, 8, 8]" for kind in ("segmentation", "context")),
-    *(f"{kind}.pretrained=false" for kind in ("connection", "segmentation", "context")),
+    *(
+        f"{kind}.{change}"
+        for kind in SECTIONS
+        for change in (
+            "pretrained=false",
+            "optimiser={name: AdamW, arguments: {lr: 0.0001}}",
+            "scheduler={name: StepLR, arguments: {step_size: 10, gamma: 0.9}}",
+            "warm_up_steps=0",
+            "max_epochs=200",
+            "patience=20",
+            "keep=best",
+            "blend=1",
+            "precision=full",
+            "budget_weight=1",
+            "augment.flips=false",
+            "augment.contrast=0",
+            "augment.brightness=0",
+        )
+    ),
 ]
-# What every network's first step shows at once, and what it cannot show.
+# Options that affect the first step of every network.
 STEP = [
     "loss={name: bce}",
     "loss={name: focal, arguments: {alpha: 0.3}}",
@@ -47,12 +73,12 @@ STEP = [
     "augment.brightness=0.3",
     "augment.blur_px=1.5",
 ]
+# Options that do not affect the first step.
 LATER = [
     "scheduler={name: CosineAnnealingWarmRestarts, arguments: {T_0: 10}}",
     "scheduler={name: CosineAnnealingLR, arguments: {T_max: 10}}",
     "scheduler={name: constant}",
     "scheduler={name: anneal}",
-    "accumulate=4",
     "max_epochs=3",
     "monitor=loss",
     "patience=5",
@@ -60,8 +86,9 @@ LATER = [
     "keep=last",
     "blend=0.5",
     "precision=auto",
-    "share=2.0",
+    "budget_weight=2.0",
 ]
+# Options of one kind of network that affect its first step.
 OWN = {
     "connection": [
         "connection.architecture=test_vit2",
@@ -78,15 +105,10 @@ OWN = {
         "segmentation.encoder=resnet18",
         "segmentation.decoder_channels=[24, 16, 8, 8, 8]",
         "segmentation.loss={name: jaccard}",
-        "segmentation.share_weights=false",
+        "segmentation.ejecta_ratio_weights=false",
         "segmentation.augment.quarter_turns=true",
         "views.chip_px=48",
         "views.annulus_radii=[2, 5]",
-        "views.distance=radii",
-        "views.distance=rank",
-        "views.log_distance=false",
-        "views.rivals=true",
-        "views.radial_up=true",
     ],
     "context": [
         "context.decoder=UnetPlusPlus",
@@ -99,14 +121,14 @@ OWN = {
         "views.polar_power=0.8",
     ],
 }
-# These act before a network is built or after it is trained; they are tested there.
+# Options that act before a network is built or after it is trained; other tests cover them.
 ELSEWHERE = {
     "connection.vote_threshold",
     *(f"{kind}.pretrained" for kind in OWN),
     *(f"views.{key}" for key in ("tile_km", "overlap")),
     *(
         f"training.{key}"
-        for key in ("split", "test_fraction", "max_minutes", "start_from", "plant", "families")
+        for key in ("split", "test_fraction", "max_minutes", "start_from", "families")
     ),
     *(
         f"training.{key}"
@@ -120,20 +142,22 @@ ELSEWHERE = {
         )
     ),
 }
-SEEN = [(kind, f"{kind}.{change}", True) for kind in OWN for change in STEP]
-UNSEEN = [(kind, f"{kind}.{change}", False) for kind in OWN for change in LATER]
-VARIANTS = [*SEEN, *UNSEEN, *((kind, change, True) for kind in OWN for change in OWN[kind])]
+VARIANTS = [
+    *((kind, f"{kind}.{change}", True) for kind in OWN for change in STEP),
+    *((kind, f"{kind}.{change}", False) for kind in OWN for change in LATER),
+    *((kind, change, True) for kind in OWN for change in OWN[kind]),
+]
 
 
 def settings_with(*changes: str) -> Settings:
     inputs = {"inputs": {"mosaic": "m.tif", "craters": "c.csv"}}
-    # One after another: a change of a name keeps the arguments that were there.
-    values = merge(inputs, parse_changes(TINY))
+    # In two steps, so that a change of a name keeps the arguments.
+    values = merge(inputs, parse_changes(BASE))
     return make_settings(merge(values, parse_changes(changes)), "test")
 
 
 def leaves(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting by its dotted key; something named, with its arguments, is one setting."""
+    """Every setting by its dotted key; a component with its arguments is one setting."""
     for key, value in values:
         if isinstance(value, BaseModel) and "name" not in type(value).model_fields:
             yield from leaves(value, f"{prefix}{key}.")
@@ -143,27 +167,25 @@ def leaves(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 @pytest.fixture(scope="module")
 def step(make_world: Callable[..., World]) -> Callable[..., dict[str, torch.Tensor]]:
-    """Take the first step of a training with some changes; give the loss and the network's weights."""
+    """A function that takes the first step of a training with some changes, and returns loss and weights."""
     world = make_world()
     pairs = make_pairs(world, 4)
-    # Few pairs, of every kind.
-    some = [p for p in pairs if p.connected][::6][:8] + [p for p in pairs if not p.connected][::9][
-        :8
-    ]
-    source = Source(world, some)
+    connected = [pair for pair in pairs if pair.connected]
+    unconnected = [pair for pair in pairs if not pair.connected]
+    source = Source(world, connected[::6][:8] + unconnected[::9][:8])
     sources = Sources((source, source), {}, tile_m=4 * world.mosaic.grid.pixel_m)
 
     @cache
     def take(kind: str, *changes: str) -> dict[str, torch.Tensor]:
         settings = settings_with(*changes)
         project: Any = SimpleNamespace(settings=settings, mosaic=world.mosaic)
-        fitting = settings.fittings[kind] if kind != "context" else settings.context
+        config = getattr(settings, kind)
         torch.manual_seed(0)
-        recipe = RECIPES[kind](project, sources)
-        data = recipe.data(seed=0)
-        network = recipe.network(pretrained=False)
-        loss = build_loss(fitting.loss.name, **fitting.loss.arguments)
-        task = Task(network, loss, fitting, data.normalisation, data.metadata_normalisation, 0)
+        setup = training_setup(kind, project, sources)
+        data = setup.data(seed=0)
+        network = setup.network(pretrained=False)
+        loss = build_loss(config.loss.name, **config.loss.arguments)
+        task = Task(network, loss, config, data.normalisation, data.metadata_normalisation, 0)
         task._trainer = SimpleNamespace(  # type: ignore[assignment]
             global_step=0, current_epoch=0, estimated_stepping_batches=10
         )
@@ -172,7 +194,7 @@ def step(make_world: Callable[..., World]) -> Callable[..., dict[str, torch.Tens
         task.on_train_epoch_start()
         configured = task.configure_optimizers()
         optimiser = configured[0][0] if isinstance(configured, tuple) else configured
-        batch = next(iter(make_loader(data.train, fitting.batch_size, 0, 0, shuffle=True)))
+        batch = next(iter(make_loader(data.train, config.batch_size, 0, 0, shuffle=True)))
 
         def closure() -> torch.Tensor:
             optimiser.zero_grad()
@@ -186,9 +208,9 @@ def step(make_world: Callable[..., World]) -> Callable[..., dict[str, torch.Tens
     return take
 
 
-@pytest.mark.parametrize(("kind", "change", "seen"), VARIANTS)
-def test_one_option_changes_exactly_that(
-    step: Callable[..., dict[str, torch.Tensor]], kind: str, change: str, seen: bool
+@pytest.mark.parametrize(("kind", "change", "affects_step"), VARIANTS)
+def test_one_option_changes_one_setting_and_perhaps_the_first_step(
+    step: Callable[..., dict[str, torch.Tensor]], kind: str, change: str, affects_step: bool
 ) -> None:
     before, after = (dict(leaves(settings_with(*changes))) for changes in ((), (change,)))
     key = change.partition("=")[0].removesuffix(".name")
@@ -198,12 +220,12 @@ def test_one_option_changes_exactly_that(
     same = base.keys() == changed.keys() and all(
         torch.equal(base[name], changed[name]) for name in base
     )
-    assert same != seen
+    assert same != affects_step
 
 
-def test_every_option_is_tried() -> None:
-    sections = ("connection", "segmentation", "context", "views", "training")
-    tried = {change.partition("=")[0].removesuffix(".name") for _, change, _ in VARIANTS}
+def test_every_option_is_tested() -> None:
+    sections = (*SECTIONS, "views", "training")
+    tested = {change.partition("=")[0].removesuffix(".name") for _, change, _ in VARIANTS}
     keys = {key for key, _ in leaves(settings_with()) if key.split(".")[0] in sections}
-    assert tried | ELSEWHERE == keys
-    assert tried.isdisjoint(ELSEWHERE)
+    assert tested | ELSEWHERE == keys
+    assert tested.isdisjoint(ELSEWHERE)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ejectamap.training.pairs import (
+from ejectamap.project.pairs import (
     Pair,
     distance_class,
     make_pairs,
@@ -37,7 +37,7 @@ def keys(pairs: list[Pair]) -> set[int]:
 # --- making
 
 
-def test_every_labelled_crater_meets_every_tile_in_its_reach(
+def test_every_labelled_crater_is_paired_with_every_tile_in_its_reach(
     make_world: MakeWorld, grid: Grid
 ) -> None:
     world = make_world()
@@ -47,28 +47,28 @@ def test_every_labelled_crater_meets_every_tile_in_its_reach(
     for p in pairs:
         w = p.window
         lon, lat = grid.to_lonlat(w.col + w.width / 2, w.row + w.height / 2)
-        away_m = distance(p.crater.lon, p.crater.lat, lon, lat, grid.radius_m)
-        assert p.distance_m == pytest.approx(float(away_m))
-        assert away_m <= p.crater.reach_m(grid.radius_m)
+        distance_m = distance(p.crater.lon, p.crater.lat, lon, lat, grid.radius_m)
+        assert p.distance_m == pytest.approx(float(distance_m))
+        assert distance_m <= p.crater.reach_m(grid.radius_m)
 
 
-def test_connected_and_share_are_counts_of_the_labels(make_world: MakeWorld) -> None:
+def test_connected_and_ejecta_ratio_follow_from_counts_of_the_labels(make_world: MakeWorld) -> None:
     world = make_world()
     assert world.labels is not None
     one, two = (world.labels.read(crater_id, world.mosaic.grid.whole) for crater_id in (1, 2))
     pairs = make_pairs(world, 8)
     for p in pairs:
         w = p.window
-        here = np.s_[w.row : w.row + w.height, w.col : w.col + w.width]
-        own = (one if p.crater.crater_id == 1 else two)[here].sum()
+        pixels = np.s_[w.row : w.row + w.height, w.col : w.col + w.width]
+        own = (one if p.crater.crater_id == 1 else two)[pixels].sum()
         assert p.connected == (own > 0)
-        assert p.share == ((one | two)[here].sum() / own if own else np.inf)
-    shares = [p.share for p in pairs if p.connected]
-    assert min(shares) == 1
-    assert 1 < max(shares) < np.inf
+        assert p.ejecta_ratio == ((one | two)[pixels].sum() / own if own else np.inf)
+    ratios = [p.ejecta_ratio for p in pairs if p.connected]
+    assert min(ratios) == 1
+    assert 1 < max(ratios) < np.inf
 
 
-def test_named_tiles_meet_every_crater_in_reach(make_world: MakeWorld) -> None:
+def test_given_tiles_are_paired_with_every_crater_in_reach(make_world: MakeWorld) -> None:
     tiles = (
         Tile(7, Window(24, 66, 8, 8)),
         Tile(9, Window(40, 8, 8, 8)),
@@ -82,14 +82,14 @@ def test_named_tiles_meet_every_crater_in_reach(make_world: MakeWorld) -> None:
     ]
 
 
-def test_a_tile_over_the_edge_is_one_tile(make_world: MakeWorld) -> None:
+def test_a_tile_across_the_edge_of_the_mosaic_is_one_tile(make_world: MakeWorld) -> None:
     world = make_world((Tile(1, Window(40, 124, 8, 8)),))
     (only,) = make_pairs(world, 8)
     assert only.crater.crater_id == 3
     assert only.distance_m < 1.5e6
 
 
-def test_no_labels_no_pairs(make_world: MakeWorld) -> None:
+def test_there_are_no_pairs_without_labels(make_world: MakeWorld) -> None:
     assert make_pairs(make_world(labelled=False), 8) == []
 
 
@@ -108,19 +108,19 @@ def test_strata_are_connectedness_and_five_intervals() -> None:
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5])
-def test_a_split_is_disjoint_complete_and_in_proportion(fraction: float) -> None:
+def test_a_split_is_disjoint_complete_and_stratified(fraction: float) -> None:
     pairs = many_pairs(600)
     large, small = split_pairs(pairs, fraction, seed=3)
     assert keys(large).isdisjoint(keys(small))
     assert keys(large) | keys(small) == set(range(600))
     assert len(small) == round(fraction * 600)
     classes = strata(pairs)
-    whole, taken = Counter(classes), Counter(classes[p.tile_id] for p in small)
-    for stratum, count in whole.items():
-        assert abs(taken[stratum] - fraction * count) <= 1
+    all_counts, small_counts = Counter(classes), Counter(classes[p.tile_id] for p in small)
+    for stratum, count in all_counts.items():
+        assert abs(small_counts[stratum] - fraction * count) <= 1
 
 
-def test_a_seed_is_a_split() -> None:
+def test_the_split_depends_on_the_seed() -> None:
     pairs = many_pairs(200)
     assert split_pairs(pairs, 0.2, 1) == split_pairs(pairs, 0.2, 1)
     assert split_pairs(pairs, 0.2, 1) != split_pairs(pairs, 0.2, 2)
@@ -137,11 +137,11 @@ def test_a_stratum_of_one_goes_to_the_large_part() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_too_few_to_split(count: int) -> None:
+def test_too_few_pairs_are_not_split(count: int) -> None:
     pairs = [pair(k, 1e5 + k, k % 2 == 0) for k in range(count)]
     assert split_pairs(pairs, 0.2, 0) == (pairs, [])
 
 
-def test_nothing_to_take_out() -> None:
+def test_a_fraction_of_0_leaves_all_in_the_large_part() -> None:
     pairs = many_pairs(50)
     assert split_pairs(pairs, 0.0, 0) == (pairs, [])

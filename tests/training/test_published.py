@@ -1,4 +1,4 @@
-"""What the presets `poster` and `release` train: inputs of the published shapes, the published networks, one epoch."""
+"""Presets `poster` and `release`: inputs of the published shapes, the published networks, one epoch of training."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from ejectamap.networks.bundle import load_bundle
-from ejectamap.project import Project
-from ejectamap.training import train
-from ejectamap.training.recipes import RECIPES
+from ejectamap.project.folder import Project
+from ejectamap.training.run import train
+from ejectamap.training.setups import training_setup
 from ejectamap.training.sources import gather_sources
 
-# Of the 256 pixels around the planet, so that a few tiles are a project.
+# Large tiles, because the planet has only 256 pixels around the equator.
 LARGE_TILES = ("views.tile_km=900", "training.test_fraction=0", "training.validation_fraction=0.4")
 
 
@@ -36,17 +36,16 @@ def make(folder: Path, files: Path, tiles: Path, preset: str, *changes: str) -> 
 
 
 @pytest.mark.parametrize("preset", ["poster", "release"])
-def test_the_networks_see_what_was_published(
+def test_inputs_have_the_published_shapes_and_channels(
     tmp_path: Path, planet_files: Path, tiles: Path, preset: str
 ) -> None:
     """Corridors: three bands and the marker, 448 long and 112 wide. Chips: three bands and log10 metres, 224 square."""
     project = make(tmp_path, planet_files, tiles, preset)
     sources = gather_sources(project)
-    corridor = RECIPES["connection"](project, sources).data(0).train[0, 0]
+    corridor = training_setup("connection", project, sources).data(0).train[0, 0]
     assert corridor["inputs"].shape == (4, 112, 448)
     assert corridor["target"].shape == ()
-    recipe = RECIPES["segmentation"](project, sources)
-    data = recipe.data(0)
+    data = training_setup("segmentation", project, sources).data(0)
     chip = data.train[0, 0]
     assert chip["inputs"].shape == (4, 224, 224)
     assert chip["target"].shape == (224, 224)
@@ -58,7 +57,7 @@ def test_the_networks_see_what_was_published(
 
 
 def test_one_epoch_of_the_poster(tmp_path: Path, planet_files: Path, tiles: Path) -> None:
-    """The published networks themselves, but for ImageNet weights and nine more members of the vote."""
+    """The published networks, but without ImageNet weights and with one connection network instead of ten."""
     few = [
         f"{kind}.{c}"
         for kind in ("connection", "segmentation")
@@ -66,8 +65,8 @@ def test_one_epoch_of_the_poster(tmp_path: Path, planet_files: Path, tiles: Path
     ]
     project = make(tmp_path, planet_files, tiles, "poster", "connection.members=1", *few)
     train(project)
-    connection = load_bundle(project.models / "connection" / "member-00")
-    segmentation = load_bundle(project.models / "segmentation" / "member-00")
+    connection = load_bundle(project.models / "connection" / "member-00").description
+    segmentation = load_bundle(project.models / "segmentation" / "member-00").description
     assert connection.network["architecture"] == "res2net50_26w_4s"
     assert (segmentation.network["decoder"], segmentation.network["encoder"]) == (
         "UnetPlusPlus",

@@ -1,4 +1,4 @@
-"""A training that is killed at any moment ends with the weights of one that was left alone."""
+"""A training that is killed several times ends with the weights of one that was not interrupted."""
 
 import multiprocessing
 import time
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from ejectamap.project import Project
-from ejectamap.training import train
+from ejectamap.project.folder import Project
+from ejectamap.training.run import train
 
 CHANGES = [
     "method=two-stage",
@@ -20,7 +20,6 @@ CHANGES = [
     "connection.warm_up_steps=5",
     "segmentation.max_epochs=5",
     "segmentation.scheduler={name: ReduceLROnPlateau, arguments: {mode: max, patience: 0}}",
-    "segmentation.accumulate=2",
     "segmentation.augment={blur_px: 1.0}",
 ]
 
@@ -38,19 +37,21 @@ def weights(project: Project) -> dict[str, np.ndarray]:
 
 
 def epochs(project: Project) -> int:
-    """How many epochs of all networks have been written down."""
+    """Number of epochs of all networks in their tables."""
     tables = project.logs.glob("*/*/metrics.csv")
     return sum(len(path.read_text().splitlines()) - 1 for path in tables)
 
 
-def test_a_killed_training_ends_as_if_left_alone(make_project: Callable[..., Project]) -> None:
-    alone, killed = (make_project(*CHANGES, name=name) for name in ("alone", "killed"))
-    # A server that has imported everything once, so that each run starts at once.
+def test_a_killed_training_ends_like_an_uninterrupted_one(
+    make_project: Callable[..., Project],
+) -> None:
+    whole, killed = (make_project(*CHANGES, name=name) for name in ("whole", "killed"))
+    # The server imports everything once, so that each run starts quickly.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ejectamap.training.run"])
-    first = context.Process(target=train_folder, args=(alone.folder,))
+    first = context.Process(target=train_folder, args=(whole.folder,))
     first.start()
-    # Each time after at least one more epoch, somewhere in the next.
+    # Each run is killed after at least one more epoch, at a random moment.
     for moment_s in np.random.default_rng(5).uniform(0, 0.2, 5):
         before = epochs(killed)
         process = context.Process(target=train_folder, args=(killed.folder,))
@@ -63,30 +64,30 @@ def test_a_killed_training_ends_as_if_left_alone(make_project: Callable[..., Pro
         assert process.exitcode == -9
     train(killed)
     first.join()
-    expected, found = weights(alone), weights(killed)
+    expected, resumed = weights(whole), weights(killed)
     assert len({name.rsplit("/", 1)[0] for name in expected}) == 3
-    assert expected.keys() == found.keys()
-    assert all(np.array_equal(expected[name], found[name]) for name in expected)
+    assert expected.keys() == resumed.keys()
+    assert all(np.array_equal(expected[name], resumed[name]) for name in expected)
     for kind in ("connection", "segmentation"):
         tables = [
-            (p.logs / kind / "member-00" / "metrics.csv").read_text() for p in (alone, killed)
+            (p.logs / kind / "member-00" / "metrics.csv").read_text() for p in (whole, killed)
         ]
         rows = [[line.rsplit(",", 1)[0] for line in table.splitlines()] for table in tables]
         assert rows[0] == rows[1]  # all but the minutes
         assert len(rows[0]) == 6
         assert (killed.logs / kind / "curves.png").exists()
-        members = [(p.logs / kind / "members.csv").read_text() for p in (alone, killed)]
+        members = [(p.logs / kind / "members.csv").read_text() for p in (whole, killed)]
         assert [len(table.splitlines()) for table in members] == [5 - (kind == "segmentation")] * 2
     assert not list(killed.logs.glob("*/*/checkpoints"))
 
 
-def test_other_settings_start_anew(
+def test_a_training_with_changed_settings_starts_anew(
     make_project: Callable[..., Project], caplog: pytest.LogCaptureFixture
 ) -> None:
     project = make_project("method=polar")
     folder = project.logs / "context" / "member-00" / "checkpoints"
     folder.mkdir(parents=True)
-    (folder / "origin.json").write_text("{}")
+    (folder / "dependencies.json").write_text("{}")
     (folder / "last.ckpt").write_text("of another network")
     train(project)
     assert "training starts anew" in caplog.text

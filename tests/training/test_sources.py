@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ejectamap.errors import LabelError, ProjectError
-from ejectamap.project import Project
-from ejectamap.training.pairs import make_pairs
+from ejectamap.project.folder import Project
+from ejectamap.project.pairs import make_pairs
 from ejectamap.training.sources import (
     Source,
     gather_sources,
@@ -36,14 +36,14 @@ def pairs_of(sources: Sequence[Source]) -> set[tuple[int, int, int]]:
 # --- a project's own
 
 
-def test_test_pairs_are_kept_out(make_project: MakeProject) -> None:
+def test_test_pairs_are_not_trained_on(make_project: MakeProject) -> None:
     project = make_project("training.test_fraction=0.25")
     gathered = gather_sources(project)
     (own,) = gathered.sources
     parts = list(gathered.split.values())
     assert parts.count("test") == pytest.approx(0.25 * len(parts), abs=1)
-    learnt = {(p.crater.crater_id, p.tile_id) for p in own.pairs}
-    assert learnt == {key for key, part in gathered.split.items() if part == "train"}
+    trained = {(p.crater.crater_id, p.tile_id) for p in own.pairs}
+    assert trained == {key for key, part in gathered.split.items() if part == "train"}
     assert gathered.tile_m == pytest.approx(10 * project.mosaic.grid.pixel_m)
     assert gather_sources(Project.open(project.folder)).split == gathered.split
 
@@ -57,7 +57,7 @@ def test_other_projects_give_all_their_pairs(make_project: MakeProject) -> None:
     assert len(gather_sources(project).split) == len(others.pairs)
 
 
-def test_other_projects_are_cut_into_tiles_as_large_as_the_project_s_own(
+def test_other_projects_have_tiles_of_the_project_s_own_size(
     make_project: MakeProject,
 ) -> None:
     make_project("views.tile_km=null", name="other")
@@ -65,7 +65,7 @@ def test_other_projects_are_cut_into_tiles_as_large_as_the_project_s_own(
     assert {pair.window.height for pair in others.pairs} <= {9, 10, 11}
 
 
-def test_a_project_without_labels_may_learn_from_others(make_project: MakeProject) -> None:
+def test_a_project_without_labels_can_train_on_others(make_project: MakeProject) -> None:
     make_project(name="other")
     project = make_project("training.also_train_on=[../other]", labels=False)
     gathered = gather_sources(project)
@@ -73,23 +73,12 @@ def test_a_project_without_labels_may_learn_from_others(make_project: MakeProjec
     assert gathered.split == {}
 
 
-def test_planted_craters_are_learnt_from_beside_the_labels(make_project: MakeProject) -> None:
-    own, planted = gather_sources(make_project("training.plant=5")).sources
-    catalogue = {crater.crater_id for crater in own.world.craters}
-    learnt = {pair.crater.crater_id for pair in planted.pairs}
-    assert len(learnt) == 5
-    assert not learnt & catalogue
-    assert catalogue < {crater.crater_id for crater in planted.world.craters}  # as rivals
-    (alone,) = gather_sources(make_project("training.plant=5", name="bare", labels=False)).sources
-    assert {pair.crater.crater_id for pair in alone.pairs} == learnt
-
-
-def test_nothing_to_learn_from(make_project: MakeProject) -> None:
+def test_no_pairs_at_all(make_project: MakeProject) -> None:
     with pytest.raises(LabelError, match="nothing to learn from: give labels"):
         gather_sources(make_project(labels=False))
 
 
-def test_another_project_that_is_not_there(make_project: MakeProject) -> None:
+def test_another_project_that_does_not_exist(make_project: MakeProject) -> None:
     with pytest.raises(ProjectError, match="holds no project"):
         gather_sources(make_project("training.also_train_on=[../none]"))
 
@@ -109,7 +98,7 @@ def test_another_project_with_other_bands(
         gather_sources(make_project("training.also_train_on=[../grey-project]"))
 
 
-def test_tiles_are_as_set_as_labelled_or_as_chips(
+def test_tiles_have_the_size_of_the_setting_of_labelled_tiles_or_of_chips(
     make_project: MakeProject, planet_files: Path, tmp_path: Path
 ) -> None:
     assert make_project().tile_side_px == 10
@@ -130,7 +119,7 @@ def test_tiles_are_as_set_as_labelled_or_as_chips(
 # --- validation
 
 
-def test_each_world_gives_its_part(sources: list[Source]) -> None:
+def test_pairs_of_each_world_are_split(sources: list[Source]) -> None:
     train, validation = split_validation(sources, 0.2, seed=1)
     assert pairs_of(train).isdisjoint(pairs_of(validation))
     assert pairs_of(train) | pairs_of(validation) == pairs_of(sources)
@@ -146,12 +135,12 @@ def test_whole_craters_are_held_out(sources: list[Source], fraction: float, coun
     assert pairs_of(train) | pairs_of(validation) == pairs_of(sources)
     again = hold_out_craters(sources, fraction, seed=0)
     assert craters_of(again[1]) == craters_of(validation)
-    held = {frozenset(craters_of(hold_out_craters(sources, fraction, s)[1])) for s in range(8)}
-    assert len(held) > 1
+    held_out = {frozenset(craters_of(hold_out_craters(sources, fraction, s)[1])) for s in range(8)}
+    assert len(held_out) > 1
 
 
-def test_a_lone_crater_gives_tiles(sources: list[Source]) -> None:
-    alone = [sources[0].only([p for p in sources[0].pairs if p.crater.crater_id == 1])]
-    train, validation = hold_out_craters(alone, 0.2, seed=0)
+def test_the_pairs_of_a_single_crater_are_split(sources: list[Source]) -> None:
+    single = [sources[0].with_pairs([p for p in sources[0].pairs if p.crater.crater_id == 1])]
+    train, validation = hold_out_craters(single, 0.2, seed=0)
     assert pairs_of(train).isdisjoint(pairs_of(validation))
     assert craters_of(train) == craters_of(validation) == {(0, 1)}

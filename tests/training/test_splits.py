@@ -1,4 +1,4 @@
-"""No split by place has a tile on one side that overlaps a tile on the other; given splits; what was seen."""
+"""Splits: by place no test tile overlaps a training tile; leakage; splits given by the user; splits on disk."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,22 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ejectamap.errors import LabelError, ProjectError
-from ejectamap.project import Project
-from ejectamap.training.pairs import Pair, make_pairs
-from ejectamap.training.sources import (
-    gather_sources,
-    leakage_of,
-    read_split,
-    split_validation,
-    write_split,
-)
-from ejectamap.training.splits import (
+from ejectamap.project.folder import Project
+from ejectamap.project.pairs import Pair, make_pairs
+from ejectamap.project.splits import (
     Leakage,
     count_leakage,
-    overlaps,
+    leakage_of,
     pair_key,
+    read_split,
     split_by_place,
+    write_split,
 )
+from ejectamap.training.sources import gather_sources, split_validation
 from ejectamap.views.chip import largest_chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -43,8 +39,8 @@ def windows(draw: st.DrawFn) -> Window:
     return Window(row, draw(st.integers(0, WIDTH - 1)), height, width)
 
 
-def ground(window: Window) -> np.ndarray:
-    """Which pixels of the grid a window covers."""
+def window_mask(window: Window) -> np.ndarray:
+    """Mask of the pixels of the grid in a window."""
     covered = np.zeros((HEIGHT, WIDTH), bool)
     cols = np.arange(window.col, window.col + window.width) % WIDTH
     covered[window.row : window.row + window.height, cols] = True
@@ -52,7 +48,7 @@ def ground(window: Window) -> np.ndarray:
 
 
 def pairs_of(tiles: list[Window], seed: int) -> list[Pair]:
-    """Every tile with some of five craters, at random distances."""
+    """Pairs of every tile with some of five craters, at random distances."""
     rng = np.random.default_rng(seed)
     craters = [Crater(k, f"{k}", 0, 0, 1e4) for k in range(5)]
     return [
@@ -65,15 +61,15 @@ def pairs_of(tiles: list[Window], seed: int) -> list[Pair]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(windows(), min_size=1, max_size=40), st.integers(0, 99), st.floats(0.05, 0.6))
-def test_by_place_no_ground_is_on_both_sides(
+def test_by_place_no_pixel_is_in_both_parts(
     tiles: list[Window], seed: int, fraction: float
 ) -> None:
     pairs = pairs_of(tiles, seed)
     large, small = split_by_place(pairs, fraction, seed, WIDTH)
     assert sorted(map(pair_key, large + small)) == sorted(map(pair_key, pairs))
-    taught = np.any([ground(p.window) for p in large], axis=0) if large else np.zeros(1, bool)
+    trained = np.any([window_mask(p.window) for p in large], axis=0) if large else np.zeros(1, bool)
     for pair in small:
-        assert not (taught & ground(pair.window)).any()
+        assert not (trained & window_mask(pair.window)).any()
     assert split_by_place(pairs, fraction, seed, WIDTH) == (large, small)
     parts = {pair_key(p): "train" for p in large} | {pair_key(p): "test" for p in small}
     pixels = sum(p.window.height * p.window.width for p in small)
@@ -81,24 +77,17 @@ def test_by_place_no_ground_is_on_both_sides(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(windows(), min_size=1, max_size=8), st.lists(windows(), min_size=1, max_size=8))
-def test_overlaps_are_common_pixels(first: list[Window], second: list[Window]) -> None:
-    expected = [[bool((ground(a) & ground(b)).any()) for b in second] for a in first]
-    assert overlaps(first, second, WIDTH).tolist() == expected
-
-
-@settings(max_examples=40, deadline=None)
 @given(st.lists(windows(), min_size=1, max_size=12), st.integers(0, 99))
-def test_leakage_is_the_pixels_that_were_seen(tiles: list[Window], seed: int) -> None:
+def test_leakage_is_the_test_pixels_in_training_tiles(tiles: list[Window], seed: int) -> None:
     rng = np.random.default_rng(seed)
     parts = {pair_key(p): str(rng.choice(["train", "test", "unused"])) for p in pairs_of(tiles, 1)}
-    taught = np.zeros((HEIGHT, WIDTH), bool)
+    trained = np.zeros((HEIGHT, WIDTH), bool)
     for (_, tile_id), part in parts.items():
         if part == "train":
-            taught |= ground(tiles[tile_id])
-    tested = [ground(tiles[tile_id]) for (_, tile_id), part in parts.items() if part == "test"]
+            trained |= window_mask(tiles[tile_id])
+    tested = [window_mask(tiles[tile_id]) for (_, tile_id), part in parts.items() if part == "test"]
     expected = Leakage(
-        sum(int(g.sum()) for g in tested), sum(int((g & taught).sum()) for g in tested)
+        sum(int(g.sum()) for g in tested), sum(int((g & trained).sum()) for g in tested)
     )
     assert count_leakage(parts, dict(enumerate(tiles)), WIDTH) == expected
 
@@ -115,8 +104,8 @@ def test_by_place_takes_about_the_fraction_of_every_stratum() -> None:
     assert split_by_place([], 0.2, 0, WIDTH) == ([], [])
 
 
-def test_what_a_chip_shows_lies_in_its_tile(make_world: Callable[..., World], grid: Grid) -> None:
-    """So that tiles apart are chips apart."""
+def test_a_chip_lies_within_its_tile(make_world: Callable[..., World], grid: Grid) -> None:
+    """So that tiles without overlap give chips without overlap."""
     tiles = (Tile(0, Window(20, 60, 10, 10)), Tile(1, Window(14, 70, 9, 25)))
     pairs = make_pairs(make_world(tiles), 8)
     assert {p.tile_id for p in pairs} == {0, 1}
@@ -133,24 +122,26 @@ def test_what_a_chip_shows_lies_in_its_tile(make_world: Callable[..., World], gr
 # --- a project's
 
 
-def test_a_project_s_split_by_place_leaks_nothing(make_project: MakeProject) -> None:
-    leaks = {}
-    for how in ("pairs", "place"):
-        changes = (f"training.split={how}", "training.test_fraction=0.3", "seed=2")
-        project = make_project(*changes, name=how)
+def test_a_project_s_split_by_place_has_no_leakage(make_project: MakeProject) -> None:
+    leakage = {}
+    for split in ("pairs", "place"):
+        changes = (f"training.split={split}", "training.test_fraction=0.3", "seed=2")
+        project = make_project(*changes, name=split)
         gathered = gather_sources(project)
         assert list(gathered.split.values()).count("test") > 3
-        leaks[how] = leakage_of(project, gathered.split)
-        train, validation = split_validation(gathered.sources, 0.2, 1, how)
-        sides = [{p.tile_id for s in part for p in s.pairs} for part in (train, validation)]
-        assert (not sides[0] & sides[1]) == (how == "place")
-    assert leaks["place"].seen_px == 0 < leaks["place"].test_px
-    assert leaks["pairs"].seen_px > 0.5 * leaks["pairs"].test_px
-    assert "0 of" in str(leaks["place"])
-    assert "(0%)" in str(leaks["place"])
+        leakage[split] = leakage_of(project, gathered.split)
+        train, validation = split_validation(gathered.sources, 0.2, 1, split)
+        tiles = [{p.tile_id for s in part for p in s.pairs} for part in (train, validation)]
+        assert (not tiles[0] & tiles[1]) == (split == "place")
+    assert leakage["place"].seen_px == 0 < leakage["place"].test_px
+    assert leakage["pairs"].seen_px > 0.5 * leakage["pairs"].test_px
+    assert "0 of" in str(leakage["place"])
+    assert "(0%)" in str(leakage["place"])
 
 
-def test_a_test_fraction_of_one_leaves_the_teaching_to_others(make_project: MakeProject) -> None:
+def test_with_a_test_fraction_of_1_only_other_projects_are_trained_on(
+    make_project: MakeProject,
+) -> None:
     other = make_project(name="other")
     project = make_project("training.test_fraction=1", "training.also_train_on=[../other]")
     gathered = gather_sources(project)
@@ -162,7 +153,7 @@ def test_a_test_fraction_of_one_leaves_the_teaching_to_others(make_project: Make
         gather_sources(make_project("training.test_fraction=1", name="alone"))
 
 
-def test_a_given_split_is_kept_to(make_project: MakeProject, tmp_path: Path) -> None:
+def test_a_given_split_is_used(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project("inputs.split=../split.csv")
     keys = list(map(pair_key, make_pairs(project.world, project.tile_side_px)))
     marks = {key: (0, 1, -1)[k % 3] for k, key in enumerate(keys[:-2])}
@@ -188,7 +179,7 @@ def test_a_given_split_is_kept_to(make_project: MakeProject, tmp_path: Path) -> 
         ("crater_id,tile_id,test\n77,1,0\n", "names no crater with a tile in its reach"),
     ],
 )
-def test_a_split_that_is_not_possible(
+def test_an_invalid_split_is_refused_in_one_line(
     make_project: MakeProject, tmp_path: Path, content: str | None, words: str
 ) -> None:
     project = make_project("inputs.split=../split.csv")
@@ -204,7 +195,7 @@ def test_networks_of_one_project_share_one_split(make_project: MakeProject) -> N
     split = gather_sources(project).split
     write_split(project, split)
     other = dict.fromkeys(split, "train")
-    write_split(project, other)  # no network has learnt from the first one yet
+    write_split(project, other)  # no network has been trained with the first one
     (project.models / "context" / "member-00").mkdir(parents=True)
     write_split(project, other)
     with pytest.raises(ProjectError, match=r"divided otherwise.*--fresh"):

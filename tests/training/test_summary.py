@@ -1,6 +1,5 @@
-"""What stands in the table of an ensemble's members, and in the picture of how they learnt."""
+"""Table of an ensemble's members, and picture of their learning curves."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ejectamap.project.bundle_views import CorridorViews
+from ejectamap.project.bundles import BundleDescription
 from ejectamap.training.summary import FIGURES, draw_curves, members_table
+from ejectamap.views.scaling import ChannelScaling
 
 
 def make_member(models: Path, number: int, f1: float) -> None:
@@ -22,9 +24,18 @@ def make_member(models: Path, number: int, f1: float) -> None:
         "validation_loss": 0.5,
         "minutes": 1.25,
     }
+    description = BundleDescription(
+        kind="connection",
+        network={"architecture": "resnet10t", "in_channels": 2},
+        views=CorridorViews(bands=1, scaling="255", corridor_px=(64, 16)),
+        normalisation=ChannelScaling.identity(2),
+        metadata_normalisation=None,
+        training=training,
+        versions={},
+    )
     folder = models / f"member-{number:02d}"
     folder.mkdir(parents=True)
-    (folder / "bundle.json").write_text(json.dumps({"training": training}))
+    (folder / "bundle.json").write_text(description.to_json())
 
 
 def test_members_mean_and_spread(tmp_path: Path) -> None:
@@ -50,7 +61,7 @@ def test_a_single_member_has_no_spread(tmp_path: Path) -> None:
     assert np.isnan(table.validation_f1["spread"])
 
 
-def test_curves_are_a_picture_of_every_member(tmp_path: Path) -> None:
+def test_curves_are_drawn(tmp_path: Path) -> None:
     for number in range(3):
         folder = tmp_path / f"member-{number:02d}"
         folder.mkdir()

@@ -1,11 +1,11 @@
-"""From a project to its bundles."""
+"""Training of a project's networks into bundles."""
 
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,13 +16,14 @@ from safetensors.torch import load_file
 from ejectamap.errors import BundleError, LabelError, SettingsError
 from ejectamap.networks.bundle import load_bundle, save_bundle
 from ejectamap.networks.calibration import RangeCalibration
-from ejectamap.project import Project
-from ejectamap.project.settings import METHOD_NETWORKS
-from ejectamap.training import run, train
+from ejectamap.project.folder import Project
+from ejectamap.project.methods import METHODS
+from ejectamap.training import run
+from ejectamap.training.run import train
 from ejectamap.world.grid import Window
 
 MakeProject = Callable[..., Project]
-NETWORKS = {method: sorted(kinds) for method, kinds in METHOD_NETWORKS.items()}
+NETWORKS = {method: sorted(description.networks) for method, description in METHODS.items()}
 
 
 def weights(project: Project, kind: str, member: str = "member-00") -> dict[str, torch.Tensor]:
@@ -42,18 +43,18 @@ def test_a_method_s_networks_are_trained_into_bundles(
     assert sorted(path.name for path in project.models.iterdir()) == NETWORKS[method]
     for kind in NETWORKS[method]:
         assert [path.name for path in (project.models / kind).iterdir()] == ["member-00"]
-        bundle = load_bundle(project.models / kind / "member-00")
-        assert bundle.kind == kind
-        # A context network sees as many axes on any mosaic.
-        assert bundle.views.get("bands") == (None if kind == "context" else 3)
-        assert bundle.training["epochs"] == 1
-        assert bundle.training["samples"] > bundle.training["validation_samples"] > 0
+        description = load_bundle(project.models / kind / "member-00").description
+        assert description.kind == kind
+        # The number of ejecta axes does not depend on the mosaic.
+        assert description.views.bands == (None if kind == "context" else 3)
+        assert description.training["epochs"] == 1
+        assert description.training["samples"] > description.training["validation_samples"] > 0
     split = pd.read_csv(project.split_path)
     assert list(split) == ["crater_id", "tile_id", "split"]
     assert set(split["split"]) == {"train", "test"}
 
 
-def test_a_wrong_name_is_said_before_anything_is_trained(make_project: MakeProject) -> None:
+def test_an_unknown_name_is_reported_before_training(make_project: MakeProject) -> None:
     project = make_project("method=two-stage", "segmentation.loss={name: dise}")
     with pytest.raises(SettingsError, match=r"segmentation: unknown loss 'dise': nearest are dice"):
         train(project)
@@ -61,7 +62,7 @@ def test_a_wrong_name_is_said_before_anything_is_trained(make_project: MakeProje
     assert not project.split_path.exists()
 
 
-def test_a_seed_is_a_network(make_project: MakeProject) -> None:
+def test_weights_depend_only_on_the_seed(make_project: MakeProject) -> None:
     projects = [
         make_project("method=polar", f"seed={seed}", name=f"p{k}")
         for k, seed in enumerate((4, 4, 5))
@@ -73,7 +74,7 @@ def test_a_seed_is_a_network(make_project: MakeProject) -> None:
     assert not same(one, other)
 
 
-def test_what_is_trained_stays_and_members_differ(
+def test_trained_networks_are_kept_and_members_differ(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = (make_project("method=two-stage", "connection.members=2", name=n) for n in "ab")
@@ -86,32 +87,31 @@ def test_what_is_trained_stays_and_members_differ(
     train(one)
 
 
-def test_an_interrupted_ensemble_goes_on_with_what_is_missing(
+def test_an_interrupted_training_continues_with_the_missing_networks(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make_project("method=two-stage")
-    whole = run.fit
+    fit = run.fit
 
     def fit_the_first(*arguments: object) -> object:
         if (project.models / "connection" / "member-00").exists():
             raise KeyboardInterrupt
-        return whole(*arguments)  # type: ignore[arg-type]
+        return fit(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run, "fit", fit_the_first)
     with pytest.raises(KeyboardInterrupt):
         train(project)
     first = weights(project, "connection")
-    written = (project.models / "connection" / "member-00" / "bundle.json").stat().st_mtime_ns
-    monkeypatch.setattr(run, "fit", whole)
+    path = project.models / "connection" / "member-00" / "bundle.json"
+    written = path.stat().st_mtime_ns
+    monkeypatch.setattr(run, "fit", fit)
     train(project)
-    assert (
-        project.models / "connection" / "member-00" / "bundle.json"
-    ).stat().st_mtime_ns == written
+    assert path.stat().st_mtime_ns == written
     assert same(weights(project, "connection"), first)
     assert (project.models / "segmentation" / "member-00").is_dir()
 
 
-def test_fresh_forgets(make_project: MakeProject) -> None:
+def test_fresh_deletes_trained_networks(make_project: MakeProject) -> None:
     project = make_project("method=polar")
     (project.models / "connection" / "member-00").mkdir(parents=True)
     train(project, fresh=True)
@@ -119,21 +119,21 @@ def test_fresh_forgets(make_project: MakeProject) -> None:
 
 
 @pytest.mark.parametrize("method", NETWORKS)
-def test_without_validation_data_everything_is_learnt_from(
+def test_without_validation_data_all_pairs_are_trained_on(
     make_project: MakeProject, method: str
 ) -> None:
     project = make_project(f"method={method}", "training.validation_fraction=0")
     train(project)
     for kind in NETWORKS[method]:
-        training = load_bundle(project.models / kind / "member-00").training
+        training = load_bundle(project.models / kind / "member-00").description.training
         assert training["validation_samples"] == 0
         assert training["samples"] > 0
 
 
-def test_pairs_without_ejecta_teach_no_segmentation(
+def test_segmentation_needs_connected_pairs(
     make_project: MakeProject, planet_files: Path, tmp_path: Path
 ) -> None:
-    """Far from every crater's ejecta there are pairs, but none of them connected."""
+    """Tiles without any ejecta give pairs, but none of them is connected."""
     project = make_project("method=two-stage", "views.tile_km=null")
     assert project.labels is not None
     rows = []
@@ -162,21 +162,24 @@ def test_pairs_without_ejecta_teach_no_segmentation(
         train(bare)
 
 
-def test_minutes_are_shared_out(make_project: MakeProject) -> None:
+def test_the_time_budget_is_divided_by_weights(make_project: MakeProject) -> None:
     project = make_project(
-        "method=two-stage", "connection.members=2", "connection.share=1", "segmentation.share=3"
+        "method=two-stage",
+        "connection.members=2",
+        "connection.budget_weight=1",
+        "segmentation.budget_weight=3",
     )
-    wanted = run.members(project)
-    shares = list(run._shared_out(wanted, 8.0, time.monotonic()))
-    assert [(m.kind, m.number) for m, _ in shares] == [
+    members = run.members(project)
+    parts = list(run._divide_budget(members, 8.0, time.monotonic()))
+    assert [(m.kind, m.number) for m, _ in parts] == [
         ("connection", 0),
         ("connection", 1),
         ("segmentation", 0),
     ]
-    minutes = [m for _, m in shares if m is not None]
-    # Nothing was used up, so each later one gets its part of everything again.
+    minutes = [m for _, m in parts if m is not None]
+    # No time passes, so each part is computed from the whole budget.
     assert minutes == pytest.approx([8 * 0.5 / 4, 8 * 0.5 / 3.5, 8], rel=1e-3)
-    assert [m for _, m in run._shared_out(wanted, None, 0.0)] == [None] * 3
+    assert [m for _, m in run._divide_budget(members, None, 0.0)] == [None] * 3
 
 
 def test_the_time_budget_ends_a_training(make_project: MakeProject) -> None:
@@ -184,53 +187,60 @@ def test_the_time_budget_ends_a_training(make_project: MakeProject) -> None:
     started = time.monotonic()
     train(project, max_minutes=0.05)
     assert 2.5 < time.monotonic() - started < 10
-    assert load_bundle(project.models / "context" / "member-00").training["epochs"] > 1
+    training = load_bundle(project.models / "context" / "member-00").description.training
+    assert training["epochs"] > 1
 
 
-def test_blended_weights_lie_between_the_start_and_the_trained(make_project: MakeProject) -> None:
-    teacher = make_project("method=polar", name="teacher")
-    train(teacher)
-    found = [weights(teacher, "context")]
-    for share in (0.25, 1.0):
-        start = "training.start_from=../teacher/models"
-        pupil = make_project("method=polar", start, f"context.blend={share}", name=f"pupil-{share}")
-        train(pupil)
-        found.append(weights(pupil, "context"))
-    begun, blended, trained = found
-    assert any(not torch.equal(begun[name], trained[name]) for name in begun)
-    floats = [name for name in begun if begun[name].is_floating_point()]
+def test_blended_weights_are_interpolated_between_start_and_trained(
+    make_project: MakeProject,
+) -> None:
+    first = make_project("method=polar", name="first")
+    train(first)
+    start_from = "training.start_from=../first/models"
+    results = []
+    for blend in (0.25, 1.0):
+        name = f"second-{blend}"
+        second = make_project("method=polar", start_from, f"context.blend={blend}", name=name)
+        train(second)
+        results.append(weights(second, "context"))
+    start, (blended, trained) = weights(first, "context"), results
+    assert any(not torch.equal(start[name], trained[name]) for name in start)
+    floats = [name for name in start if start[name].is_floating_point()]
     for name in floats:
-        between = torch.lerp(begun[name], trained[name], 0.25)
-        assert torch.allclose(blended[name], between, atol=1e-6), name
+        expected = torch.lerp(start[name], trained[name], 0.25)
+        assert torch.allclose(blended[name], expected, atol=1e-6), name
 
 
-def test_what_probabilities_are_worth_is_taken_over(make_project: MakeProject) -> None:
-    teacher = make_project("method=polar", name="teacher")
-    train(teacher)
-    taught = teacher.models / "context" / "member-00"
-    worth = RangeCalibration(0.1, 0.9, 0.2, -0.1)
-    save_bundle(replace(load_bundle(taught), calibration=worth), taught)
-    pupil = make_project("method=polar", "training.start_from=../teacher/models", name="pupil")
-    train(pupil)
-    assert load_bundle(pupil.models / "context" / "member-00").calibration == worth
+def test_the_calibration_of_the_start_is_kept(make_project: MakeProject) -> None:
+    first = make_project("method=polar", name="first")
+    train(first)
+    folder = first.models / "context" / "member-00"
+    bundle = load_bundle(folder)
+    calibration = RangeCalibration(0.1, 0.9, 0.2, -0.1)
+    changes = {"calibration": asdict(calibration)}
+    description = bundle.description.model_copy(update=changes)
+    save_bundle(replace(bundle, description=description), folder)
+    second = make_project("method=polar", "training.start_from=../first/models", name="second")
+    train(second)
+    assert load_bundle(second.models / "context" / "member-00").calibration == calibration
 
 
 def test_training_starts_from_trained_networks(make_project: MakeProject) -> None:
-    still = "context.optimiser={name: SGD, arguments: {lr: 0.0}}"
-    teacher = make_project("method=polar", name="teacher")
-    train(teacher)
-    pupil = make_project(
-        "method=polar", "training.start_from=../teacher/models", still, name="pupil"
+    no_steps = "context.optimiser={name: SGD, arguments: {lr: 0.0}}"
+    first = make_project("method=polar", name="first")
+    train(first)
+    second = make_project(
+        "method=polar", "training.start_from=../first/models", no_steps, name="second"
     )
-    train(pupil)
+    train(second)
     parameters = {
-        k for k in weights(teacher, "context") if "running" not in k and "num_batches" not in k
+        k for k in weights(first, "context") if "running" not in k and "num_batches" not in k
     }
-    one, two = weights(teacher, "context"), weights(pupil, "context")
+    one, two = weights(first, "context"), weights(second, "context")
     assert all(torch.equal(one[name], two[name]) for name in parameters)
     wider = make_project(
         "method=polar",
-        "training.start_from=../teacher/models",
+        "training.start_from=../first/models",
         "context.decoder_channels=[64, 16, 16, 8, 8]",
         name="wider",
     )
@@ -238,18 +248,17 @@ def test_training_starts_from_trained_networks(make_project: MakeProject) -> Non
         train(wider)
 
 
-def test_the_bundle_remembers_what_it_needs(make_project: MakeProject) -> None:
+def test_a_bundle_describes_views_normalisation_and_training(make_project: MakeProject) -> None:
     project = make_project("method=two-stage")
     train(project)
     written = json.loads(
         (project.models / "segmentation" / "member-00" / "bundle.json").read_text()
     )
     assert written["views"] == {
+        "version": 1,
         "bands": 3,
         "scaling": "mosaic",
         "chip_px": 32,
-        "distance": "metres",
-        "log_distance": True,
         "tile_m": pytest.approx(10 * project.mosaic.grid.pixel_m),
         "annulus_radii": [2.0, 3.0],
     }
@@ -258,31 +267,23 @@ def test_the_bundle_remembers_what_it_needs(make_project: MakeProject) -> None:
     assert written["training"]["seed"] == 0
 
 
-@pytest.mark.parametrize("method", ["two-stage", "distance-only", "agnostic"])
-def test_the_bundle_remembers_how_chips_are_shown(make_project: MakeProject, method: str) -> None:
-    """`agnostic` networks know of no crater: the options change nothing for them."""
-    options = ("views.rivals=true", "views.radial_up=true")
-    project = make_project(f"method={method}", "views.overlap=0.3", *options)
-    train(project)
-    kind = METHOD_NETWORKS[method][-1]
-    views = load_bundle(project.models / kind / "member-00").views
-    shown = {name: views[name] for name in ("rivals", "radial_up") if name in views}
-    assert shown == ({} if method == "agnostic" else {"rivals": True, "radial_up": True})
-
-
-def test_turned_chips_that_leave_gaps_are_refused_before_training(
-    make_project: MakeProject,
-) -> None:
-    with pytest.raises(SettingsError, match=r"project\.yaml: segmentation: views\.overlap is 0: "):
-        train(make_project("method=two-stage", "views.radial_up=true"))
+def test_a_function_is_called_after_each_epoch(make_project: MakeProject) -> None:
+    project = make_project("method=polar", "context.members=2", "context.max_epochs=2")
+    calls = []
+    train(project, after_epoch=lambda member, epoch, f1: calls.append((member.name, epoch, f1)))
+    assert [call[:2] for call in calls] == [
+        (name, epoch) for name in ("member-00", "member-01") for epoch in (0, 1)
+    ]
+    assert all(0 <= f1 <= 1 for _, _, f1 in calls)
 
 
 def test_two_processes_train_one_network(make_project: MakeProject) -> None:
-    """By Lightning's own strategy, on two processes of this machine."""
-    machine = ["training.accelerator=cpu", "training.devices=2", "training.strategy=ddp"]
-    project = make_project("method=polar", *machine)
-    program = [Path(sys.executable).with_name("ejectamap"), "train", project.folder]
-    ended = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert "MEMBER: 2/2" in ended.stderr + ended.stdout
-    assert load_bundle(project.models / "context" / "member-00").training["epochs"] == 1
+    """Two processes on this machine, with Lightning's strategy ddp."""
+    devices = ["training.accelerator=cpu", "training.devices=2", "training.strategy=ddp"]
+    project = make_project("method=polar", *devices)
+    command = [Path(sys.executable).with_name("ejectamap"), "train", project.folder]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "MEMBER: 2/2" in result.stderr + result.stdout
+    bundle = load_bundle(project.models / "context" / "member-00")
+    assert bundle.description.training["epochs"] == 1

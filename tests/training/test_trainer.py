@@ -1,4 +1,4 @@
-"""Fitting one network: what is kept, when it stops, and how it goes on."""
+"""Training of one network: which weights are kept, when it ends, how it is resumed."""
 
 import time
 from pathlib import Path
@@ -10,19 +10,18 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ejectamap.errors import SettingsError
-from ejectamap.networks.bundle import Normalisation
+from ejectamap.networks.bundle import scale_channels
 from ejectamap.networks.losses import build_loss
-from ejectamap.project.fitting import Fitting
-from ejectamap.project.section import Named
-from ejectamap.project.settings import Training
-from ejectamap.training.loaders import Order, SizeBatches
+from ejectamap.project.settings import ComponentSpec, Training, TrainingConfig
+from ejectamap.training.loaders import EpochSampler, SizeBatchSampler
 from ejectamap.training.optimisers import build_optimiser, build_schedule
 from ejectamap.training.task import Task
 from ejectamap.training.trainer import fit, mixed_precision
+from ejectamap.views.scaling import ChannelScaling
 
 
-class Line(nn.Module):
-    """A network of two numbers: logit = slope x mean of the picture + offset."""
+class LinearNetwork(nn.Module):
+    """A network of two parameters: logit = slope x mean of the picture + offset."""
 
     def __init__(self, pause_s: float = 0.0) -> None:
         super().__init__()
@@ -38,7 +37,7 @@ class Line(nn.Module):
 
 
 def samples(count: int, seed: int = 0) -> list[dict[str, Tensor]]:
-    """Pictures that are positive where they are bright."""
+    """Pictures whose target is 1 if they are bright."""
     generator = torch.Generator().manual_seed(seed)
     level = torch.rand(count, generator=generator)
     return [
@@ -51,13 +50,21 @@ def samples(count: int, seed: int = 0) -> list[dict[str, Tensor]]:
     ]
 
 
-def settings(**values: Any) -> Fitting:
-    named = {"loss": Named(name="bce"), "optimiser": Named(name="SGD", arguments={"lr": 5.0})}
-    return Fitting(**(named | {"scheduler": Named(name="constant"), "max_epochs": 5} | values))
+def settings(**values: Any) -> TrainingConfig:
+    base = {
+        "loss": ComponentSpec(name="bce"),
+        "optimiser": ComponentSpec(name="SGD", arguments={"lr": 5.0}),
+        "scheduler": ComponentSpec(name="constant"),
+        "warm_up_steps": 0,
+        "max_epochs": 5,
+        "precision": "full",
+    }
+    return TrainingConfig(**(base | values))
 
 
-def task_of(fitting: Fitting, pause_s: float = 0.0) -> Task:
-    return Task(Line(pause_s), build_loss("bce"), fitting, Normalisation((0.5,), (0.5,)), None, 0)
+def task_of(config: TrainingConfig, pause_s: float = 0.0, task_class: type[Task] = Task) -> Task:
+    scaling = ChannelScaling((0.5,), (0.5,))
+    return task_class(LinearNetwork(pause_s), build_loss("bce"), config, scaling, None, 0)
 
 
 class Samples(list[dict[str, Tensor]]):
@@ -69,33 +76,33 @@ class Samples(list[dict[str, Tensor]]):
 
 def loaders(count: int = 64) -> tuple[DataLoader[Any], DataLoader[Any]]:
     def load(data: Samples, shuffle: bool) -> DataLoader[Any]:
-        batches = SizeBatches(Order(len(data), shuffle, 0), [None] * len(data), 8, False)
+        batches = SizeBatchSampler(
+            EpochSampler(len(data), shuffle, 0), [None] * len(data), 8, False
+        )
         return DataLoader(data, batch_sampler=batches)  # type: ignore[arg-type]
 
     return load(Samples(samples(count)), True), load(Samples(samples(32, seed=1)), False)
 
 
-def test_a_network_learns_and_the_best_is_kept(tmp_path: Path) -> None:
+def test_a_network_is_trained_and_its_best_weights_are_kept(tmp_path: Path) -> None:
     task = task_of(settings())
     result = fit(task, *loaders(), tmp_path, Training(), None)
     assert result.epochs == 5
     assert result.f1 > 0.9
-    network = task.network
-    found = torch.stack(
-        [network(task.normalisation.apply(s["inputs"][None]))[0] for s in samples(32, 1)]
-    )
+    inputs = torch.stack([s["inputs"] for s in samples(32, 1)])
+    predicted = task.network(scale_channels(task.normalisation, inputs)) > 0
     true = torch.stack([s["target"] for s in samples(32, 1)]) > 0.5
-    hits = ((found > 0) & true).sum()
-    assert 2 * hits / (2 * hits + ((found > 0) ^ true).sum()) == pytest.approx(result.f1, abs=1e-5)
+    both, wrong = (predicted & true).sum(), (predicted ^ true).sum()
+    assert float(2 * both / (2 * both + wrong)) == pytest.approx(result.f1, abs=1e-5)
 
 
-def test_f1_counts_what_the_mask_shows(tmp_path: Path) -> None:
+def test_f1_ignores_masked_pixels() -> None:
     task = task_of(settings())
     logged = {}
     task.log = lambda name, value, **_: logged.update({name: float(value)})  # type: ignore[method-assign]
     target = torch.tensor([[[1.0, 1.0, 0.0, 0.0]]])
     task.network = type("Fixed", (nn.Module,), {"forward": lambda self, x: x[:, 0]})()
-    task.normalisation = Normalisation((0.0,), (1.0,))
+    task.normalisation = ChannelScaling((0.0,), (1.0,))
     logits = torch.tensor([[[[9.0, -9.0, 9.0, 9.0]]]])
     mask = torch.tensor([[[1.0, 1.0, 1.0, 0.0]]])
     task.validation_step({"inputs": logits, "target": target, "mask": mask})
@@ -103,10 +110,10 @@ def test_f1_counts_what_the_mask_shows(tmp_path: Path) -> None:
     assert logged["val_f1"] == pytest.approx(2 / (2 + 1 + 1))
 
 
-def test_patience_ends_a_training_that_gets_no_better(tmp_path: Path) -> None:
-    still = Named(name="SGD", arguments={"lr": 0.0})
+def test_patience_ends_a_training_that_does_not_improve(tmp_path: Path) -> None:
+    no_steps = ComponentSpec(name="SGD", arguments={"lr": 0.0})
     result = fit(
-        task_of(settings(optimiser=still, patience=2, max_epochs=50)),
+        task_of(settings(optimiser=no_steps, patience=2, max_epochs=50)),
         *loaders(),
         tmp_path,
         Training(),
@@ -115,21 +122,21 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path: Path) -> None:
     assert result.epochs == 3
 
 
-def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
     whole = task_of(settings(max_epochs=4))
     fit(whole, *loaders(), tmp_path / "whole", Training(), None)
 
-    class Stop(Task):
+    class InterruptedTask(Task):
         def on_train_epoch_start(self) -> None:
             if self.current_epoch == 2:
                 raise KeyboardInterrupt
 
-    fitting = settings(max_epochs=4)
-    half = Stop(Line(), build_loss("bce"), fitting, Normalisation((0.5,), (0.5,)), None, 0)
+    config = settings(max_epochs=4)
+    half = task_of(config, task_class=InterruptedTask)
     with pytest.raises(KeyboardInterrupt):
         fit(half, *loaders(), tmp_path / "half", Training(), None)
     assert (tmp_path / "half" / "checkpoints" / "last.ckpt").exists()
-    again = task_of(fitting)
+    again = task_of(config)
     starts: list[int] = []
     again.on_train_epoch_start = lambda: starts.append(again.current_epoch)  # type: ignore[method-assign]
     result = fit(again, *loaders(), tmp_path / "half", Training(), None)
@@ -139,8 +146,8 @@ def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("scheduler", ["constant", "anneal"])
 def test_the_time_budget_is_kept(tmp_path: Path, scheduler: str) -> None:
-    fitting = settings(max_epochs=1000, patience=1000, scheduler=Named(name=scheduler))
-    task = task_of(fitting, pause_s=0.02)
+    config = settings(max_epochs=1000, patience=1000, scheduler=ComponentSpec(name=scheduler))
+    task = task_of(config, pause_s=0.02)
     started = time.monotonic()
     result = fit(task, *loaders(), tmp_path, Training(), 1.5 / 60)
     assert 1.2 < time.monotonic() - started < 6
@@ -148,15 +155,15 @@ def test_the_time_budget_is_kept(tmp_path: Path, scheduler: str) -> None:
     assert result.f1 > 0
 
 
-def test_time_that_ends_before_the_first_epoch_still_gives_a_network(tmp_path: Path) -> None:
+def test_a_time_budget_shorter_than_an_epoch_gives_a_network(tmp_path: Path) -> None:
     task = task_of(settings(), pause_s=0.3)
     result = fit(task, *loaders(256), tmp_path, Training(), 0.5 / 60)
     assert result.epochs <= 1
     assert float(task.network.line.weight.detach().abs()) > 0
 
 
-def test_annealing_starts_low_rises_and_ends_at_0(tmp_path: Path) -> None:
-    anneal = Named(name="anneal")
+def test_the_learning_rate_warms_up_and_anneals_to_0(tmp_path: Path) -> None:
+    anneal = ComponentSpec(name="anneal")
     task = task_of(settings(max_epochs=20, patience=100, scheduler=anneal, warm_up_steps=50))
     rates: list[float] = []
     task.on_train_batch_end = lambda *_: rates.append(  # type: ignore[method-assign]
@@ -172,36 +179,40 @@ def test_annealing_starts_low_rises_and_ends_at_0(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "scheduler",
     [
-        Named(name="StepLR", arguments={"step_size": 1, "gamma": 0.5}),
-        Named(name="ReduceLROnPlateau", arguments={"mode": "max", "patience": 0}),
+        ComponentSpec(name="StepLR", arguments={"step_size": 1, "gamma": 0.5}),
+        ComponentSpec(name="ReduceLROnPlateau", arguments={"mode": "max", "patience": 0}),
     ],
 )
-def test_any_schedule_of_torch(tmp_path: Path, scheduler: Named) -> None:
+def test_schedules_of_torch(tmp_path: Path, scheduler: ComponentSpec) -> None:
     task = task_of(settings(max_epochs=4, scheduler=scheduler))
     fit(task, *loaders(), tmp_path, Training(), None)
     assert task.optimizers().param_groups[0]["lr"] < 5  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
-    ("part", "named", "words"),
+    ("field", "component", "message"),
     [
-        ("optimiser", Named(name="AdamWW"), "unknown Optimizer 'AdamWW'.*AdamW"),
-        ("optimiser", Named(name="Optimizer"), "unknown Optimizer"),
-        ("optimiser", Named(name="AdamW", arguments={"learning_rate": 1}), "AdamW.*learning_rate"),
-        ("optimiser", Named(name="AdamW", arguments={"lr": -1.0}), "AdamW.*-1"),
-        ("scheduler", Named(name="StepLr"), "unknown LRScheduler 'StepLr'.*StepLR"),
-        ("scheduler", Named(name="StepLR"), "StepLR.*step_size"),
+        ("optimiser", ComponentSpec(name="AdamWW"), "unknown Optimizer 'AdamWW'.*AdamW"),
+        ("optimiser", ComponentSpec(name="Optimizer"), "unknown Optimizer"),
+        (
+            "optimiser",
+            ComponentSpec(name="AdamW", arguments={"learning_rate": 1}),
+            "AdamW.*learning_rate",
+        ),
+        ("optimiser", ComponentSpec(name="AdamW", arguments={"lr": -1.0}), "AdamW.*-1"),
+        ("scheduler", ComponentSpec(name="StepLr"), "unknown LRScheduler 'StepLr'.*StepLR"),
+        ("scheduler", ComponentSpec(name="StepLR"), "StepLR.*step_size"),
     ],
 )
-def test_wrong_names_and_arguments(part: str, named: Named, words: str) -> None:
-    fitting = settings(**{part: named})
-    with pytest.raises(SettingsError, match=words) as caught:
-        build_schedule(fitting, build_optimiser(fitting, Line()))
+def test_wrong_names_and_arguments(field: str, component: ComponentSpec, message: str) -> None:
+    config = settings(**{field: component})
+    with pytest.raises(SettingsError, match=message) as caught:
+        build_schedule(config, build_optimiser(config, LinearNetwork()))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("machine", "words"),
+    ("changes", "message"),
     [
         ({"strategy": "ddpp"}, r"training\.strategy.*ddpp.*ddp"),
         ({"strategy": "ddp_fork"}, r"training\.strategy.*ddp_fork.*ddp"),
@@ -209,7 +220,9 @@ def test_wrong_names_and_arguments(part: str, named: Named, words: str) -> None:
         ({"accelerator": "tpu"}, r"training\.accelerator tpu.*not on this machine"),
     ],
 )
-def test_machines_that_are_not_there(tmp_path: Path, machine: dict[str, str], words: str) -> None:
+def test_accelerators_and_strategies_that_this_machine_does_not_have(
+    tmp_path: Path, machine: dict[str, str], words: str
+) -> None:
     with pytest.raises(SettingsError, match=words):
         fit(task_of(settings()), *loaders(), tmp_path, Training(**machine), None)
 
@@ -223,7 +236,7 @@ def test_machines_that_are_not_there(tmp_path: Path, machine: dict[str, str], wo
         (False, False, False, "32-true"),
     ],
 )
-def test_half_precision_is_for_machines_made_for_it(
+def test_mixed_precision_is_used_where_the_hardware_supports_it(
     monkeypatch: pytest.MonkeyPatch,
     cuda: bool,
     bfloat16_on_cuda: bool,

@@ -1,1 +1,1 @@
-"""From labels to trained networks."""
+"""Training: from labels to trained networks."""

@@ -1,5 +1,6 @@
-"""What a training writes down as it goes: a row an epoch, and the line that shows how far it is."""
+"""Lightning callbacks of a training: table of metrics, progress bar, and a caller's function after each epoch."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,21 @@ from lightning.pytorch.callbacks import RichProgressBar, Timer
 
 COLUMNS = ("train_loss", "val_loss", "val_f1", "learning_rate")
 
+EpochCallback = Callable[[int, float], None]
+"""Called after each epoch with its number, from 0, and its F1 on the validation data; may raise to end the training."""
 
-class History(L.Callback):
-    """A table with a row an epoch, which survives interruptions: epoch (from 1), losses, F1, learning rate, minutes.
+
+class MetricsHistory(L.Callback):
+    """A CSV file with a row for each epoch: epoch (from 1), losses, F1, learning rate, minutes since the start.
+
+    The rows are stored in checkpoints, so that a resumed training continues the table.
 
     Parameters
     ----------
     path : Path
-        Of the CSV file.
+        The CSV file.
     timer : Timer
-        Knows how long the training has taken.
+        Measures the duration of the training.
     """
 
     def __init__(self, path: Path, timer: Timer) -> None:
@@ -28,11 +34,11 @@ class History(L.Callback):
         self.rows: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """State to store in a checkpoint."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the rows of a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.rows = list(state_dict["rows"])
 
     def on_train_epoch_end(self, trainer: L.Trainer, _: L.LightningModule) -> None:
@@ -46,17 +52,17 @@ class History(L.Callback):
             }
         )
         if trainer.is_global_zero:
-            fresh = self.path.with_name(f".{self.path.name}")
-            pd.DataFrame(self.rows).to_csv(fresh, index=False)
-            fresh.replace(self.path)
+            temporary = self.path.with_name(f".{self.path.name}")
+            pd.DataFrame(self.rows).to_csv(temporary, index=False)
+            temporary.replace(self.path)
 
-    def best(self, watched: str, better: str) -> dict[str, float]:
-        """The row of the first epoch in which a column was largest (`better` is "max") or smallest ("min")."""
-        return (max if better == "max" else min)(self.rows, key=lambda row: row[watched])
+    def best(self, column: str, mode: str) -> dict[str, float]:
+        """Row of the first epoch in which a column was largest (`mode` "max") or smallest ("min")."""
+        return (max if mode == "max" else min)(self.rows, key=lambda row: row[column])
 
 
-class Progress(RichProgressBar):
-    """Lightning's progress bar, which also says what is trained and how long it can still take."""
+class TrainingProgressBar(RichProgressBar):
+    """Lightning's progress bar with a title and the longest remaining time."""
 
     def __init__(self, title: str, timer: Timer) -> None:
         super().__init__()
@@ -67,21 +73,35 @@ class Progress(RichProgressBar):
         return f"{self.title}, epoch {current_epoch + 1}"
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        """What stands behind the bar."""
+        """Metrics that are shown after the bar."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
-        left_s = self.seconds_left(trainer)
-        if left_s is not None:
-            metrics["at most"] = f"{timedelta(seconds=round(left_s))} left"
+        remaining_s = self.remaining_s(trainer)
+        if remaining_s is not None:
+            metrics["at most"] = f"{timedelta(seconds=round(remaining_s))} left"
         return metrics
 
-    def seconds_left(self, trainer: L.Trainer) -> float | None:
-        """The longest that the training can still take, by its speed so far and its budget; patience may end it."""
-        limits = []
-        done = trainer.global_step / max(float(trainer.estimated_stepping_batches), 1.0)
-        if done > 0:
-            limits.append(self.timer.time_elapsed() * (1 - done) / done)
+    def remaining_s(self, trainer: L.Trainer) -> float | None:
+        """Upper limit of the remaining time in seconds, from the speed so far and the time budget; None if unknown.
+
+        The training may end earlier, by `patience`.
+        """
+        limits_s = []
+        progress = trainer.global_step / max(float(trainer.estimated_stepping_batches), 1.0)
+        if progress > 0:
+            limits_s.append(self.timer.time_elapsed() * (1 - progress) / progress)
         budget_s = self.timer.time_remaining()
         if budget_s is not None:
-            limits.append(max(budget_s, 0.0))
-        return min(limits) if limits else None
+            limits_s.append(max(budget_s, 0.0))
+        return min(limits_s) if limits_s else None
+
+
+class AfterEpoch(L.Callback):
+    """Calls an `EpochCallback` after each epoch."""
+
+    def __init__(self, callback: EpochCallback) -> None:
+        self.callback = callback
+
+    def on_train_epoch_end(self, trainer: L.Trainer, _: L.LightningModule) -> None:
+        """Call it with the epoch and its F1 on the validation data."""
+        self.callback(trainer.current_epoch, float(trainer.callback_metrics["val_f1"]))

@@ -1,8 +1,8 @@
 """Training data sets of corridors and chips: inputs and targets, sampled once and kept in memory.
 
-A sample is indexed by epoch and index, `data[epoch, index]`: its random changes depend on these two and the seed alone,
-so that a resumed training sees the same pictures again. Corridors are kept in half precision; chips are fewer, and the
-logarithm of distance needs the full one.
+The key of a sample is its epoch and index, `data[epoch, index]`. Its augmentation depends only on these two and the
+seed, so that a resumed training gets the same pictures. Corridors are stored as float16; chips are fewer, and the
+logarithm of the distance needs float32.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,8 @@ from ejectamap.views.chip import Chip, largest_chip
 from ejectamap.views.chip_sampler import ChipSampler, chip_sampler, corridor_sampler
 from ejectamap.views.inputs import crater_metadata
 from ejectamap.views.scaling import ChannelScaling
-from ejectamap.world.labels import Bools, Labels
+from ejectamap.world.grid import Bools
+from ejectamap.world.labels import Labels
 from ejectamap.world.sphere import LonLat
 
 SampleKey = tuple[int, int]
@@ -34,18 +35,18 @@ InputArray = npt.NDArray[np.floating[Any]]
 
 
 def ejecta_ratio_weight(ratio: float) -> float:
-    """Weight of a chip by `Pair.ejecta_ratio`: larger where this crater has a small part of the tile's ejecta.
+    """Weight of a chip by its `Pair.ejecta_ratio`; larger if only a small part of the tile's ejecta is of this crater.
 
-    As published: 0.95 of its limit 1 at a ratio of 10.
+    As published, the weight is 0.95 at a ratio of 10 and approaches 1.
     """
     return float(1.0 / (1.0 + np.exp(-0.294 * ratio)))
 
 
 def connection_weights(pairs: Sequence[Pair], settings: Connection) -> list[float]:
-    """Weight of each corridor in the loss, by the size of its class and by its distance, as set.
+    """Weight of each corridor in the loss: the product of two factors that the settings switch on.
 
-    `balance_weights`: number of all pairs over twice that of the pair's class, so that both classes count the same.
-    `distance_weight` w: 1 at the crater, 1 + w at the longest distance of any pair, linear between.
+    `balance_weights`: number of all pairs over twice the number in the pair's class, so that both classes have the same
+    total weight. `distance_weight` w: 1 at the crater, 1 + w at the largest distance of any pair, linear in between.
     """
     weights = np.ones(len(pairs))
     if settings.balance_weights:
@@ -59,7 +60,7 @@ def connection_weights(pairs: Sequence[Pair], settings: Connection) -> list[floa
 
 
 class CorridorDataset(Dataset[Sample]):
-    """Corridors and whether they are connected: `inputs` (band + 1, width, length); scalars `target`, `weight`."""
+    """Corridors: `inputs` (band + 1, width, length) and the scalars `target` (1 is connected) and `weight`."""
 
     def __init__(
         self,
@@ -98,9 +99,9 @@ class CorridorDataset(Dataset[Sample]):
 
 
 class ChipDataset(Dataset[Sample]):
-    """Chips and their crater's ejecta: `inputs` (channel, n, n), `metadata`, `target` (n, n), `weight` scalar.
+    """Chips: `inputs` (channel, n, n), `metadata` (m,), `target` (n, n; 1 is the crater's ejecta), `weight` scalar.
 
-    Channels are those of the kind of network; metadata are sampled for every kind.
+    Channels are those of the kind of network; metadata are included for every kind.
     """
 
     kind = "segmentation"
@@ -122,7 +123,7 @@ class ChipDataset(Dataset[Sample]):
 
         self.augment = settings.augment if augmented else None
         self.seed = seed
-        # Inputs and, last, the target; augmentation changes the values of the bands alone.
+        # Inputs, with the target as last channel.
         self.arrays = _read_pairs(sources, settings.scaling, read, "sampling chips")
         self.weights = [
             ejecta_ratio_weight(pair.ejecta_ratio) if settings.ejecta_ratio_weights else 1.0
@@ -130,7 +131,7 @@ class ChipDataset(Dataset[Sample]):
             for pair in source.pairs
         ]
         self.metadata = [
-            numbers for source in sources for numbers in _pair_metadata(source, views, settings)
+            metadata for source in sources for metadata in _pair_metadata(source, views, settings)
         ]
 
     def __len__(self) -> int:
@@ -167,7 +168,7 @@ class DistanceOnlyDataset(ChipDataset):
 
 
 class AgnosticDataset(ChipDataset):
-    """Chips and any crater's ejecta in them, for the kind "agnostic"."""
+    """Chips for the kind "agnostic", whose target is any crater's ejecta."""
 
     kind = "agnostic"
 
@@ -181,9 +182,13 @@ def _read_pairs(
     read: Callable[[Source, ChannelScaling, Pair, Chip], InputArray],
     title: str,
 ) -> list[InputArray]:
-    """Sample every pair of every source, on threads: sampling releases the interpreter's lock."""
-    scaled = [(source, ChannelScaling.of_bands(source.world.mosaic, scaling)) for source in sources]
-    jobs = [(source, bands, pair) for source, bands in scaled for pair in source.pairs]
+    """Read every pair of every source, on several threads, because sampling releases the global interpreter lock."""
+    scalings = [ChannelScaling.of_bands(source.world.mosaic, scaling) for source in sources]
+    jobs = [
+        (source, bands, pair)
+        for source, bands in zip(sources, scalings, strict=True)
+        for pair in source.pairs
+    ]
 
     def read_job(job: tuple[Source, ChannelScaling, Pair]) -> InputArray:
         source, bands, pair = job
@@ -198,9 +203,9 @@ def _read_pairs(
 def _pair_metadata(
     source: Source, views: Views, settings: Segmentation
 ) -> list[npt.NDArray[np.float32]]:
-    """The metadata of each pair's crater."""
+    """Metadata of each pair's crater."""
     mosaic = source.world.mosaic
     scaling = ChannelScaling.of_bands(mosaic, settings.scaling)
     craters = {pair.crater for pair in source.pairs}
-    of_crater = {c: crater_metadata(mosaic, scaling, c, views.annulus_radii) for c in craters}
-    return [of_crater[pair.crater] for pair in source.pairs]
+    metadata = {c: crater_metadata(mosaic, scaling, c, views.annulus_radii) for c in craters}
+    return [metadata[pair.crater] for pair in source.pairs]

@@ -1,4 +1,4 @@
-"""Training data of the guided network: chips, with the probabilities of the context networks as one more channel."""
+"""Training data set of the guided network: chips with the context networks' probabilities as one more channel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from rich.progress import track
 
 from ejectamap.networks.ensemble import Ensemble
-from ejectamap.networks.polar_prediction import FAINT, PolarPrediction, PolarPredictor
+from ejectamap.networks.polar_prediction import GUIDE_THRESHOLD, PolarPrediction, PolarPredictor
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair
 from ejectamap.training.datasets import ChipDataset, Sample, SampleKey
@@ -17,7 +17,7 @@ from ejectamap.views.chip_sampler import ChipSampler
 from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.craters import Crater
 
-_SHIFT = 1.0
+_LOG_ODDS_STD = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class GuidedSource(Source):
 
 
 class GuidedDataset(ChipDataset):
-    """Chips with a guide: as `ChipDataset`, with one more channel of `inputs`, the last: polar probabilities.
+    """Chips as in `ChipDataset`, with the guide, polar probabilities, as last channel of `inputs`.
 
-    In training the log-odds of a whole chip's guide are shifted by a normal random number of standard deviation 1: the
-    exact level of the guide is unreliable for craters that the context networks were not trained on, so the network
-    has to take the outline from the bands.
+    In training, one normal random number of standard deviation 1 is added to the log-odds of a chip's guide. The level
+    of the guide is unreliable for craters that the context networks were not trained on; so the guided network learns
+    to take the outline of ejecta from the bands.
     """
 
     kind = "guided"
@@ -46,10 +46,11 @@ class GuidedDataset(ChipDataset):
         sample = super().__getitem__(key)
         if self.augment is None:
             return sample
-        odds = float(np.exp(np.random.default_rng((self.seed, *key, 1)).normal(0, _SHIFT)))
+        rng = np.random.default_rng((self.seed, *key, 1))
+        odds_factor = float(np.exp(rng.normal(0, _LOG_ODDS_STD)))
         inputs = sample["inputs"].clone()
         guide = inputs[-1]
-        inputs[-1] = odds * guide / (1 - guide + odds * guide)
+        inputs[-1] = odds_factor * guide / (1 - guide + odds_factor * guide)
         return sample | {"inputs": inputs}
 
     def _sampler(
@@ -61,23 +62,23 @@ class GuidedDataset(ChipDataset):
 
 
 def guide_sources(project: Project, sources: Sequence[Source]) -> list[Source]:
-    """Predict a guide for every crater, and keep the pairs whose tile has labelled or predicted ejecta.
+    """Predict a guide for every crater, and keep only the pairs whose tile has labelled or predicted ejecta.
 
-    Predictions for craters that a network was trained on are better than for others, and a network trained on such a
-    guide relies on it too much. So the guide comes from the networks that training starts from, which have not seen
-    these labels; only where training starts from nothing, from the project's own.
+    Predictions are better for craters that a context network was trained on than for others, and a guided network that
+    is trained on such predictions relies on the guide too much. So the guide is predicted by the networks that training
+    starts from, which were not trained on these labels. If there are none, the project's own networks predict it.
 
     Raises
     ------
     BundleError
-        If there are no context networks, or they were made for another number of bands.
+        If there are no context networks, or they take another number of bands.
     """
     folder = project.start_networks("context") or project.networks("context")
     networks = Ensemble.load(folder, project.mosaic.bands)
-    return [_with_guides(networks, source) for source in sources]
+    return [_add_guides(networks, source) for source in sources]
 
 
-def _with_guides(networks: Ensemble, source: Source) -> GuidedSource:
+def _add_guides(networks: Ensemble, source: Source) -> GuidedSource:
     mosaic = source.world.mosaic
     predictor = PolarPredictor(networks, mosaic, source.world.craters)
     craters = list(dict.fromkeys(pair.crater for pair in source.pairs))
@@ -88,6 +89,6 @@ def _with_guides(networks: Ensemble, source: Source) -> GuidedSource:
 
     def has_ejecta(pair: Pair) -> bool:
         chip = largest_chip(pair.crater, pair.window, mosaic.grid)
-        return pair.connected or guides[pair.crater].largest_in(chip) > FAINT
+        return pair.connected or guides[pair.crater].largest_in(chip) > GUIDE_THRESHOLD
 
     return GuidedSource(source.world, [p for p in source.pairs if has_ejecta(p)], guides)

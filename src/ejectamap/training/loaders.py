@@ -1,6 +1,6 @@
-"""In which order pictures are learnt from: a matter of the seed and the epoch alone, whatever went before.
+"""Data loaders whose order depends only on the seed and the epoch.
 
-So an interrupted training goes on with the very batches that it would have seen.
+So a resumed training gets the same batches as one that was not interrupted.
 """
 
 import math
@@ -17,8 +17,8 @@ from ejectamap.training.datasets import ChipDataset, CorridorDataset, SampleKey
 from ejectamap.training.polar_data import PolarDataset
 
 
-class Order(Sampler[SampleKey]):
-    """All samples of a data set once, as `(epoch, index)`, shuffled for each epoch or in the given order."""
+class EpochSampler(Sampler[SampleKey]):
+    """Keys `(epoch, index)` of all samples of a data set, shuffled for each epoch or in the order of the data set."""
 
     def __init__(self, count: int, shuffle: bool, seed: int) -> None:
         self.count = count
@@ -27,7 +27,7 @@ class Order(Sampler[SampleKey]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next; the trainer does so."""
+        """Set the number of the next epoch; called by Lightning's trainer."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -41,26 +41,27 @@ class Order(Sampler[SampleKey]):
             yield self.epoch, int(index)
 
 
-class SizeBatches(Sampler[list[SampleKey]]):
-    """Batches of pictures of one size each, in the order in which they get full.
+class SizeBatchSampler(Sampler[list[SampleKey]]):
+    """Batches of pictures of equal size, in the order in which they become full.
 
-    Where several processes train together, each gets its own of the shuffled batches, all equally many. Every process
-    looks at all of the validation data, so that they agree on what they see.
+    If several processes train together, the shuffled batches are distributed over them, equally many to each. Batches
+    that are not shuffled are validation data: every process gets all of them, so that all compute the same metrics.
 
     Parameters
     ----------
-    order : Order
+    sampler : EpochSampler
+        Lightning passes the epoch on to the attribute of this name.
     sizes : sequence
         Size of each sample's picture.
     batch_size : int
     drop_single : bool
-        Leave out a last batch of one sample, which would leave batch normalisation without a spread.
+        Leave out a last batch of one sample, for which batch normalisation has no variance.
     """
 
     def __init__(
-        self, order: Order, sizes: Sequence[Any], batch_size: int, drop_single: bool
+        self, sampler: EpochSampler, sizes: Sequence[Any], batch_size: int, drop_single: bool
     ) -> None:
-        self.sampler = order
+        self.sampler = sampler
         self.batch_size = batch_size
         self.sizes = sizes
         self.drop_single = drop_single and batch_size > 1 and len(sizes) > 1
@@ -71,7 +72,7 @@ class SizeBatches(Sampler[list[SampleKey]]):
             for count in Counter(self.sizes).values()
             for k in range(math.ceil(count / self.batch_size))
         ]
-        return math.ceil(sum(map(self._counts, lengths)) / self._processes())
+        return math.ceil(sum(map(self._is_used, lengths)) / self._processes())
 
     def __iter__(self) -> Iterator[list[Any]]:
         batches = self._batches()
@@ -83,20 +84,21 @@ class SizeBatches(Sampler[list[SampleKey]]):
 
     def _batches(self) -> list[list[SampleKey]]:
         full = []
-        filling: dict[Any, list[SampleKey]] = defaultdict(list)
-        for draw in self.sampler:
-            size = self.sizes[draw[1]]
-            filling[size].append(draw)
-            if len(filling[size]) == self.batch_size:
-                full.append(filling.pop(size))
-        return full + [batch for batch in filling.values() if self._counts(len(batch))]
+        incomplete: dict[Any, list[SampleKey]] = defaultdict(list)
+        for key in self.sampler:
+            size = self.sizes[key[1]]
+            incomplete[size].append(key)
+            if len(incomplete[size]) == self.batch_size:
+                full.append(incomplete.pop(size))
+        return full + [batch for batch in incomplete.values() if self._is_used(len(batch))]
 
-    def _counts(self, length: int) -> bool:
+    def _is_used(self, length: int) -> bool:
         return length > 1 or not self.drop_single
 
     def _processes(self) -> int:
-        shared = self.sampler.shuffle and torch.distributed.is_initialized()
-        return torch.distributed.get_world_size() if shared else 1
+        """Number of processes over which the batches are distributed."""
+        distributed = self.sampler.shuffle and torch.distributed.is_initialized()
+        return torch.distributed.get_world_size() if distributed else 1
 
 
 def make_loader(
@@ -107,17 +109,26 @@ def make_loader(
     *,
     shuffle: bool,
 ) -> DataLoader[Any]:
-    """Batches of a data set, shuffled anew each epoch for training or in the given order for validation.
+    """Build the loader of a data set.
 
-    With workers so many processes make the batches ahead; they come in the same order and are the same.
+    Parameters
+    ----------
+    data : CorridorDataset, ChipDataset or PolarDataset
+    batch_size : int
+    seed : int
+        Seed of the order.
+    workers : int
+        Number of processes that prepare batches in advance; 0 for none. The batches do not depend on it.
+    shuffle : bool
+        Whether the order differs between epochs, as for training, or is that of the data set, as for validation.
     """
-    count, order = len(data), Order(len(data), shuffle, seed)
+    count, sampler = len(data), EpochSampler(len(data), shuffle, seed)
     if isinstance(data, PolarDataset):
         sizes = [data.size(k) for k in range(count)]
-        batches = SizeBatches(order, sizes, batch_size, drop_single=False)
+        batches = SizeBatchSampler(sampler, sizes, batch_size, drop_single=False)
     else:
-        batches = SizeBatches(order, [None] * count, batch_size, drop_single=shuffle)
-    # With a generator of its own the loader leaves torch's random numbers to the networks.
+        batches = SizeBatchSampler(sampler, [None] * count, batch_size, drop_single=shuffle)
+    # With a generator of its own the loader draws no numbers from torch's global generator, which the networks use.
     return DataLoader(
         data,
         batch_sampler=batches,
@@ -130,5 +141,5 @@ def make_loader(
 
 
 def _use_one_thread(_: int) -> None:
-    """Keep a worker's linear algebra off the cores of the others."""
+    """Limit a worker's linear algebra to one thread, because each worker has a core."""
     threadpool_limits(1)

@@ -1,4 +1,4 @@
-"""Optimisers and learning rate schedules by the names that torch gives them."""
+"""Optimisers and learning rate schedules by their names in torch."""
 
 from typing import Any
 
@@ -10,15 +10,16 @@ from ejectamap.errors import SettingsError, unknown_name
 from ejectamap.project.settings import ComponentSpec, TrainingConfig
 
 OWN_SCHEDULES = ("anneal", "constant")
+"""Schedules that are not torch's; `training.task` implements them."""
 
 
 def build_optimiser(settings: TrainingConfig, network: torch.nn.Module) -> torch.optim.Optimizer:
-    """Build the optimiser of the settings, for a network's parameters.
+    """Build the optimiser of the settings for a network's parameters.
 
     Raises
     ------
     SettingsError
-        If torch has none of this name, or it does not take these arguments.
+        If torch has no optimiser of this name, or it does not take these arguments.
     """
     optimiser: torch.optim.Optimizer = _by_name(
         torch.optim, torch.optim.Optimizer, settings.optimiser, network.parameters()
@@ -29,7 +30,7 @@ def build_optimiser(settings: TrainingConfig, network: torch.nn.Module) -> torch
 def build_schedule(
     settings: TrainingConfig, optimiser: torch.optim.Optimizer
 ) -> LRScheduler | None:
-    """Build the settings' schedule by epoch; None for "constant", and for "anneal", which only a trainer can do.
+    """Build the schedule of the settings, stepped once per epoch; None for those in `OWN_SCHEDULES`.
 
     Raises
     ------
@@ -49,16 +50,23 @@ def build_schedule(
 
 
 def _by_name(
-    module: Any, base: type, named: ComponentSpec, *positional: Any, also: tuple[str, ...] = ()
+    module: Any, base: type, spec: ComponentSpec, *positional: Any, also: tuple[str, ...] = ()
 ) -> Any:
-    """Build something of a torch module by its name, with the settings' arguments."""
-    found = {n: m for n, m in vars(module).items() if isinstance(m, type) and issubclass(m, base)}
-    known = {n: m for n, m in found.items() if m is not base and not n.startswith("_")}
-    if named.name not in known:
-        raise unknown_name(base.__name__, named.name, [*known, *also])
+    """Build a subclass of `base` in a torch module, with the arguments of the settings.
+
+    `also` are names that are allowed elsewhere, for the error message.
+    """
+    subclasses = {
+        name: member
+        for name, member in vars(module).items()
+        if isinstance(member, type) and issubclass(member, base) and member is not base
+    }
+    known = {name: member for name, member in subclasses.items() if not name.startswith("_")}
+    if spec.name not in known:
+        raise unknown_name(base.__name__, spec.name, [*known, *also])
     try:
-        return known[named.name](*positional, **named.arguments)
+        return known[spec.name](*positional, **spec.arguments)
     except (TypeError, ValueError) as error:
         raise SettingsError(
-            f"{module.__name__}.{named.name}: {error}: correct its arguments"
+            f"{module.__name__}.{spec.name}: {error}: correct its arguments"
         ) from None

@@ -1,4 +1,4 @@
-"""Train a project's networks, one after another, into bundles."""
+"""Train the networks of a project, one after another, and save them as bundles."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,14 +18,19 @@ from ejectamap.project.bundles import BundleDescription, library_versions
 from ejectamap.project.folder import Project
 from ejectamap.project.settings import TrainingConfig
 from ejectamap.project.splits import write_split
+from ejectamap.training.callbacks import EpochCallback
 from ejectamap.training.checkpoints import delete_checkpoints, discard_if_changed
 from ejectamap.training.loaders import make_loader
-from ejectamap.training.setups import TrainingData, TrainingSetup, training_setup
+from ejectamap.training.setups import (
+    TrainingData,
+    TrainingSetup,
+    training_setup,
+    validate_training,
+)
 from ejectamap.training.sources import gather_sources
 from ejectamap.training.summary import summarise
 from ejectamap.training.task import Task
-from ejectamap.training.trainer import EpochCallback, fit, loader_workers
-from ejectamap.training.validation import validate_training
+from ejectamap.training.trainer import FitResult, fit, loader_workers
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,11 @@ class Member:
     Attributes
     ----------
     kind : str
-        "connection", "segmentation", "agnostic", ...
+        One of `NETWORK_KINDS`.
     number : int
-        0, 1, ...
+        Index in the ensemble, from 0.
     settings : TrainingConfig
+        Section of the settings of this kind.
     """
 
     kind: str
@@ -54,9 +60,9 @@ class Member:
 def members(project: Project) -> list[Member]:
     """Networks that the project's method needs, in the order of training."""
     return [
-        Member(kind, number, fitting)
-        for kind, fitting in project.settings.network_configs.items()
-        for number in range(fitting.members)
+        Member(kind, number, config)
+        for kind, config in project.settings.network_configs.items()
+        for number in range(config.members)
     ]
 
 
@@ -66,25 +72,27 @@ def train(
     fresh: bool = False,
     after_epoch: Callable[[Member, int, float], None] | None = None,
 ) -> None:
-    """Train the networks that the project's method needs; trained ones stay, an interrupted training is resumed.
+    """Train the networks that the project's method needs and that are not trained yet.
+
+    An interrupted training is resumed.
 
     Parameters
     ----------
     project : Project
     max_minutes : float, optional
-        Time budget of everything, instead of the one in the settings.
+        Time budget of all networks together, instead of `training.max_minutes`.
     fresh : bool
         Delete all trained networks first.
     after_epoch : callable, optional
-        Called after each epoch with the network, the epoch (from 0) and its F1 on the validation data; an exception
+        Called after each epoch with the network, the epoch (from 0) and its F1 on the validation data. An exception
         that it raises ends the training, which can be resumed later.
 
     Raises
     ------
     LabelError
-        If there is nothing to learn from.
+        If there are no training data.
     ProjectError
-        If networks are there that learnt from other pairs.
+        If the project has networks that were trained with another split.
     SettingsError
         If a network, loss or optimiser is unknown.
     """
@@ -94,9 +102,8 @@ def train(
     missing = [m for m in all_members if not (project.models / m.kind / m.name).exists()]
     if missing:
         _train_members(project, missing, max_minutes, after_epoch)
-    for (
-        member
-    ) in all_members:  # a run may have ended between saving a network and deleting its checkpoints
+    for member in all_members:
+        # An earlier run may have ended between saving a network and deleting its checkpoints.
         delete_checkpoints(project.logs / member.kind / member.name)
     rank_zero_only(summarise)(project)
 
@@ -107,11 +114,11 @@ def _train_members(
     max_minutes: float | None,
     after_epoch: Callable[[Member, int, float], None] | None,
 ) -> None:
-    """Train some networks, one after another, within a budget."""
+    """Train some networks, one after another, within a time budget."""
     budget = max_minutes or project.settings.training.max_minutes
     started = time.monotonic()
     sources = gather_sources(project)
-    # Reports a wrong name in the last network's settings before the first one trains for hours.
+    # Reports an error in the settings of the last network before the first one is trained.
     validate_training(project, sources)
     rank_zero_only(write_split)(project, sources.split)
     for member, minutes in _divide_budget(missing, budget, started):
@@ -123,15 +130,15 @@ def _train_members(
 def _divide_budget(
     missing: Sequence[Member], budget: float | None, started: float
 ) -> Iterator[tuple[Member, float | None]]:
-    """Each member with its part, in minutes, of what is left of the budget when its turn comes."""
+    """Each member with its part, in minutes, of the remaining budget, computed when the member is yielded."""
     for k, member in enumerate(missing):
         if budget is None:
             yield member, None
             continue
-        left = budget - (time.monotonic() - started) / 60
+        remaining = budget - (time.monotonic() - started) / 60
         total = sum(m.settings.budget_weight / m.settings.members for m in missing[k:])
         weight = member.settings.budget_weight
-        yield member, max(left * weight / member.settings.members / total, 0.05)
+        yield member, max(remaining * weight / member.settings.members / total, 0.05)
 
 
 def _train_member(
@@ -151,7 +158,7 @@ def _train_member(
             f"{project.folder}: nothing to train the {member.kind} network on: label ejecta in tiles within"
             " their crater's reach"
         )
-    start = _start(project, member, setup)
+    start = _load_start(project, member, setup)
     task = _make_task(start, settings, setup, data, seed)
     # Without validation data the best epoch is chosen on the training data.
     validation = data.validation if len(data.validation) else data.train
@@ -170,6 +177,20 @@ def _train_member(
     )
     if settings.blend < 1 and start is not None:
         blend_weights(task.network, start.model.state_dict(), settings.blend)
+    description = _describe(member, setup, data, start, seed, result)
+    bundle = Bundle(description, task.network)
+    _save(bundle, project.models / member.kind / member.name, folder)
+
+
+def _describe(
+    member: Member,
+    setup: TrainingSetup,
+    data: TrainingData,
+    start: Bundle | None,
+    seed: int,
+    result: FitResult,
+) -> BundleDescription:
+    """Description of a trained network for its bundle."""
     summary = {
         "seed": seed,
         "samples": len(data.train),
@@ -180,7 +201,7 @@ def _train_member(
         "validation_loss": result.loss,
         "minutes": result.minutes,
     }
-    description = BundleDescription(
+    return BundleDescription(
         kind=member.kind,
         network=setup.arguments,
         views=setup.views,
@@ -190,19 +211,17 @@ def _train_member(
         training=summary,
         versions=library_versions(),
     )
-    bundle = Bundle(description, task.network)
-    _save(bundle, project.models / member.kind / member.name, folder)
 
 
 @rank_zero_only
 def _save(bundle: Bundle, folder: Path, logs: Path) -> None:
-    """Save a bundle; only the first of several processes that trained together does."""
+    """Save a bundle and delete the checkpoints, on the first of the processes that train together."""
     save_bundle(bundle, folder)
     delete_checkpoints(logs)
 
 
 def _dependencies(member: Member, setup: TrainingSetup, data: TrainingData) -> dict[str, Any]:
-    """What a training depends on; settings of its length may change while it is interrupted."""
+    """What a training depends on, without settings that may change while it is interrupted."""
     of_length = {"members", "budget_weight", "max_epochs", "patience"}
     return {
         "settings": member.settings.model_dump(mode="json", exclude=of_length),
@@ -213,8 +232,8 @@ def _dependencies(member: Member, setup: TrainingSetup, data: TrainingData) -> d
     }
 
 
-def _start(project: Project, member: Member, setup: TrainingSetup) -> Bundle | None:
-    """The trained network that this training continues, if any."""
+def _load_start(project: Project, member: Member, setup: TrainingSetup) -> Bundle | None:
+    """Load the trained network that this training starts from; None for an untrained one."""
     folder = project.start_networks(member.kind)
     if folder is None:
         return None
@@ -228,7 +247,7 @@ def _make_task(
     data: TrainingData,
     seed: int,
 ) -> Task:
-    """A network, new or trained already, with its loss."""
+    """Build the network, with the weights of `start` if there is one, and its loss."""
     network = setup.network(pretrained=settings.pretrained and start is None)
     if start is not None:
         network.load_state_dict(start.model.state_dict())

@@ -1,4 +1,4 @@
-"""How each kind of network is trained: its samples, its architecture's arguments, and what its bundle describes."""
+"""Training setup of each kind of network: training data, arguments of the architecture, views for the bundle."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,9 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import nn
 
+from ejectamap.errors import SettingsError
 from ejectamap.networks.bundle import build_network
+from ejectamap.networks.ensemble import load_initial
+from ejectamap.networks.losses import build_loss
 from ejectamap.project.bundle_views import ChipViews, CorridorViews, NetworkViews, PolarViews
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import NETWORK_KINDS
@@ -21,6 +25,7 @@ from ejectamap.training.datasets import (
     DistanceOnlyDataset,
 )
 from ejectamap.training.guided_data import GuidedDataset, guide_sources
+from ejectamap.training.optimisers import build_optimiser, build_schedule
 from ejectamap.training.polar_data import PolarDataset
 from ejectamap.training.sources import (
     Source,
@@ -33,15 +38,15 @@ from ejectamap.training.sources import (
 from ejectamap.views.inputs import polar_channels
 from ejectamap.views.scaling import ChannelScaling
 
-_SAMPLES = 500  # enough to estimate mean and standard deviation
+_MAX_SAMPLES = 500  # from which mean and standard deviation of the channels are estimated
 
 AnyDataset = CorridorDataset | ChipDataset | PolarDataset
-Numbers = npt.NDArray[np.floating[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training and validation data of one network, with the scaling of inputs and metadata."""
+    """Training and validation data of one network, with the normalisation of its inputs and metadata."""
 
     train: AnyDataset
     validation: AnyDataset
@@ -50,16 +55,16 @@ class TrainingData:
 
 
 class TrainingSetup(ABC):
-    """How one kind of network is trained in a project.
+    """Training setup of one kind of network in a project.
 
     Attributes
     ----------
     kind : str
         One of `NETWORK_KINDS`.
     arguments : dict
-        Of its `build_*` function.
+        Arguments of its `build_*` function, without `pretrained`.
     views : NetworkViews
-        The pictures it sees, as its bundle describes them.
+        The pictures that it takes, as its bundle describes them.
     """
 
     kind: ClassVar[str]
@@ -73,18 +78,18 @@ class TrainingSetup(ABC):
         self.sources = sources
 
     def network(self, pretrained: bool) -> nn.Module:
-        """A new, untrained network."""
+        """Build an untrained network."""
         return build_network(self.kind, pretrained, **self.arguments)
 
     def data(self, seed: int) -> TrainingData:
-        """Training and validation data of the ensemble's member with this seed."""
+        """Read the training and validation data of the ensemble's member with this seed."""
         train, validation = self.split(seed)
         training_set = self.dataset(train, augmented=True, seed=seed)
         validation_set = self.dataset(validation, augmented=False, seed=seed)
         return TrainingData(training_set, validation_set, *self.normalisations(training_set))
 
     def usable_sources(self) -> list[Source]:
-        """The sources with only those pairs that this kind of network can learn from."""
+        """The sources with only those pairs that this kind of network is trained on."""
         sources = self.sources.sources
         match NETWORK_KINDS[self.kind].learns_from:
             case "connected pairs":
@@ -94,7 +99,7 @@ class TrainingSetup(ABC):
         return list(sources)
 
     def split(self, seed: int) -> tuple[list[Source], list[Source]]:
-        """Sources to train on, and sources to validate on."""
+        """Split the usable sources into training and validation."""
         training = self.settings.training
         return split_validation(
             self.usable_sources(), training.validation_fraction, seed, training.split
@@ -102,15 +107,15 @@ class TrainingSetup(ABC):
 
     @abstractmethod
     def dataset(self, sources: Sequence[Source], augmented: bool, seed: int) -> Any:
-        """Inputs and targets of some sources, with or without random changes."""
+        """Read the data set of some sources, with or without augmentation."""
 
     @abstractmethod
     def normalisations(self, training_set: Any) -> tuple[ChannelScaling, ChannelScaling | None]:
-        """Scaling of the channels and of the metadata, from the training data where the settings say so."""
+        """Normalisation of the channels, and of the metadata if there are any."""
 
 
 class ConnectionSetup(TrainingSetup):
-    """The connection network: corridors and whether they are connected."""
+    """Kind "connection": corridors of all pairs."""
 
     kind = "connection"
 
@@ -128,18 +133,18 @@ class ConnectionSetup(TrainingSetup):
         )
 
     def dataset(self, sources: Sequence[Source], augmented: bool, seed: int) -> CorridorDataset:
-        """Corridors of all pairs."""
+        """Read the corridors of all pairs."""
         views, connection = self.settings.views, self.settings.connection
         return CorridorDataset(sources, views, connection, augmented, seed)
 
     def normalisations(self, training_set: CorridorDataset) -> tuple[ChannelScaling, None]:
-        """Scaling of the channels."""
+        """Normalisation of the channels."""
         channels = self.arguments["in_channels"]
         return _standardise(training_set.inputs, channels, self.views.scaling), None
 
 
 class SegmentationSetup(TrainingSetup):
-    """The segmentation network: chips and their masks."""
+    """Kind "segmentation": chips of the connected pairs."""
 
     kind = "segmentation"
     dataset_class: ClassVar[type[ChipDataset]] = ChipDataset
@@ -166,13 +171,13 @@ class SegmentationSetup(TrainingSetup):
         )
 
     def dataset(self, sources: Sequence[Source], augmented: bool, seed: int) -> ChipDataset:
-        """Chips of all pairs."""
+        """Read the chips of all pairs."""
         return self.dataset_class(sources, self.settings.views, self.config, augmented, seed)
 
     def normalisations(
         self, training_set: ChipDataset
     ) -> tuple[ChannelScaling, ChannelScaling | None]:
-        """Scaling of the channels and of the metadata."""
+        """Normalisation of the channels and, if the network takes any, of the metadata."""
         scaling, size = self.views.scaling, self.arguments["metadata_size"]
         inputs = [array[:-1] for array in training_set.arrays]
         channels = _standardise(inputs, self.arguments["in_channels"], scaling)
@@ -180,18 +185,18 @@ class SegmentationSetup(TrainingSetup):
 
 
 class GuidedSetup(SegmentationSetup):
-    """The guided network: chips with labelled or predicted ejecta, and the context networks' probabilities."""
+    """Kind "guided": chips with labelled or predicted ejecta, and the context networks' probabilities."""
 
     kind = "guided"
     dataset_class = GuidedDataset
 
     def usable_sources(self) -> list[Source]:
-        """The pairs with ejecta, and those where the context networks predict some."""
+        """The sources with the pairs that have labelled or predicted ejecta, and with a guide for each crater."""
         return guide_sources(self.project, self.sources.sources)
 
 
 class DistanceOnlySetup(SegmentationSetup):
-    """The second of the earlier approaches: chips of all pairs, and only the distance to the crater beside them."""
+    """Kind "distance-only", the second of the two baselines: chips of all pairs, without metadata and weights."""
 
     kind = "distance-only"
     dataset_class: ClassVar[type[ChipDataset]] = DistanceOnlyDataset
@@ -202,14 +207,14 @@ class DistanceOnlySetup(SegmentationSetup):
 
 
 class AgnosticSetup(DistanceOnlySetup):
-    """The first of the earlier approaches: each tile once, its bands alone, and every crater's ejecta in it."""
+    """Kind "agnostic", the first of the two baselines: only the bands of each tile, and any crater's ejecta."""
 
     kind = "agnostic"
     dataset_class = AgnosticDataset
 
 
 class ContextSetup(TrainingSetup):
-    """The context network: polar views of whole craters."""
+    """Kind "context": polar views of all craters."""
 
     kind = "context"
 
@@ -224,7 +229,7 @@ class ContextSetup(TrainingSetup):
             "decoder_channels": None if channels is None else list(channels),
         }
         self.views = PolarViews(
-            # Ejecta axes are as many on every mosaic.
+            # The number of ejecta axes does not depend on the mosaic's number of bands.
             bands=None if context.scaling == "ejecta" else self.bands,
             scaling=context.scaling,
             polar_px=views.polar_px,
@@ -232,40 +237,73 @@ class ContextSetup(TrainingSetup):
         )
 
     def split(self, seed: int) -> tuple[list[Source], list[Source]]:
-        """Whole craters."""
+        """Split the sources by craters."""
         fraction = self.settings.training.validation_fraction
         return hold_out_craters(self.usable_sources(), fraction, seed)
 
     def dataset(self, sources: Sequence[Source], augmented: bool, seed: int) -> PolarDataset:
-        """Polar views of all craters."""
+        """Read the polar views of all craters."""
         views, context = self.settings.views, self.settings.context
         return PolarDataset(sources, views, context, augmented, seed)
 
     def normalisations(self, training_set: PolarDataset) -> tuple[ChannelScaling, None]:
-        """Scaling of the channels."""
+        """Normalisation of the channels."""
         channels = self.arguments["in_channels"]
         if self.views.scaling == "training":
-            count = min(len(training_set), _SAMPLES)
+            count = min(len(training_set), _MAX_SAMPLES)
             pictures = [training_set[0, k]["inputs"].numpy() for k in range(count)]
             return _standardise(pictures, channels, "training"), None
-        # Brings the logarithms of range near 0.
+        # The last four channels are log10 of range in radii and in metres, nearest-crater ratio, and valid; these
+        # offsets are their approximate means.
         offset = (*[0.0] * (channels - 4), 1.0, 5.5, 0.0, 0.5)
         return ChannelScaling(offset, (1.0,) * channels), None
 
 
 def training_setup(kind: str, project: Project, sources: Sources) -> TrainingSetup:
-    """The setup of a kind of network in a project."""
+    """Create the training setup of a kind of network in a project."""
     setup_class: type[TrainingSetup] = resolve_name(NETWORK_KINDS[kind].setup)
     return setup_class(project, sources)
 
 
-def _standardise(pictures: Sequence[Numbers], channels: int, scaling: str) -> ChannelScaling:
-    """Scaling to zero mean and unit standard deviation over the training pictures; none for the poster's "255"."""
-    # Without any picture the caller reports that there is nothing to learn from.
+def validate_training(project: Project, sources: Sources) -> dict[str, nn.Module]:
+    """Check, without training, that the networks, losses and optimisers of the settings can be built.
+
+    Returns
+    -------
+    dict of str to nn.Module
+        An untrained network, without ImageNet weights, of each kind that the method needs.
+
+    Raises
+    ------
+    SettingsError
+        Naming the project file and the section, if a name or an argument in it is not valid.
+    BundleError, ProjectError
+        If the networks that training starts from are missing or of another architecture.
+    """
+    networks = {}
+    for kind, config in project.settings.network_configs.items():
+        try:
+            loss = build_loss(config.loss.name, **config.loss.arguments)
+            logits = torch.zeros(2 if NETWORK_KINDS[kind].output == "number" else (2, 8, 8))
+            loss(logits, logits)
+            setup = training_setup(kind, project, sources)
+            networks[kind] = setup.network(pretrained=False)
+            start = project.start_networks(kind)
+            if start is not None:
+                load_initial(start, setup.arguments, setup.views.scaling, number=0)
+            build_schedule(config, build_optimiser(config, networks[kind]))
+        except SettingsError as error:
+            raise SettingsError(f"{project.folder / 'project.yaml'}: {kind}: {error}") from None
+    return networks
+
+
+def _standardise(pictures: Sequence[FloatArray], channels: int, scaling: str) -> ChannelScaling:
+    """Scaling to zero mean and unit standard deviation over training pictures; the identity for "255" (poster)."""
+    # Without any pictures the caller reports that there are no training data.
     if scaling == "255" or not pictures:
         return ChannelScaling.identity(channels)
-    some = pictures[:: max(1, len(pictures) // _SAMPLES)]
-    values = np.concatenate([picture.reshape(channels, -1) for picture in some], axis=1)
-    offset, spread = values.mean(axis=1, dtype=np.float64), values.std(axis=1, dtype=np.float64)
-    divisor = np.where(spread > 1e-6, spread, 1.0)
+    sample = pictures[:: max(1, len(pictures) // _MAX_SAMPLES)]
+    values = np.concatenate([picture.reshape(channels, -1) for picture in sample], axis=1)
+    offset, std = values.mean(axis=1, dtype=np.float64), values.std(axis=1, dtype=np.float64)
+    divisor = np.where(std > 1e-6, std, 1.0)
     return ChannelScaling(tuple(offset.tolist()), tuple(divisor.tolist()))

@@ -1,4 +1,4 @@
-"""What a project's networks may learn from: its own labelled pairs but for the test ones, and other projects'."""
+"""Sources of training pairs: a project's own labelled pairs except the test pairs, and all pairs of other projects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from ejectamap.world.world import World
 
 @dataclass(frozen=True)
 class Source:
-    """Pairs of one world to learn from.
+    """Training or validation pairs of one world.
 
     Attributes
     ----------
@@ -25,22 +25,23 @@ class Source:
     world: World
     pairs: Sequence[Pair]
 
-    def only(self, pairs: Sequence[Pair]) -> "Source":
+    def with_pairs(self, pairs: Sequence[Pair]) -> "Source":
         """The same world with other pairs."""
         return replace(self, pairs=pairs)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """All worlds to learn from.
+    """All training pairs of a project.
 
     Attributes
     ----------
     sources : tuple of Source
+        One for each world.
     split : Parts
         "train", "test" or "unused" for each pair (crater_id, tile_id) of the project itself.
     tile_m : float
-        Side of a tile on the ground, in metres.
+        Side of the project's tiles on the ground, in metres.
     """
 
     sources: tuple[Source, ...]
@@ -49,21 +50,21 @@ class Sources:
 
 
 def gather_sources(project: Project) -> Sources:
-    """Pairs of the project itself, split, and of the projects it also trains on.
+    """Collect the training pairs of a project and of the projects in `training.also_train_on`.
 
     Raises
     ------
     LabelError
-        If there are none at all, or the given split is not possible.
+        If there are none, or the split in `inputs.split` is not valid.
     ProjectError
-        If another project is not there, or its mosaic has another number of bands.
+        If another project does not exist, or its mosaic has another number of bands.
     """
     training = project.settings.training
     pairs = make_pairs(project.world, project.tile_side_px)
     split = split_parts(project, pairs)
     if training.families:
-        chosen = project.family_craters(training.families)
-        pairs = [pair for pair in pairs if pair.crater in chosen]
+        craters = project.family_craters(training.families)
+        pairs = [pair for pair in pairs if pair.crater in craters]
         split = {pair_key(pair): split[pair_key(pair)] for pair in pairs}
     train = [pair for pair in pairs if split[pair_key(pair)] == "train"]
     sources = [Source(project.world, train)]
@@ -74,7 +75,7 @@ def gather_sources(project: Project) -> Sources:
                 f"{other.folder}: its mosaic has {other.mosaic.bands} bands, this project's has {project.mosaic.bands}:"
                 " take it out of training.also_train_on"
             )
-        sources.append(_whole_world(other.world, tile_m))
+        sources.append(_all_pairs(other.world, tile_m))
     sources = [source for source in sources if source.pairs]
     if not sources:
         raise LabelError(
@@ -83,46 +84,58 @@ def gather_sources(project: Project) -> Sources:
     return Sources(tuple(sources), split, tile_m)
 
 
-def _whole_world(world: World, tile_m: float) -> Source:
-    """All pairs of another world; where it names no tiles, with tiles as large on the ground as the project's own."""
+def _all_pairs(world: World, tile_m: float) -> Source:
+    """All pairs of another world; unless it has labelled tiles, with tiles as large on the ground as the project's."""
     tile_px = max(2, round(tile_m / world.mosaic.grid.pixel_m))
     return Source(world, make_pairs(world, tile_px))
 
 
 def split_validation(
-    sources: Sequence[Source], fraction: float, seed: int, how: str = "pairs"
+    sources: Sequence[Source], fraction: float, seed: int, split: str = "pairs"
 ) -> tuple[list[Source], list[Source]]:
-    """Take a stratified part of each world's pairs out for validation, by pairs or by place."""
+    """Split each world's pairs into training and validation, stratified.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    fraction : float
+        Fraction of the pairs for validation.
+    seed : int
+    split : str
+        "pairs" or "place", as in `training.split`.
+    """
     parts = [
-        divide(source.pairs, fraction, seed, how, source.world.mosaic.grid.width)
+        divide(source.pairs, fraction, seed, split, source.world.mosaic.grid.width)
         for source in sources
     ]
-    return (
-        [source.only(train) for source, (train, _) in zip(sources, parts, strict=True)],
-        [source.only(validation) for source, (_, validation) in zip(sources, parts, strict=True)],
-    )
+    train = [s.with_pairs(pairs) for s, (pairs, _) in zip(sources, parts, strict=True)]
+    validation = [s.with_pairs(pairs) for s, (_, pairs) in zip(sources, parts, strict=True)]
+    return train, validation
 
 
 def connected_only(sources: Sequence[Source]) -> list[Source]:
-    """The same worlds with only those pairs whose tile holds ejecta of the crater."""
-    return [s.only([pair for pair in s.pairs if pair.connected]) for s in sources]
+    """The same worlds with only those pairs whose tile contains ejecta of the crater."""
+    return [s.with_pairs([pair for pair in s.pairs if pair.connected]) for s in sources]
 
 
 def once_per_tile(sources: Sequence[Source]) -> list[Source]:
-    """The same worlds with one pair a tile: that with the nearest crater."""
+    """The same worlds with only one pair for each tile: that of the nearest crater."""
     result = []
     for source in sources:
         nearest: dict[int, Pair] = {}
         for pair in sorted(source.pairs, key=lambda p: p.distance_m):
             nearest.setdefault(pair.tile_id, pair)
-        result.append(source.only([nearest[tile_id] for tile_id in sorted(nearest)]))
+        result.append(source.with_pairs([nearest[tile_id] for tile_id in sorted(nearest)]))
     return result
 
 
 def hold_out_craters(
     sources: Sequence[Source], fraction: float, seed: int
 ) -> tuple[list[Source], list[Source]]:
-    """Take whole craters out for validation, at least one of several; a lone crater gives some of its tiles."""
+    """Split into training and validation by craters, with at least one crater in each.
+
+    With fewer than two craters the pairs are split; see `split_validation`.
+    """
     craters = [
         (k, c) for k, s in enumerate(sources) for c in dict.fromkeys(p.crater for p in s.pairs)
     ]
@@ -130,9 +143,11 @@ def hold_out_craters(
         return split_validation(sources, fraction, seed)
     count = min(max(1, round(fraction * len(craters))), len(craters) - 1)
     rng = np.random.default_rng(seed)
-    held = {craters[i] for i in rng.choice(len(craters), count, replace=False)}
+    held_out = {craters[i] for i in rng.choice(len(craters), count, replace=False)}
     train, validation = [], []
     for k, source in enumerate(sources):
-        train.append(source.only([p for p in source.pairs if (k, p.crater) not in held]))
-        validation.append(source.only([p for p in source.pairs if (k, p.crater) in held]))
+        kept = [pair for pair in source.pairs if (k, pair.crater) not in held_out]
+        taken = [pair for pair in source.pairs if (k, pair.crater) in held_out]
+        train.append(source.with_pairs(kept))
+        validation.append(source.with_pairs(taken))
     return train, validation

@@ -1,4 +1,4 @@
-"""Summarise the training of an ensemble: a table of its members, and their learning curves."""
+"""Summary of an ensemble's training: a table of its members and their learning curves."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from rich.table import Table
 from ejectamap.project.bundles import bundle_folders, read_description
 from ejectamap.project.folder import Project
 
-# Figures of a training in a bundle's description; their headings and decimals in the printed table.
+# Entries of `training` in a bundle's description, with their headings and decimals in the printed table.
 FIGURES = {
-    "samples": ("learnt", 0),
-    "validation_samples": ("checked", 0),
+    "samples": ("samples", 0),
+    "validation_samples": ("validation", 0),
     "epochs": ("epochs", 0),
     "best_epoch": ("best", 0),
     "validation_f1": ("F1", 3),
@@ -33,22 +33,22 @@ def summarise(project: Project) -> None:
     console = Console()
     for kind in project.settings.network_configs:
         folder = project.logs / kind
-        if not folder.exists():  # networks from elsewhere
+        if not folder.exists():  # the networks were copied from another project
             continue
         table = members_table(project.models / kind)
         table.to_csv(folder / "members.csv", index=False)
-        console.print(_printed(kind, table))
+        console.print(_format_table(kind, table))
         draw_curves(folder, folder / "curves.png")
 
 
 def members_table(folder: Path) -> pd.DataFrame:
-    """Table of the bundles in a folder such as models/connection.
+    """Make a table of the bundles in a folder such as models/connection.
 
     Returns
     -------
     DataFrame
-        A row a member with its seed and `FIGURES`, then their mean and their spread (the standard deviation of a
-        sample; nan for a single member).
+        A row for each member with its seed and `FIGURES`, then a row "mean" and a row "spread" (the sample standard
+        deviation; nan for a single member).
     """
     rows = [
         {"member": bundle.name, **read_description(bundle).training}
@@ -56,13 +56,14 @@ def members_table(folder: Path) -> pd.DataFrame:
     ]
     members = pd.DataFrame(rows, columns=["member", "seed", *FIGURES])
     figures = members[list(FIGURES)].astype(float)
-    mean = pd.DataFrame(
+    statistics = pd.DataFrame(
         [{"member": "mean", **figures.mean()}, {"member": "spread", **figures.std()}]
     )
-    return pd.concat([members.astype({"seed": object}), mean], ignore_index=True)
+    return pd.concat([members.astype({"seed": object}), statistics], ignore_index=True)
 
 
-def _printed(kind: str, members: pd.DataFrame) -> Table:
+def _format_table(kind: str, members: pd.DataFrame) -> Table:
+    """Format the table of the members for the terminal."""
     title = f"{kind} networks, on their validation data"
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1))
     table.add_column("member", no_wrap=True)
@@ -70,24 +71,25 @@ def _printed(kind: str, members: pd.DataFrame) -> Table:
     for heading, _ in FIGURES.values():
         table.add_column(heading, justify="right")
     for row in members.to_dict("records"):
-        summary = row["member"] in ("mean", "spread")
-        cells = [str(row["member"]), "" if summary else str(row["seed"])]
-        for name, (_, digits) in FIGURES.items():
+        is_statistic = row["member"] in ("mean", "spread")
+        cells = [str(row["member"]), "" if is_statistic else str(row["seed"])]
+        for name, (_, decimals) in FIGURES.items():
             value = float(row[name])
-            places = max(digits, 1) if summary else digits
-            cells.append("-" if np.isnan(value) else f"{value:.{places}f}")
-        table.add_row(*cells, style="bold" if summary else None)
+            digits = max(decimals, 1) if is_statistic else decimals
+            cells.append("-" if np.isnan(value) else f"{value:.{digits}f}")
+        table.add_row(*cells, style="bold" if is_statistic else None)
     return table
 
 
 def draw_curves(folder: Path, path: Path) -> None:
-    """Draw losses and F1 against epochs, a colour a member, from the metrics.csv below a folder such as logs/context.
+    """Draw losses and F1 against epochs, with one colour for each member.
 
     Parameters
     ----------
     folder : Path
+        Such as logs/context, with a metrics.csv in the folder of each member.
     path : Path
-        Of the picture to write.
+        PNG file to write.
     """
     tables = {p.parent.name: pd.read_csv(p) for p in sorted(folder.glob("*/metrics.csv"))}
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -119,6 +121,7 @@ def draw_curves(folder: Path, path: Path) -> None:
 
 
 def _label(axes: Axes, text: str, handles: list[Line2D], labels: list[str]) -> None:
+    """Label axes against epochs, and add a legend."""
     axes.set(xlabel="epoch", ylabel=text)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.9")

@@ -1,4 +1,4 @@
-"""A network in training: loss, validation figures, optimiser and learning rate."""
+"""Lightning module of a network in training: loss, validation metrics, optimiser and learning rate."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ Batch = dict[str, torch.Tensor]
 
 
 class Task(L.LightningModule):
-    """A network in training; batches are dictionaries of `inputs`, `target`, maybe `metadata`, `weight`, `mask`.
+    """A network in training. Batches have the keys `inputs`, `target` and, if used, `metadata`, `weight`, `mask`.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Task(L.LightningModule):
     normalisation, metadata_normalisation : ChannelScaling
         Of the channels, and of the metadata if the network takes any.
     seed : int
-        Random numbers of an epoch (dropout) follow from it and the epoch's number.
+        The random numbers of an epoch (dropout) depend only on it and on the epoch's number.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Task(L.LightningModule):
         seed: int,
     ) -> None:
         super().__init__()
-        # Channels last in memory: a third faster on a processor, and the layout that a GPU's tensor cores need.
+        # The channels-last memory format is a third faster on a CPU, and the format that a GPU's tensor cores use.
         self.network = network.to(memory_format=torch.channels_last)
         self.loss = loss
         self.settings = settings
@@ -63,7 +63,7 @@ class Task(L.LightningModule):
         return logits
 
     def on_train_epoch_start(self) -> None:
-        """Make the epoch's random numbers independent of earlier epochs."""
+        """Seed torch's random numbers, so that they do not depend on earlier epochs."""
         entropy = np.random.SeedSequence((self.seed, self.current_epoch))
         torch.manual_seed(int(entropy.generate_state(1)[0]))
 
@@ -83,18 +83,18 @@ class Task(L.LightningModule):
         self.confusion_counts.append(torch.stack([(c * weight).sum() for c in counts]))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the F1 over all validation samples; 0 where nothing is true or predicted."""
+        """Log the F1 over all validation samples; 0 if there are no true positives."""
         tp, fp, fn = torch.stack(self.confusion_counts).sum(0)
         self.confusion_counts.clear()
         f1 = 2 * tp / (2 * tp + fp + fn).clamp(min=1e-9)
         self.log("val_f1", f1, prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """The optimiser and schedule of the settings."""
+        """Build the optimiser and schedule of the settings."""
         optimiser = build_optimiser(self.settings, self.network)
         if self.settings.scheduler.name == "anneal":
-            annealed = LambdaLR(optimiser, lambda _: self._annealing())
-            return [optimiser], [{"scheduler": annealed, "interval": "step"}]
+            annealing = LambdaLR(optimiser, lambda _: self._annealing_factor())
+            return [optimiser], [{"scheduler": annealing, "interval": "step"}]
         schedule = build_schedule(self.settings, optimiser)
         if schedule is None:
             return optimiser
@@ -103,12 +103,12 @@ class Task(L.LightningModule):
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
     ) -> None:
-        """Take a step, with less than the schedule's learning rate while warming up."""
+        """Take a step; during warm-up with only a fraction of the schedule's learning rate."""
         scheduled = [group["lr"] for group in optimizer.param_groups]
-        warmth = min(1.0, (self.trainer.global_step + 1) / max(self.settings.warm_up_steps, 1))
+        fraction = min(1.0, (self.trainer.global_step + 1) / max(self.settings.warm_up_steps, 1))
         for group, rate in zip(optimizer.param_groups, scheduled, strict=True):
-            group["lr"] = warmth * rate
-        self.log("learning_rate", warmth * scheduled[0])
+            group["lr"] = fraction * rate
+        self.log("learning_rate", fraction * scheduled[0])
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         for group, rate in zip(optimizer.param_groups, scheduled, strict=True):
             group["lr"] = rate
@@ -123,12 +123,12 @@ class Task(L.LightningModule):
         count = len(batch["target"])
         self.log(name, value, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
 
-    def _annealing(self) -> float:
-        """Cosine from 1 to 0 over the time budget or the epochs, whichever is further on."""
+    def _annealing_factor(self) -> float:
+        """Factor of the learning rate: cosine from 1 to 0 over the epochs or the time budget, whichever ends first."""
         total = max(float(self.trainer.estimated_stepping_batches), 1.0)
-        done = self.trainer.global_step / total
-        left = self.timer.time_remaining()
-        if left is not None:
-            elapsed = self.timer.time_elapsed()
-            done = max(done, elapsed / max(elapsed + left, 1e-3))
-        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+        progress = self.trainer.global_step / total
+        remaining_s = self.timer.time_remaining()
+        if remaining_s is not None:
+            elapsed_s = self.timer.time_elapsed()
+            progress = max(progress, elapsed_s / max(elapsed_s + remaining_s, 1e-3))
+        return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
