@@ -221,10 +221,10 @@ def test_wrong_names_and_arguments(field: str, component: ComponentSpec, message
     ],
 )
 def test_accelerators_and_strategies_that_this_machine_does_not_have(
-    tmp_path: Path, machine: dict[str, str], words: str
+    tmp_path: Path, changes: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(SettingsError, match=words):
-        fit(task_of(settings()), *loaders(), tmp_path, Training(**machine), None)
+    with pytest.raises(SettingsError, match=message):
+        fit(task_of(settings()), *loaders(), tmp_path, Training(**changes), None)
 
 
 @pytest.mark.parametrize(
