@@ -93,7 +93,9 @@ def test_warnings(make_project: MakeProject, planet_files: Path, tmp_path: Path)
     text[1] = ",".join(small[name] for name in header)
     (files / "craters.csv").write_text("\n".join(text) + "\n")
     output = check_output(make_project("method=polar", files=files, name="small"))
-    assert f"warning: radius below 1.5 pixels, which can hardly be resolved: {small['name']}" in output
+    assert (
+        f"warning: radius below 1.5 pixels, which can hardly be resolved: {small['name']}" in output
+    )
     assert "labelled, but without ejecta" not in check_output(
         make_project("training.test_fraction=0")
     )

@@ -161,7 +161,10 @@ def _mapping(project: Project, cost: Cost, mapped: int) -> Iterator[Row]:
     inputs = ", ".join(f"{n} {NETWORK_KINDS[kind].pictures}" for kind, n in cost.inputs.items())
     yield "map", f"method {project.settings.method}: about {inputs}"
     memory = f"{cost.memory_bytes / 1e9:.1f} GB"
-    yield "", f"about {_duration(cost.seconds)} on this machine without drawing figures, and {memory}"
+    yield (
+        "",
+        f"about {_duration(cost.seconds)} on this machine without drawing figures, and {memory}",
+    )
     trained = _trained(project).items()
     counts = (f"{present} of {n} {kind} networks" for kind, (present, n) in trained)
     yield "done", f"{', '.join(counts)} trained, {mapped} of {len(project.craters)} craters mapped"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from ejectamap.networks.calibration import RangeCalibration, fit_calibration
+from ejectamap.networks.calibration import RangeCalibration
+from ejectamap.training.calibration import fit_calibration
 
 CALIBRATION = RangeCalibration(level=-0.5, slope=0.7, range_level=0.5, range_slope=-0.2)
 

@@ -20,7 +20,7 @@ class Guided(Method):
     """Segmentation of the chips in which context networks predict even faint ejecta, with their probabilities as guide.
 
     The guide says roughly where this crater's ejecta are, to the resolution of a polar cell; the chip, as fine as the
-    mosaic, shows where they end. A chip without polar probabilities above `GUIDE_THRESHOLD` is left out and counts as 0.
+    mosaic, shows where they end. A chip whose polar probabilities are all below `GUIDE_THRESHOLD` counts as 0.
     """
 
     def __init__(self, project: Project, ensembles: Mapping[str, Ensemble]) -> None:
@@ -39,7 +39,7 @@ class Guided(Method):
 
 
 def connect_chips(guide: PolarPrediction, chips: ChipGrid) -> pd.DataFrame:
-    """The connection table; a chip is connected if its score, its largest polar probability, exceeds `GUIDE_THRESHOLD`."""
+    """The connection table: connected are chips whose score, the largest polar probability, exceeds `GUIDE_THRESHOLD`."""
     score = np.array([guide.largest_in(chip) for chip in chips.chips()], np.float32)
     connected = score > GUIDE_THRESHOLD
     return pd.DataFrame(

@@ -2,23 +2,23 @@
 
 Networks trained with an overlap loss (Dice) predict few intermediate probabilities. Far from the crater, where rays are
 faint, they are underconfident: about a third of the cells with a low probability are ejecta. The calibration maps a
-predicted probability to the fraction of such cells that are ejecta, measured on planets not used for training.
+predicted probability to the fraction of such cells that are ejecta, measured on planets not used for training
+(`training.calibration`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 Floats = npt.NDArray[np.float64]
-# Probabilities are limited to this distance from 0 and 1, so that their log-odds are finite.
-_LIMIT = 1e-6
-# Lower probabilities are left out of a fit: they belong to most of a planet's cells, and would dominate it.
-_MIN_PROBABILITY = 0.02
-# In crater radii. At greater ranges there are too few rays to fit the dependence on range.
-_MAX_RANGE_RADII = 30.0
+LIMIT = 1e-6
+"""Probabilities are limited to this distance from 0 and 1, so that their log-odds are finite."""
+MIN_PROBABILITY = 0.02
+"""Lower probabilities are left out of a fit: they belong to most of a planet's cells, and would dominate it."""
+MAX_RANGE_RADII = 30.0
+"""In crater radii. At greater ranges there are too few rays to fit the dependence on range."""
 
 
 @dataclass(frozen=True)
@@ -46,47 +46,9 @@ class RangeCalibration:
         range_radii : array (rows,)
             Range of each row in crater radii; above 0.
         """
-        log_range = np.log10(np.minimum(range_radii, _MAX_RANGE_RADII))[:, None]
-        log_odds = logit(np.clip(probability.astype(np.float64), _MIN_PROBABILITY, 1 - _LIMIT))
+        log_range = np.log10(np.minimum(range_radii, MAX_RANGE_RADII))[:, None]
+        log_odds = logit(np.clip(probability.astype(np.float64), MIN_PROBABILITY, 1 - LIMIT))
         level = self.level + self.range_level * log_range
         slope = self.slope + self.range_slope * log_range
-        factor = np.minimum(probability / _MIN_PROBABILITY, 1.0)
+        factor = np.minimum(probability / MIN_PROBABILITY, 1.0)
         return np.asarray(factor * expit(level + slope * log_odds), np.float32)
-
-
-def fit_calibration(
-    probability: npt.ArrayLike,
-    range_radii: npt.ArrayLike,
-    ejecta: npt.ArrayLike,
-    weight: npt.ArrayLike,
-) -> RangeCalibration:
-    """Fit a calibration to labelled cells, by maximum likelihood.
-
-    Parameters
-    ----------
-    probability : array_like (n,)
-        Predicted probability of each cell, in [0, 1].
-    range_radii : array_like (n,)
-        Range in crater radii; above 0.
-    ejecta : array_like (n,)
-        Whether the cell is ejecta, bool.
-    weight : array_like (n,)
-        Weight of the cell, its area.
-    """
-    predicted = np.asarray(probability, np.float64)
-    used = predicted >= _MIN_PROBABILITY
-    log_odds = logit(np.clip(predicted[used], _LIMIT, 1 - _LIMIT))
-    log_range = np.log10(np.minimum(np.asarray(range_radii, np.float64)[used], _MAX_RANGE_RADII))
-    terms = np.stack([np.ones_like(log_odds), log_odds, log_range, log_odds * log_range])
-    sign = np.where(np.asarray(ejecta)[used], 1.0, -1.0)
-    fraction = np.asarray(weight, np.float64)[used]
-    fraction = fraction / fraction.sum()
-
-    def negative_log_likelihood(coefficients: Floats) -> tuple[float, Floats]:
-        margin = sign * (coefficients @ terms)
-        gradient = -terms @ (fraction * sign * expit(-margin))
-        return float(fraction @ np.logaddexp(0, -margin)), gradient
-
-    start = np.array([0.0, 1.0, 0.0, 0.0])
-    coefficients = minimize(negative_log_likelihood, start, jac=True).x
-    return RangeCalibration(*(float(coefficient) for coefficient in coefficients))

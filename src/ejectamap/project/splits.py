@@ -39,7 +39,9 @@ class Leakage:
 
     def __str__(self) -> str:
         share = self.seen_px / self.test_px if self.test_px else 0.0
-        return f"{self.seen_px:,} of {self.test_px:,} test pixels ({share:.0%}) lie in training tiles"
+        return (
+            f"{self.seen_px:,} of {self.test_px:,} test pixels ({share:.0%}) lie in training tiles"
+        )
 
 
 def divide(

@@ -1,0 +1,61 @@
+"""What importing the packages loads: whatever only reads maps loads no networks and no PyTorch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ejectamap
+
+ROOT = Path(ejectamap.__file__).parent
+READERS = (
+    "world",
+    "views",
+    "project",
+    "maps",
+    "simulate",
+    "evaluation",
+    "analysis",
+    "show",
+    "interop",
+    "pages",
+)
+WITH_NETWORKS = ("interop.release.checkpoints", "interop.release.pickles")
+HEAVY = ("torch", "timm", "segmentation_models_pytorch", "lightning", "safetensors")
+
+
+def modules(package: str) -> list[str]:
+    """All modules of a package by their dotted names below ejectamap."""
+    files = sorted((ROOT / package).rglob("*.py"))
+    names = (".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files)
+    return [name.removesuffix(".__init__") for name in names]
+
+
+def run(code: str) -> str:
+    """Run Python code in a process of its own, and return what it prints."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("package", READERS)
+def test_reading_maps_loads_no_pytorch(package: str) -> None:
+    names = [f"ejectamap.{name}" for name in modules(package) if name not in WITH_NETWORKS]
+    code = f"import sys, {', '.join(names)}; print([m for m in {HEAVY} if m in sys.modules])"
+    assert run(code) == "[]\n"
+
+
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    libraries = (*HEAVY, "numpy", "pandas", "rasterio", "matplotlib", "scipy")
+    code = f"import sys, ejectamap; print([m for m in {libraries} if m in sys.modules])"
+    assert run(code) == "[]\n"
+
+
+def test_init_files_import_nothing() -> None:
+    for file in ROOT.rglob("__init__.py"):
+        if file.parent.name in ("cli", "ejectamap"):
+            continue  # the command line's own, and the version
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not imports, file
