@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 
 class EjectamapError(Exception):
-    """A problem with what the user gave us; the message is one line and says what to do."""
+    """A problem with the user's input; the message is one line and names a remedy."""
 
 
 class MosaicError(EjectamapError):
@@ -36,7 +36,7 @@ class BundleError(EjectamapError):
 
 
 class ReleaseError(EjectamapError):
-    """A file of a published data set is missing, damaged, or says something impossible."""
+    """A file of a published data set is missing, damaged, or has an impossible value."""
 
 
 class RankingError(EjectamapError):

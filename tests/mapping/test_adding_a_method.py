@@ -43,7 +43,7 @@ def test_a_toy_method_from_check_to_report(make_project: MakeProject) -> None:
     mask = EjectaMap(project.maps, grid).mask(crater.crater_id, grid.whole)
     away_m = distance(crater.lon, crater.lat, *grid.centres(grid.whole), grid.radius_m)
     valid = project.mosaic.read_valid(grid.whole)
-    assert np.array_equal(mask, (away_m < 10 * crater.radius_m) & valid)
+    assert np.array_equal(mask, (away_m < 3 * crater.radius_m) & valid)
     evaluation = evaluate_project(project)
     assert (
         "toy: a disc"

@@ -10,7 +10,7 @@ from ejectamap.world.sphere import distance
 
 
 class Disc(Method):
-    """Ejecta of probability 0.9 within ten crater radii, 0.1 elsewhere within reach."""
+    """Ejecta of probability 0.9 within three crater radii, 0.1 elsewhere within reach."""
 
     def predict(self, crater: Crater) -> CraterMap:
         """Map one crater; see `CraterMap`."""
@@ -20,7 +20,7 @@ class Disc(Method):
 
         def disc(strip: Window) -> np.ndarray:
             away_m = distance(crater.lon, crater.lat, *grid.centres(strip), grid.radius_m)
-            probability = np.where(away_m < 10 * crater.radius_m, 0.9, 0.1).astype(np.float32)
+            probability = np.where(away_m < 3 * crater.radius_m, 0.9, 0.1).astype(np.float32)
             return np.where(away_m <= reach_m, probability, np.float32(np.nan))
 
         window = grid.cap_window(crater.lon, crater.lat, reach_m)

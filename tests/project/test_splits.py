@@ -198,5 +198,5 @@ def test_networks_of_one_project_share_one_split(make_project: MakeProject) -> N
     write_split(project, other)  # no network has been trained with the first one
     (project.models / "context" / "member-00").mkdir(parents=True)
     write_split(project, other)
-    with pytest.raises(ProjectError, match=r"divided otherwise.*--fresh"):
+    with pytest.raises(ProjectError, match=r"split of pairs differs.*--fresh"):
         write_split(project, split)

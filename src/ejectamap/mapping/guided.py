@@ -39,7 +39,7 @@ class Guided(Method):
 
 
 def connect_chips(guide: PolarPrediction, chips: ChipGrid) -> pd.DataFrame:
-    """The connection table: connected are chips whose score, the largest polar probability, exceeds `GUIDE_THRESHOLD`."""
+    """The connection table: a chip's score is its largest polar probability, connected above `GUIDE_THRESHOLD`."""
     score = np.array([guide.largest_in(chip) for chip in chips.chips()], np.float32)
     connected = score > GUIDE_THRESHOLD
     return pd.DataFrame(

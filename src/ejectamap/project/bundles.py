@@ -1,4 +1,4 @@
-"""What a bundle's JSON file says of its trained network, read without the weights and without PyTorch.
+"""The description of a trained network in its bundle's JSON file, read without the weights and without PyTorch.
 
 A bundle is a folder of two files: `weights.safetensors` and `bundle.json`. `networks.bundle` loads both.
 """

@@ -20,7 +20,7 @@ class NetworkKind:
     Attributes
     ----------
     section : str
-        Section of the settings that says how it is built and trained.
+        Section of the settings with its architecture and training.
     views : type of NetworkViews
         The pictures it sees, as its bundles describe them.
     pictures : str

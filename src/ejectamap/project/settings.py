@@ -20,9 +20,6 @@ _BAND_SCALING: Any = Field(
     description="bands divided by 255; standardised by the mosaic's mean and standard deviation (mosaic), or by those"
     " of the training pictures (training)",
 )
-_DECODER_CHANNELS: Any = Field(
-    (128, 64, 32, 16, 16), description="decoder widths, deepest first; null: its own"
-)
 
 
 class Section(BaseModel):
@@ -36,6 +33,47 @@ class ComponentSpec(Section):
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+Optimiser = Annotated[ComponentSpec, Field(description="any of torch.optim, with its arguments")]
+BatchSize = Annotated[int, Field(ge=1, description="pictures in a batch, on each device")]
+Patience = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="stop after so many epochs in which the monitored figure did not improve",
+    ),
+]
+Keep = Annotated[
+    Literal["best", "last"], Field(description="weights of the best epoch, or of the last one")
+]
+Blend = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=1,
+        description="fraction of the trained weights in the result; the rest is of those it started from, if any",
+    ),
+]
+BudgetWeight = Annotated[
+    float,
+    Field(
+        gt=0,
+        description="part of training.max_minutes for this kind, relative to that of the method's other kinds",
+    ),
+]
+Contrast = Annotated[
+    float, Field(ge=0, lt=1, description="each band's contrast changed by up to this fraction")
+]
+Brightness = Annotated[
+    float,
+    Field(
+        ge=0, description="each band's level changed by up to this many of its standard deviations"
+    ),
+]
+DecoderChannels = Annotated[
+    tuple[Count, ...] | None, Field(description="decoder widths, deepest first; null: its own")
+]
 
 
 class Inputs(Section):
@@ -53,7 +91,7 @@ class Inputs(Section):
     )
     split: str | None = Field(
         None,
-        description="CSV of crater_id, tile_id, test (0 train, 1 test, -1 unused); null: drawn as training.split says",
+        description="CSV of crater_id, tile_id, test (0 train, 1 test, -1 unused); null: drawn as in training.split",
     )
     reach: dict[int, Reach] = Field(
         default_factory=dict,
@@ -91,14 +129,8 @@ class CorridorAugmentation(Section):
     """Random changes of the training pictures."""
 
     flips: bool = Field(True, description="half of them mirrored (a corridor across its axis)")
-    contrast: float = Field(
-        0.2, ge=0, lt=1, description="each band's contrast changed by up to this fraction"
-    )
-    brightness: float = Field(
-        0.2,
-        ge=0,
-        description="each band's level changed by up to this many of its standard deviations",
-    )
+    contrast: Contrast = 0.2
+    brightness: Brightness = 0.2
     blur_px: float = Field(0.0, ge=0, description="bands blurred by up to so many pixels (sigma)")
 
 
@@ -111,14 +143,8 @@ class ChipAugmentation(CorridorAugmentation):
 class PolarAugmentation(CorridorAugmentation):
     """Random changes of the training pictures."""
 
-    contrast: float = Field(
-        0.3, ge=0, lt=1, description="each band's contrast changed by up to this fraction"
-    )
-    brightness: float = Field(
-        0.3,
-        ge=0,
-        description="each band's level changed by up to this many of its standard deviations",
-    )
+    contrast: Contrast = 0.3
+    brightness: Brightness = 0.3
     turns: bool = Field(True, description="turned about the crater by any angle")
     stretch: float = Field(
         1.3, ge=1, description="range of the picture changed by up to this factor; 1: not"
@@ -137,10 +163,7 @@ class TrainingConfig(Section):
 
     pretrained: bool = Field(True, description="start from ImageNet weights where they can be had")
     loss: ComponentSpec
-    optimiser: ComponentSpec = Field(
-        ComponentSpec(name="AdamW", arguments={"lr": 1e-3, "weight_decay": 0.01}),
-        description="any of torch.optim, with its arguments",
-    )
+    optimiser: Optimiser = ComponentSpec(name="AdamW", arguments={"lr": 1e-3, "weight_decay": 0.01})
     scheduler: ComponentSpec = Field(
         ComponentSpec(name="anneal"),
         description="any of torch.optim.lr_scheduler by epoch; anneal: cosine over the time budget; constant",
@@ -148,46 +171,33 @@ class TrainingConfig(Section):
     warm_up_steps: int = Field(
         50, ge=0, description="steps over which the learning rate first rises, linearly from 0"
     )
-    batch_size: Count = Field(16, description="pictures in a batch, on each device")
+    batch_size: BatchSize = 16
     max_epochs: Count = 60
     monitor: Literal["f1", "loss"] = Field(
         "f1", description="which validation figure decides: f1 or loss"
     )
-    patience: Count = Field(
-        20, description="stop after so many epochs in which the monitored figure did not improve"
-    )
+    patience: Patience = 20
     members: Count = Field(
         1, description="networks in the ensemble, each with its own train/validation split"
     )
-    keep: Literal["best", "last"] = Field(
-        "best", description="weights of the best epoch, or of the last one"
-    )
-    blend: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="fraction of the trained weights in the result; the rest is of those it started from, if any",
-    )
+    keep: Keep = "best"
+    blend: Blend = 1.0
     precision: Literal["full", "auto"] = Field(
         "auto",
         description="full: float32; auto: mixed precision on a GPU and on processors made for it",
     )
-    budget_weight: float = Field(
-        3.0,
-        gt=0,
-        description="part of training.max_minutes for this kind, relative to that of the method's other kinds",
-    )
+    budget_weight: BudgetWeight = 3.0
 
 
 class Connection(TrainingConfig):
-    """The connection network, which says whether a ray links crater and chip."""
+    """The connection network, which classifies whether a ray links crater and chip."""
 
     architecture: str = Field("resnet10t", description="any timm classifier")
     loss: ComponentSpec = Field(
         ComponentSpec(name="bce"),
         description="bce, focal, dice, jaccard, or a sum as in dice-bce",
     )
-    batch_size: Count = 64
+    batch_size: BatchSize = 64
     members: Count = Field(
         3, description="networks in the vote, each with its own train/validation split"
     )
@@ -209,14 +219,14 @@ class Segmentation(TrainingConfig):
 
     decoder: str = Field("Unet", description="any segmentation-models-pytorch architecture")
     encoder: str = Field("resnet18", description="any of its encoders")
-    decoder_channels: tuple[Count, ...] | None = _DECODER_CHANNELS
+    decoder_channels: DecoderChannels = (128, 64, 32, 16, 16)
     loss: ComponentSpec = Field(
         ComponentSpec(name="dice"),
         description="bce, focal, dice, jaccard, skeleton, or a sum as in dice-bce-skeleton",
     )
     ejecta_ratio_weights: bool = Field(
         True,
-        description="weigh chips up in which this crater has a small fraction of all craters' ejecta",
+        description="give chips more weight in which this crater has a small fraction of all craters' ejecta",
     )
     scaling: BandScalingName = _BAND_SCALING
     augment: ChipAugmentation = ChipAugmentation()
@@ -230,34 +240,18 @@ class Context(TrainingConfig):
         "tu-resnet10t",
         description="an encoder whose convolutions can be made circular in azimuth: resnet or tu-mobilenetv3",
     )
-    decoder_channels: tuple[Count, ...] | None = _DECODER_CHANNELS
+    decoder_channels: DecoderChannels = (128, 64, 32, 16, 16)
     loss: ComponentSpec = Field(
         ComponentSpec(name="dice-bce"),
         description="bce, focal, dice, jaccard, skeleton, or a sum as in dice-bce-skeleton",
     )
-    optimiser: ComponentSpec = Field(
-        ComponentSpec(name="AdamW", arguments={"lr": 5e-4, "weight_decay": 0.01}),
-        description="any of torch.optim, with its arguments",
-    )
-    batch_size: Count = Field(4, description="pictures in a batch, on each device")
+    optimiser: Optimiser = ComponentSpec(name="AdamW", arguments={"lr": 5e-4, "weight_decay": 0.01})
+    batch_size: BatchSize = 4
     max_epochs: Count = 200
-    patience: Count = Field(
-        200, description="stop after so many epochs in which the monitored figure did not improve"
-    )
-    keep: Literal["best", "last"] = Field(
-        "last", description="weights of the best epoch, or of the last one"
-    )
-    blend: float = Field(
-        0.7,
-        gt=0,
-        le=1,
-        description="fraction of the trained weights in the result; the rest is of those it started from, if any",
-    )
-    budget_weight: float = Field(
-        1.0,
-        gt=0,
-        description="part of training.max_minutes for this kind, relative to that of the method's other kinds",
-    )
+    patience: Patience = 200
+    keep: Keep = "last"
+    blend: Blend = 0.7
+    budget_weight: BudgetWeight = 1.0
     scaling: Literal["ejecta", "255", "mosaic", "training"] = Field(
         "ejecta",
         description="three axes measured at the craters: similarity to fresh ejecta, and what else varies; or"
@@ -267,21 +261,22 @@ class Context(TrainingConfig):
 
 
 class Training(Section):
-    """What the networks learn from."""
+    """Training data, budget and hardware."""
 
     split: Literal["pairs", "place"] = Field(
         "pairs",
-        description="pairs: as published, a tile may teach with one crater and test with another; "
-        "place: no tile overlaps one of the other side",
+        description="pairs: as published, a tile may be in training with one crater and in the test with another; "
+        "place: no training tile overlaps a test tile",
     )
     test_fraction: float = Field(
         0.2,
         ge=0,
         le=1,
-        description="fraction of the pairs held out for the evaluation; 0: all teach; 1: only also_train_on teaches",
+        description="fraction of the pairs held out for the evaluation; 0: none; 1: all, to train on also_train_on alone",
     )
     validation_fraction: Fraction = Field(
-        0.1, description="fraction of the rest that decides when to stop"
+        0.1,
+        description="fraction of the rest that is held out of training to choose the best epoch and when to stop",
     )
     max_minutes: float | None = Field(
         12.0, gt=0, description="time budget of all training; null: none"
@@ -303,10 +298,10 @@ class Training(Section):
         description="processes that make pictures during training; auto: on a GPU one a core, else none",
     )
     also_train_on: tuple[str, ...] = Field(
-        (), description="other project folders whose labels are learnt from too"
+        (), description="other project folders whose labels are trained on too"
     )
     families: tuple[str, ...] = Field(
-        (), description="learn only from this project's craters of these families; none named: all"
+        (), description="train only on this project's craters of these families; none named: all"
     )
 
 
@@ -317,7 +312,7 @@ class Mapping(Section):
         0.3,
         gt=0,
         lt=1,
-        description="probability above which a pixel is in the mask; below 0.5 because faint far rays get low ones",
+        description="probability above which a pixel is in the mask; a low one keeps more of the faint far rays",
     )
     backend: Literal["auto", "eager", "eager-bf16", "cuda"] = Field(
         "eager",

@@ -8,7 +8,7 @@ import numpy as np
 from ejectamap.errors import LabelError, ProjectError
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair, make_pairs
-from ejectamap.project.splits import Parts, divide, pair_key, split_parts
+from ejectamap.project.splits import Split, divide_pairs, make_split, pair_key
 from ejectamap.world.world import World
 
 
@@ -38,14 +38,14 @@ class Sources:
     ----------
     sources : tuple of Source
         One for each world.
-    split : Parts
+    split : Split
         "train", "test" or "unused" for each pair (crater_id, tile_id) of the project itself.
     tile_m : float
         Side of the project's tiles on the ground, in metres.
     """
 
     sources: tuple[Source, ...]
-    split: Parts
+    split: Split
     tile_m: float
 
 
@@ -61,7 +61,7 @@ def gather_sources(project: Project) -> Sources:
     """
     training = project.settings.training
     pairs = make_pairs(project.world, project.tile_side_px)
-    split = split_parts(project, pairs)
+    split = make_split(project, pairs)
     if training.families:
         craters = project.family_craters(training.families)
         pairs = [pair for pair in pairs if pair.crater in craters]
@@ -105,7 +105,7 @@ def split_validation(
         "pairs" or "place", as in `training.split`.
     """
     parts = [
-        divide(source.pairs, fraction, seed, split, source.world.mosaic.grid.width)
+        divide_pairs(source.pairs, fraction, seed, split, source.world.mosaic.grid.width)
         for source in sources
     ]
     train = [s.with_pairs(pairs) for s, (pairs, _) in zip(sources, parts, strict=True)]

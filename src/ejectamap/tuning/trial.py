@@ -18,7 +18,7 @@ from ejectamap.maps.files import replace_file
 from ejectamap.project.copy import copy_project
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.project.pairs import make_pairs
-from ejectamap.project.splits import divide, pair_key, split_parts
+from ejectamap.project.splits import divide_pairs, make_split, pair_key
 from ejectamap.training.run import Member, members, train
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import STEPS_PER_NETWORK
@@ -102,12 +102,12 @@ class TrialRunner:
         """
         project = self.project
         pairs = make_pairs(project.world, project.tile_side_px)
-        split = split_parts(project, pairs)
+        split = make_split(project, pairs)
         training = [pair for pair in pairs if split[pair_key(pair)] == "train"]
         settings = project.settings
         # Another seed than that of the project's own split; with the same one, the two splits would be correlated.
         seed, how = settings.seed + 1, settings.training.split
-        rest, held_out = divide(training, self.search.held_out, seed, how, project.grid.width)
+        rest, held_out = divide_pairs(training, self.search.held_out, seed, how, project.grid.width)
         if not rest or not any(pair.connected for pair in held_out):
             raise LabelError(
                 f"{project.folder}: has too few labels to hold some out for the evaluation: set judge_on to other"

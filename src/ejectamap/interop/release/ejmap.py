@@ -28,7 +28,7 @@ from ejectamap.interop.release.results import (
 from ejectamap.maps.writing import import_maps
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import make_pairs
-from ejectamap.project.splits import split_parts, write_split
+from ejectamap.project.splits import make_split, write_split
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import open_raster
 from ejectamap.world.labels import Tile
@@ -94,7 +94,7 @@ def import_ejmap(
         preset="release",
         changes=_preset_changes(checkpoints, tile_px),
     )
-    write_split(project, split_parts(project, make_pairs(project.world, tile_px)))
+    write_split(project, make_split(project, make_pairs(project.world, tile_px)))
     _print_lines(console, _write_chips(project, release, labelled))
     _print_lines(console, _write_references(project, release, craters))
     _print_lines(console, _import_networks(project, release, checkpoints, tile_px))
