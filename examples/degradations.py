@@ -1,18 +1,19 @@
-"""Which figures put maps in the order in which a person would?
+"""Test which figures of merit rank degraded maps correctly.
 
     python examples/degradations.py WORK --planets 2 --width 2048
 
-takes the true ejecta of simulated craters, spoils them in eight ways, each in six steps of known strength, and asks of
-every figure whether it falls as the map gets worse (Kendall's tau: 1 always, 0 by chance). It writes tau.csv,
-equal_f1.csv (eight maps of about one F1, and what the others say of them), between_ways.csv (which of two maps spoilt
-in different ways each figure holds for the better one) and degradations.png.
+The true ejecta of simulated craters are degraded in eight ways, each in six steps of increasing strength. For every
+figure, Kendall's tau between strength and the figure's decrease is computed: 1 if it decreases with every step, 0 for
+no relation. Results: tau.csv; equal_f1.csv, figures of degraded maps of about equal F1; between_kinds.csv, which of two
+maps with different degradations each figure ranks higher; degradations.png.
 
-Then two simulated judges are shown pairs of these maps, as people are by `ejectamap rank`; what they choose is written
-to choices.jsonl and put together as `ejectamap rank --report` does: ranking.json, maps.csv, figures.csv, judges.csv,
-ranking.png. docs/metrics.md shows what came out.
+Then two simulated judges choose between pairs of these maps, as people do with `ejectamap rank`. Their choices are
+written to choices.jsonl and evaluated as by `ejectamap rank --report`: ranking.json, maps.csv, figures.csv, judges.csv,
+ranking.png. docs/metrics.md discusses the results.
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,30 +22,25 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.progress import track
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.stats import kendalltau
-from spoil import STEPS, WAYS
 
 from ejectamap.evaluation.counts import Bools, compare
-from ejectamap.evaluation.ground import Ground
-from ejectamap.evaluation.ranking import (
-    Choice,
-    append_choice,
-    pair_outcomes,
-    print_ranking,
-    rank,
-    read_choices,
-    write_ranking,
-)
-from ejectamap.evaluation.structure import LOWER_IS_BETTER, Figures, structure_of
+from ejectamap.evaluation.crater_rasters import CraterRasters
+from ejectamap.evaluation.ranking.choices import Choice, append_choice, pair_outcomes, read_choices
+from ejectamap.evaluation.ranking.report import print_ranking, rank, write_ranking
+from ejectamap.evaluation.structure import LOWER_IS_BETTER, Figures, structure_figures
 from ejectamap.show.ranking import plot_ranking
-from ejectamap.simulate import simulate_planet
+from ejectamap.simulate.planet import simulate_planet
+from ejectamap.world.sphere import Array
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+STEPS = 6
 TARGET_F1 = 0.8
-PIXEL = ("f1", "iou", "precision", "recall")
-SHOWN = (
+PIXEL_FIGURES = ("f1", "iou", "precision", "recall")
+EQUAL_F1_FIGURES = (
     "f1",
     "structure",
     "surface_dice_10km",
@@ -52,182 +48,257 @@ SHOWN = (
     "reached_length",
     "balanced_hausdorff_km",
 )
-
-
-FORGIVEN = ("dilation 1", "tile seams 1")
-"""An outline one cell off, which is how exactly people draw."""
-MINDED = tuple(
-    f"{way} {k}"
-    for way in ("gaps along rays", "another crater's ejecta", "far rays missing")
-    for k in range(3, STEPS + 1)
+MINOR = ("dilation 1", "chip seams 1")
+"""Maps whose outline is displaced by one cell, about as precisely as people draw."""
+SEVERE = tuple(
+    f"{kind} {step}"
+    for kind in ("gaps along rays", "another crater's ejecta", "far rays missing")
+    for step in range(3, STEPS + 1)
 )
-"""Rays that are broken, wrong or missing: nobody would hesitate to take any of `FORGIVEN` instead."""
-JUDGES = {"steady": 0.5, "moody": 1.5}
-"""By how many steps a simulated judge is mistaken about a pair of maps (standard deviation)."""
+"""Maps with broken, false or missing rays: assumed to be worse than every map in `MINOR`."""
+JUDGES = {"precise": 0.5, "imprecise": 1.5}
+"""Standard deviation, in steps, of a simulated judge's error about the difference of two maps."""
 QUESTIONS = 400
 TRUTH = "truth"
 
 
-def figures_of_map(ground: Ground, prediction: Bools) -> Figures:
-    """Pixel figures and those of structure."""
-    counts = compare(prediction, ground.truth)
-    pixel = {name: getattr(counts, name) for name in PIXEL}
-    return pixel | structure_of(replace(ground, prediction=prediction))
+def polar_coordinates(rasters: CraterRasters) -> tuple[Array, Array]:
+    """Range of each cell in crater radii, and its azimuth in degrees."""
+    row, col = np.indices(rasters.truth.shape) + 0.5
+    north, east = rasters.centre[0] - row, col - rasters.centre[1]
+    range_radii = np.hypot(north, east) * rasters.spacing_km / rasters.rim_km
+    return range_radii, np.degrees(np.arctan2(east, north)) % 360
 
 
-def study(grounds: list[Ground]) -> pd.DataFrame:
-    """A row a crater, way and strength; strength 0 is the truth itself."""
+def distance_to_edge(rasters: CraterRasters) -> Array:
+    """Distance of each cell to the edge of the truth, in cells; positive inside."""
+    truth = rasters.truth
+    return distance_transform_edt(truth) - distance_transform_edt(~truth)
+
+
+def blur(rasters: CraterRasters, step: int) -> Bools:
+    """Smooth by 0.6 cells (sigma) per step and threshold at 0.5, which removes thin rays and rounds corners."""
+    return np.asarray(gaussian_filter(rasters.truth.astype(np.float32), 0.6 * step) > 0.5)
+
+
+def add_gaps(rasters: CraterRasters, step: int) -> Bools:
+    """Interrupt every ray at regular ranges; a tenth of its length is missing per step."""
+    range_radii, _ = polar_coordinates(rasters)
+    return rasters.truth & ((range_radii < 3) | ((range_radii / 1.5) % 1 >= step / 10))
+
+
+def displace_chips(rasters: CraterRasters, step: int) -> Bools:
+    """Displace each square of 24 cells by up to one cell per step, as if it were sampled in the wrong place."""
+    rng = np.random.default_rng(0)
+    out = np.zeros_like(rasters.truth)
+    for top in range(0, out.shape[0], 24):
+        for left in range(0, out.shape[1], 24):
+            shift = rng.uniform(-step, step, 2).round().astype(int)
+            shifted = np.roll(rasters.truth, tuple(shift), (0, 1))
+            out[top : top + 24, left : left + 24] = shifted[top : top + 24, left : left + 24]
+    return out
+
+
+def add_other_ejecta(rasters: CraterRasters, step: int) -> Bools:
+    """Add another crater's ejecta, the same pattern turned by 180 degrees and shifted; one sixth of it per step."""
+    other = np.roll(rasters.truth[::-1, ::-1], rasters.truth.shape[1] // 3, 1)
+    _, azimuth_deg = polar_coordinates(rasters)
+    return rasters.truth | (other & (azimuth_deg % 60 < 10 * step))
+
+
+def remove_far_rays(rasters: CraterRasters, step: int) -> Bools:
+    """Remove the ejecta beyond a limit of range; one seventh of the largest range per step."""
+    range_radii, _ = polar_coordinates(rasters)
+    farthest = range_radii[rasters.truth].max()
+    return rasters.truth & (range_radii < farthest * (1 - step / (STEPS + 1)))
+
+
+def add_salt_noise(rasters: CraterRasters, step: int) -> Bools:
+    """Invert single random cells, 1.5 % of all per step."""
+    draws = np.random.default_rng(0).random(rasters.truth.shape)
+    return rasters.truth ^ (draws < 0.015 * step)
+
+
+def dilate(rasters: CraterRasters, step: int) -> Bools:
+    """Move the outline outwards by one cell per step."""
+    return distance_to_edge(rasters) > -0.5 - step
+
+
+def erode(rasters: CraterRasters, step: int) -> Bools:
+    """Move the outline inwards by one cell per step."""
+    return distance_to_edge(rasters) > 0.5 + step
+
+
+DEGRADATIONS: dict[str, Callable[[CraterRasters, int], Bools]] = {
+    "blur": blur,
+    "gaps along rays": add_gaps,
+    "chip seams": displace_chips,
+    "another crater's ejecta": add_other_ejecta,
+    "far rays missing": remove_far_rays,
+    "salt noise": add_salt_noise,
+    "dilation": dilate,
+    "erosion": erode,
+}
+
+
+def map_figures(rasters: CraterRasters, prediction: Bools) -> Figures:
+    """Pixel figures and figures of structure of one map."""
+    counts = compare(prediction, rasters.truth)
+    pixel = {name: getattr(counts, name) for name in PIXEL_FIGURES}
+    return pixel | structure_figures(replace(rasters, prediction=prediction))
+
+
+def compute_figures(craters: list[CraterRasters]) -> pd.DataFrame:
+    """One row per crater, kind of degradation and step; step 0 is the truth."""
     rows = []
-    for number, ground in enumerate(track(grounds, "spoiling maps")):
-        for way, spoil in WAYS.items():
-            for k in range(STEPS + 1):
-                prediction = spoil(ground, k) if k else ground.truth
-                rows.append(
-                    {
-                        "crater": number,
-                        "way": way,
-                        "strength": k,
-                        **figures_of_map(ground, prediction),
-                    }
-                )
+    for number, rasters in enumerate(track(craters, "degrading maps")):
+        for kind, degrade in DEGRADATIONS.items():
+            for step in range(STEPS + 1):
+                prediction = degrade(rasters, step) if step else rasters.truth
+                figures = map_figures(rasters, prediction)
+                rows.append({"crater": number, "kind": kind, "step": step, **figures})
     return pd.DataFrame(rows)
 
 
-def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean over craters of Kendall's tau between a figure's fall and the strength; rows figures, columns ways."""
-    names = [name for name in table.columns if name not in ("crater", "way", "strength")]
+def tau_by_kind(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean over craters of Kendall's tau between step and a figure's decrease; rows figures, columns kinds."""
+    names = [name for name in table.columns if name not in ("crater", "kind", "step")]
     taus = {}
     for name in names:
         sign = 1 if name in LOWER_IS_BETTER else -1
         taus[name] = {
-            way: np.mean(
+            kind: np.mean(
                 [
-                    np.nan_to_num(kendalltau(rows["strength"], sign * rows[name]).statistic)
-                    for _, rows in table[table["way"] == way].groupby("crater")
+                    np.nan_to_num(kendalltau(rows["step"], sign * rows[name]).statistic)
+                    for _, rows in table[table["kind"] == kind].groupby("crater")
                 ]
             )
-            for way in WAYS
+            for kind in DEGRADATIONS
         }
-    found = pd.DataFrame(taus).T
-    return found.assign(least=found.min(axis=1))
+    by_figure = pd.DataFrame(taus).T
+    return by_figure.assign(least=by_figure.min(axis=1))
 
 
-def between_ways(table: pd.DataFrame) -> pd.DataFrame:
-    """In which part of the craters each figure holds the forgiven map for the better one; rows figures."""
-    table = named(table)
-    found = {}
-    for way in MINDED[:: STEPS - 2]:
-        for forgiven in FORGIVEN:
+def compare_between_kinds(table: pd.DataFrame) -> pd.DataFrame:
+    """Fraction of the craters in which each figure ranks the minor degradation higher; rows figures."""
+    table = name_maps(table)
+    fractions = {}
+    for severe in SEVERE[:: STEPS - 2]:
+        for minor in MINOR:
             better, worse = (
-                table[table["map"] == name].set_index("crater").drop(columns=["way", "map"])
-                for name in (forgiven, way)
+                table[table["map"] == name].set_index("crater").drop(columns=["kind", "map"])
+                for name in (minor, severe)
             )
-            gain = better - worse
-            gain[list(LOWER_IS_BETTER)] *= -1
-            found[f"{forgiven} or {way}"] = (gain > 0).mean()
-    shares = pd.DataFrame(found).drop("strength")
-    return shares.assign(least=shares.min(axis=1))
+            difference = better - worse
+            difference[list(LOWER_IS_BETTER)] *= -1
+            fractions[f"{minor} or {severe}"] = (difference > 0).mean()
+    by_figure = pd.DataFrame(fractions).drop("step")
+    return by_figure.assign(least=by_figure.min(axis=1))
 
 
-def at_equal_f1(table: pd.DataFrame) -> pd.DataFrame:
-    """What each figure says, on average over craters, of the step of each way whose F1 is nearest to `TARGET_F1`."""
-    spoilt = table[table["strength"] > 0]
-    nearest = (spoilt["f1"] - TARGET_F1).abs().groupby([spoilt["way"], spoilt["crater"]]).idxmin()
-    return spoilt.loc[nearest].groupby("way")[list(SHOWN)].mean().loc[list(WAYS)]
+def figures_at_equal_f1(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean figures over craters, for the step of each kind whose F1 is nearest to `TARGET_F1`."""
+    degraded = table[table["step"] > 0]
+    difference = (degraded["f1"] - TARGET_F1).abs()
+    nearest = difference.groupby([degraded["kind"], degraded["crater"]]).idxmin()
+    means = degraded.loc[nearest].groupby("kind")[list(EQUAL_F1_FIGURES)].mean()
+    return means.loc[list(DEGRADATIONS)]
 
 
-def pairs_to_judge() -> list[tuple[str, str, int]]:
-    """Pairs of maps that nobody would hesitate about, the better one first, and by how many steps it is."""
+def ordered_pairs() -> list[tuple[str, str, int]]:
+    """Pairs of maps of known order, the better one first, and their difference in steps."""
     within = [
-        (f"{way} {k}" if k else TRUTH, f"{way} {worse}", worse - k)
-        for way in WAYS
-        for k in range(STEPS)
-        for worse in range(k + 1, STEPS + 1)
+        (f"{kind} {step}" if step else TRUTH, f"{kind} {worse}", worse - step)
+        for kind in DEGRADATIONS
+        for step in range(STEPS)
+        for worse in range(step + 1, STEPS + 1)
     ]
-    return within + [(better, worse, 3) for better in FORGIVEN for worse in MINDED]
+    return within + [(minor, severe, 3) for minor in MINOR for severe in SEVERE]
 
 
-def judge_pairs(craters: int, path: Path) -> None:
-    """Let the simulated judges choose, half of the time between two ways; writes their choices down."""
-    pairs = pairs_to_judge()
-    between = len(FORGIVEN) * len(MINDED)
-    chance = np.full(len(pairs), 0.5 / (len(pairs) - between))
-    chance[-between:] = 0.5 / between
-    for number, (judge, mistaken) in enumerate(JUDGES.items()):
+def simulate_choices(craters: int, path: Path) -> None:
+    """Write the choices of the simulated judges, half of which are between maps with different degradations."""
+    pairs = ordered_pairs()
+    between = len(MINOR) * len(SEVERE)
+    probability = np.full(len(pairs), 0.5 / (len(pairs) - between))
+    probability[-between:] = 0.5 / between
+    for number, (judge, error_steps) in enumerate(JUDGES.items()):
         rng = np.random.default_rng(number)
         for question in range(QUESTIONS):
-            better, worse, steps = pairs[rng.choice(len(pairs), p=chance)]
-            seen = steps + rng.normal(0, mistaken)
-            answer = "tie" if abs(seen) < 0.3 else "left" if seen > 0 else "right"
+            better, worse, steps = pairs[rng.choice(len(pairs), p=probability)]
+            perceived = steps + rng.normal(0, error_steps)
+            answer = "tie" if abs(perceived) < 0.3 else "left" if perceived > 0 else "right"
             crater = int(rng.integers(craters))
             append_choice(path, Choice(judge, question, crater, better, worse, answer, ""))
 
 
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the name of each map; strength 0 is the truth, whatever the way."""
-    steps = table["way"] + " " + table["strength"].astype(str)
-    return table.assign(map=steps.where(table["strength"] > 0, TRUTH))
+def name_maps(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the name of each map; step 0 of every kind is the truth."""
+    names = table["kind"] + " " + table["step"].astype(str)
+    return table.assign(map=names.where(table["step"] > 0, TRUTH))
 
 
-def report(table: pd.DataFrame, work: Path) -> None:
-    """Put the choices together with the figures, as `ejectamap rank --report` does."""
+def report_ranking(table: pd.DataFrame, work: Path) -> None:
+    """Evaluate the simulated choices as `ejectamap rank --report` does."""
     choices = work / "choices.jsonl"
     choices.unlink(missing_ok=True)
-    table = named(table)
-    judge_pairs(table["crater"].nunique(), choices)
+    table = name_maps(table)
+    simulate_choices(table["crater"].nunique(), choices)
     maps = tuple(table["map"].unique())
-    pixel = {name: f"pixel.{name}" for name in PIXEL}
-    known = {"crater": "crater_id", "map": "map"}
-    shape = {
-        name: f"structure.{name}"
-        for name in table
-        if name not in {*PIXEL, *known, "way", "strength"}
+    keys = {"crater": "crater_id", "map": "map"}
+    figures = table.drop_duplicates(["crater", "map"]).drop(columns=["kind", "step"])
+    names = {
+        name: f"{'pixel' if name in PIXEL_FIGURES else 'structure'}.{name}"
+        for name in figures
+        if name not in keys
     }
-    figures = table.drop_duplicates(["crater", "map"]).rename(columns=known | pixel | shape)
-    figures = figures.drop(columns=["way", "strength"])
-    ranking = rank(pair_outcomes(read_choices(choices), maps), maps, figures)
+    ranking = rank(
+        pair_outcomes(read_choices(choices), maps), maps, figures.rename(columns=keys | names)
+    )
     write_ranking(ranking, work)
     plot_ranking(work / "ranking.png", ranking)
     print_ranking(ranking, Console())
 
 
-def draw(ground: Ground, table: pd.DataFrame, path: Path) -> None:
-    """Draw one crater's maps of about equal F1, with their F1 and structure."""
+def plot_degradations(rasters: CraterRasters, table: pd.DataFrame, path: Path) -> None:
+    """Plot one crater's degraded maps of about equal F1, with their F1 and structure."""
     figure, axes = plt.subplots(2, 4, figsize=(10, 5.6), layout="constrained")
     colours = np.array([[255, 255, 255], [214, 96, 77], [67, 147, 195], [60, 60, 60]], np.uint8)
-    for axis, (way, spoil) in zip(axes.flat, WAYS.items(), strict=True):
-        rows = table[(table["way"] == way) & (table["strength"] > 0)].set_index("strength")
-        k = int((rows["f1"] - TARGET_F1).abs().idxmin())
-        code = 2 * ground.truth + spoil(ground, k)
-        axis.imshow(colours[code], interpolation="nearest")
-        f1, structure = rows.loc[k, "f1"], rows.loc[k, "structure"]
-        axis.set_title(f"{way}\nF1 {f1:.2f}, structure {structure:.2f}", fontsize=9)
+    for axis, (kind, degrade) in zip(axes.flat, DEGRADATIONS.items(), strict=True):
+        rows = table[(table["kind"] == kind) & (table["step"] > 0)].set_index("step")
+        step = int((rows["f1"] - TARGET_F1).abs().idxmin())
+        case = 2 * rasters.truth + degrade(rasters, step)
+        axis.imshow(colours[case], interpolation="nearest")
+        f1, structure = rows.loc[step, "f1"], rows.loc[step, "structure"]
+        axis.set_title(f"{kind}\nF1 {f1:.2f}, structure {structure:.2f}", fontsize=9)
         axis.set_axis_off()
-    figure.suptitle("grey: right, blue: missed, red: false", fontsize=9)
+    figure.suptitle("grey: true positive, blue: false negative, red: false positive", fontsize=9)
     figure.savefig(path, dpi=80)
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", type=Path)
+    parser.add_argument("work", type=Path, help="folder of the results")
     parser.add_argument("--planets", type=int, default=2)
-    parser.add_argument("--width", type=int, default=2048)
+    parser.add_argument("--width", type=int, default=2048, help="of the mosaics, in pixels")
     parser.add_argument("--craters", type=int, default=8, help="on each planet")
     arguments = parser.parse_args()
-    grounds = []
+    craters = []
     for seed in range(arguments.planets):
         planet = simulate_planet(20_000 + seed, arguments.width, arguments.craters)
-        around = [Ground.around(c, planet.truth, planet.truth) for c in planet.craters]
-        grounds += [ground for ground in around if ground.truth.any()]
-    table = study(grounds)
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    rank_agreement(table).to_csv(arguments.work / "tau.csv", float_format="%.2f")
-    at_equal_f1(table).to_csv(arguments.work / "equal_f1.csv", float_format="%.2f")
-    between_ways(table).to_csv(arguments.work / "between_ways.csv", float_format="%.2f")
-    report(table, arguments.work)
-    largest = int(np.argmax([ground.truth.sum() for ground in grounds]))
-    draw(grounds[largest], table[table["crater"] == largest], arguments.work / "degradations.png")
+        rasters = [CraterRasters.around(c, planet.truth, planet.truth) for c in planet.craters]
+        craters += [crater for crater in rasters if crater.truth.any()]
+    table, work = compute_figures(craters), arguments.work
+    work.mkdir(parents=True, exist_ok=True)
+    tau_by_kind(table).to_csv(work / "tau.csv", float_format="%.2f")
+    figures_at_equal_f1(table).to_csv(work / "equal_f1.csv", float_format="%.2f")
+    compare_between_kinds(table).to_csv(work / "between_kinds.csv", float_format="%.2f")
+    report_ranking(table, work)
+    largest = int(np.argmax([crater.truth.sum() for crater in craters]))
+    plot_degradations(
+        craters[largest], table[table["crater"] == largest], work / "degradations.png"
+    )
 
 
 if __name__ == "__main__":

@@ -1,39 +1,40 @@
-"""Train the context network that comes with the program, on simulated planets alone.
+"""Train the context network that comes with the program, on simulated planets only.
 
-    python examples/train_builtin_weights.py FOLDER --minutes 8 --workers 15 [--start models/context]
+    python examples/train_builtin_weights.py FOLDER --minutes 8 --workers 15 [--start models/context/member-00]
 
-Every process simulates planets (seeds 20 000, 20 001, ...), takes a few pictures of each of their craters and goes on
-to the next, while the network learns: on a GPU best with a process for each core. Then it is measured on eight other
-planets what the network's probabilities are worth. The bundle, in half precision, is in
-FOLDER/weights/context/member-00. To ship it, put it into src/ejectamap/weights/context/ and bring
-docs/model-card.md up to date.
+Worker processes simulate planets (seeds 20 000, 20 001, ...) and sample polar views of their craters while the network
+is trained; on a GPU, one worker per core is best. Then the probabilities are calibrated on eight other planets. The
+bundle, in half precision, is FOLDER/weights/context/member-00. To ship it, copy it to src/ejectamap/weights/context/
+and update docs/model-card.md.
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from fresh_planets import FreshPlanets, Pool, simulated_world
+from simulated_views import SamplePool, SimulatedViews, simulated_world
 from torch.utils.data import DataLoader
 
 from ejectamap.demo import simulated_project
-from ejectamap.networks.bundle import Bundle, library_versions, load_bundle, save_bundle
-from ejectamap.networks.calibration import fit_calibration
+from ejectamap.networks.bundle import Bundle, load_bundle, save_bundle
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.losses import build_loss
-from ejectamap.networks.polar_answer import PolarSurvey
-from ejectamap.project import Project
+from ejectamap.networks.polar_prediction import PolarPredictor
+from ejectamap.project.bundles import BundleDescription, library_versions
+from ejectamap.project.folder import Project
+from ejectamap.training.calibration import fit_calibration
 from ejectamap.training.loaders import make_loader
-from ejectamap.training.recipes import ContextRecipe
+from ejectamap.training.setups import ContextSetup
 from ejectamap.training.sources import gather_sources
 from ejectamap.training.task import Task
 from ejectamap.training.trainer import fit
 from ejectamap.world.world import World
 
 FIRST_SEED, VALIDATION_SEED, CALIBRATION_SEED = 20_000, 19_000, 19_001
+VALIDATION_WIDTH_PX = 1536
 CHANGES = (
     "method=polar",
     "training.start_from=none",
@@ -44,105 +45,122 @@ CHANGES = (
 )
 
 
-def trained(project: Project, options: argparse.Namespace) -> Bundle:
-    """Train a context network, from nothing or from another one; the project's own planet says how it gets on."""
-    settings, sources = project.settings.context, gather_sources(project)
-    recipe = ContextRecipe(project, sources)
-    unseen = recipe.dataset(sources.sources, augmented=False, seed=0)
-    batches = list(make_loader(unseen, options.batch, 0, 0, shuffle=False))
-    validation: DataLoader = DataLoader(batches, batch_size=None)  # the same each epoch
-    pool = Pool(
-        FreshPlanets(project, options.seed),
+def train_on_simulations(project: Project, options: argparse.Namespace) -> Bundle:
+    """Train a context network, from random or given weights; the project's own planet is the validation data."""
+    config, sources = project.settings.context, gather_sources(project)
+    setup = ContextSetup(project, sources)
+    dataset = setup.dataset(sources.sources, augmented=False, seed=0)
+    batches = list(make_loader(dataset, options.batch, 0, 0, shuffle=False))
+    validation: DataLoader = DataLoader(batches, batch_size=None)
+    pool = SamplePool(
+        SimulatedViews(project, options.seed, options.width),
         options.workers,
-        options.held,
+        options.pool,
         options.batch,
         options.steps,
     )
-    network = recipe.network(pretrained=False)
+    network = setup.network(pretrained=False)
     if options.start is not None:
         network.load_state_dict(load_bundle(options.start).model.state_dict())
-    normalisations = recipe.normalisations(unseen)
-    task = Task(network, build_loss(settings.loss.name), settings, *normalisations, seed=0)
+    normalisation, _ = setup.normalisations(dataset)
+    task = Task(network, build_loss(config.loss.name), config, normalisation, None, seed=0)
     torch.backends.cudnn.benchmark = True
     result = fit(
         task, pool, validation, options.folder / "logs", project.settings.training, options.minutes
     )
     pool.close()
-    summary = {
-        "samples": pool.made,
-        "steps": result.epochs * options.steps,
-        "validation_f1": result.f1,
-        "minutes": result.minutes,
-    }
-    return Bundle(
-        "context",
-        recipe.arguments,
-        recipe.views,
-        *normalisations,
-        training=summary,
+    description = BundleDescription(
+        kind=setup.kind,
+        network=setup.arguments,
+        views=setup.views,
+        normalisation=normalisation,
+        metadata_normalisation=None,
+        training={
+            "samples": pool.received,
+            "steps": result.epochs * options.steps,
+            "validation_f1": result.f1,
+            "minutes": result.minutes,
+        },
         versions=library_versions(),
-        model=task.network.cpu(),
-        calibration=None,
     )
+    return Bundle(description, task.network.cpu().eval())
 
 
-def calibrated(bundle: Bundle, worlds: Sequence[World]) -> Bundle:
-    """Measure on planets that taught nothing what the probabilities are worth; each planet counts the same."""
-    networks = Ensemble((replace(bundle, calibration=None),))
-    cells = np.concatenate([_cells(networks, world) for world in worlds], axis=1)
-    return replace(bundle, calibration=fit_calibration(*cells))
+def calibrate(bundle: Bundle, worlds: Sequence[World]) -> Bundle:
+    """Fit the calibration of a network on planets not used for its training; all planets have the same weight."""
+    networks = Ensemble((with_calibration(bundle, None),))
+    cells = np.concatenate([predicted_cells(networks, world) for world in worlds], axis=1)
+    return with_calibration(bundle, asdict(fit_calibration(*cells)))
 
 
-def _cells(networks: Ensemble, world: World) -> np.ndarray:
-    """Probability, range in radii, truth and weight of the cells around all labelled craters, (4, n)."""
-    found = []
-    survey = PolarSurvey(networks, world.mosaic, world.craters)
+def with_calibration(bundle: Bundle, calibration: dict[str, float] | None) -> Bundle:
+    """The same network with another calibration."""
+    description = bundle.description.model_copy(update={"calibration": calibration})
+    return replace(bundle, description=description)
+
+
+def predicted_cells(networks: Ensemble, world: World) -> np.ndarray:
+    """Probability, range in crater radii, truth and weight of the cells of all craters' polar views, shape (4, n).
+
+    Cells inside the rim, or with a probability of at most 0.02, are left out; the weights add up to 1.
+    """
+    cells = []
+    predictor = PolarPredictor(networks, world.mosaic, world.craters)
     for crater in world.craters:
-        answer = survey.ask(crater)
-        places = answer.view.places()
-        radii = answer.view.row_ranges_m()[:, None] / crater.radius_m
-        cells = np.stack(
+        prediction = predictor.predict(crater)
+        probability, view = prediction.probability, prediction.view
+        places = view.places()
+        range_radii = view.row_ranges_m()[:, None] / crater.radius_m
+        values = np.stack(
             np.broadcast_arrays(
-                answer.probability,
-                radii,
+                probability,
+                range_radii,
                 world.labels.sample(crater.crater_id, places.lon, places.lat),
-                answer.view.cell_area_m2(),
+                view.cell_area_m2(),
             )
         )
-        found.append(cells[:, (answer.probability > 0.02) & (radii > 1)])
-    all_cells = np.concatenate(found, axis=1)
+        cells.append(values[:, (probability > 0.02) & (range_radii > 1)])
+    all_cells = np.concatenate(cells, axis=1)
     all_cells[3] /= all_cells[3].sum()
     return all_cells
 
 
-def main() -> None:
-    """Run from the command line."""
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", type=float, default=120.0)
-    parser.add_argument("--workers", type=int, default=1, help="processes that simulate")
-    parser.add_argument("--start", type=Path, help="bundle of a context network to go on from")
+    parser.add_argument("--workers", type=int, default=1, help="processes that simulate planets")
+    parser.add_argument("--start", type=Path, help="bundle of a context network to start from")
     parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first planet")
-    parser.add_argument("--rate", type=float, default=0.001, help="learning rate at first")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument(
-        "--steps", type=int, default=250, help="batches between looks at the validation"
-    )
-    parser.add_argument("--held", type=int, default=4000, help="pictures in memory, 4 MB each")
+    parser.add_argument("--width", type=int, help="of all mosaics, in pixels; default: it varies")
+    parser.add_argument("--rate", type=float, default=0.001, help="initial learning rate")
+    parser.add_argument("--batch", type=int, default=32, help="polar views in a batch")
+    parser.add_argument("--steps", type=int, default=250, help="batches between validations")
+    parser.add_argument("--pool", type=int, default=4000, help="polar views in memory, 4 MB each")
     parser.add_argument("--calibration-planets", type=int, default=8)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run from the command line."""
+    options = parse_arguments()
     optimiser = f"{{name: AdamW, arguments: {{lr: {options.rate}, weight_decay: 0.01}}}}"
-    changes = [*CHANGES, f"context.optimiser={optimiser}"]
     project = simulated_project(
-        options.folder, "project", 0, VALIDATION_SEED, 1536, changes=changes
+        options.folder,
+        "project",
+        0,
+        VALIDATION_SEED,
+        options.width or VALIDATION_WIDTH_PX,
+        changes=[*CHANGES, f"context.optimiser={optimiser}"],
     )
-    bundle = trained(project, options)
-    place = options.folder / "weights" / "context" / "member-00"
-    save_bundle(bundle, place, half=True)
+    bundle = train_on_simulations(project, options)
+    folder = options.folder / "weights" / "context" / "member-00"
+    save_bundle(bundle, folder, half=True)
     if options.calibration_planets:
         seeds = range(CALIBRATION_SEED, CALIBRATION_SEED + options.calibration_planets)
-        bundle = calibrated(bundle, [simulated_world(seed) for seed in seeds])
-        save_bundle(bundle, place, half=True)
+        bundle = calibrate(bundle, [simulated_world(seed, options.width) for seed in seeds])
+        save_bundle(bundle, folder, half=True)
 
 
 if __name__ == "__main__":
