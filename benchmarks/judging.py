@@ -92,7 +92,7 @@ def evaluate_and_print(folder: Path, width_px: int, count: int, structure: bool)
     grid, craters = make_grid(width_px, BODIES["mercury"]), catalogue(count)
     labels, files = load_labels(folder / "labels", grid, craters), EjectaMap(folder / "map", grid)
     if structure:
-        evaluate_structure(labels, craters, files.labels)
+        evaluate_structure(labels, craters, files.as_labels)
     else:
         evaluate(
             labels,

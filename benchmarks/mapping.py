@@ -93,7 +93,7 @@ def inside_networks(name: str, project: Project) -> Row:
 
 def early_vote(project: Project) -> Row:
     """Votes on the same corridors, from all over a crater's reach, that stop early and that do not."""
-    ensemble = Ensemble.load(project.networks("connection"), project.mosaic.bands)
+    ensemble = Ensemble.load(project.networks_folder("connection"), project.mosaic.bands)
     (corridors,) = sample_inputs(project, "connection", project.tile_side_m, INPUTS)
     threshold = project.settings.connection.vote_threshold
     started = time.process_time()
@@ -115,7 +115,7 @@ def backends(project: Project) -> list[Row]:
     inputs = sample_inputs(project, "context", 0.0)
 
     def load(name: str):
-        ensemble = Ensemble.load(project.networks("context"), project.mosaic.bands, name)
+        ensemble = Ensemble.load(project.networks_folder("context"), project.mosaic.bands, name)
         return lambda: ensemble.probabilities(*inputs)
 
     best, trials = choose_backend(usable_backends(), load)

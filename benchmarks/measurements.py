@@ -21,7 +21,7 @@ from ejectamap.simulate import planet as simulation
 from ejectamap.simulate.deposit import Scene, compute_visibility, deposit_ejecta
 from ejectamap.simulate.ejecta import compute_blanket_cover, compute_cover
 from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.impacts import Impact, Pattern, azimuth_weight
+from ejectamap.simulate.impacts import Impact, RayPattern, azimuth_weight
 from ejectamap.simulate.planet import Planet, simulate_planet
 from ejectamap.world.grid import Bools, Window
 from ejectamap.world.sphere import destination
@@ -31,7 +31,7 @@ STEP = 0.125  # between rings, in crater radii
 Radii = dict[int, tuple[float, float, float]]
 
 
-def rings(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[float, float, float]:
+def rings(scene: Scene, impact: Impact, pattern: RayPattern) -> tuple[float, float, float]:
     """Radius of the continuous ejecta and of the blanket without rays, km; share of the ring covered at the latter.
 
     Continuous is what can be seen on more than half of the ring, azimuths left out where the impact threw less than
@@ -63,7 +63,7 @@ def simulate(seed: int, width_px: int) -> tuple[Planet, Radii]:
     """A planet and the `rings` of each crater."""
     found: Radii = {}
 
-    def watched(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[Window, Bools]:
+    def watched(scene: Scene, impact: Impact, pattern: RayPattern) -> tuple[Window, Bools]:
         found[impact.crater.crater_id] = rings(scene, impact, pattern)
         return deposit_ejecta(scene, impact, pattern)
 

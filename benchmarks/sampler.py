@@ -62,7 +62,7 @@ def random_pairs(grid: Grid, count: int) -> Pairs:
 
 
 def own(mosaic: Mosaic, crater: Crater, chip: Chip) -> np.ndarray:
-    return chip.sample(mosaic, crater, SIZE_PX)[0]
+    return mosaic.sample_on_grid(chip.sampling_grid(crater, SIZE_PX))[0]
 
 
 def gdal(
@@ -207,7 +207,8 @@ def corridors(mosaic: Mosaic, planes: np.ndarray, pairs: Pairs) -> Row:
 
 
 def own_corridor(mosaic: Mosaic, crater: Crater, chip: Chip) -> np.ndarray:
-    return Corridor.between(crater, chip).sample(mosaic, crater, CORRIDOR_PX)[0]
+    corridor = Corridor.between(crater, chip)
+    return mosaic.sample_on_grid(corridor.sampling_grid(crater, CORRIDOR_PX))[0]
 
 
 def rows(width_px: int = 23_040, count: int = 20) -> list[Row]:

@@ -59,7 +59,7 @@ def test_strip_by_strip_is_all_at_once(
     held, parts = [], []
     for strip in strips:
         parts.append(on_demand(strip))
-        held.append(len(on_demand.held))
+        held.append(len(on_demand.loaded))
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert len(predictor.calls) == len(set(predictor.calls))
     if reach > 0.5:

@@ -174,7 +174,7 @@ def test_workers_map_the_project_as_it_is_here(
 
     monkeypatch.setattr(map_run, "run_on_dask", work_here)
     project = make_ready("method=polar")
-    variant = project.by_method("polar")
+    variant = project.with_method("polar")
     settings = project.folder / "project.yaml"
     settings.write_text(settings.read_text().replace("method: polar ", "method: two-stage "))
     map_project(variant, workers=2)

@@ -67,7 +67,7 @@ def test_origin_takes_the_likeliest_and_breaks_ties_by_id(
 def test_origin_with_another_threshold() -> None:
     origin = OriginMap(make_grid(8), threshold=0.7)
     origin.add(3, Window(0, 0, 1, 3), quantise(np.float32([[0.6, 0.7, 0.8]])))
-    np.testing.assert_array_equal(origin.value[0, :4], [0, 0, 4, 0])
+    np.testing.assert_array_equal(origin.origin[0, :4], [0, 0, 4, 0])
 
 
 def test_origin_with_large_ids(tmp_path: Path) -> None:

@@ -111,13 +111,13 @@ def test_networks_are_the_project_s_own_before_those_it_starts_from(
     other = tmp_path / "other"
     (other / "context" / "member-00").mkdir(parents=True)
     project = create(tmp_path / "p", files, "training.start_from=../other")
-    assert project.networks("context") == other / "context"
+    assert project.networks_folder("context") == other / "context"
     (project.models / "context" / ".member-00.training").mkdir(parents=True)
-    assert project.networks("context") == other / "context"
+    assert project.networks_folder("context") == other / "context"
     (project.models / "context" / "member-00").mkdir()
-    assert project.networks("context") == project.models / "context"
+    assert project.networks_folder("context") == project.models / "context"
     with pytest.raises(ProjectError, match=r"other/connection.*training\.start_from"):
         project.start_networks("connection")
     alone = create(tmp_path / "q", files, "training.start_from=none")
     assert alone.start_networks("context") is None
-    assert alone.networks("context") == alone.models / "context"
+    assert alone.networks_folder("context") == alone.models / "context"

@@ -149,7 +149,7 @@ def test_with_a_test_fraction_of_1_only_other_projects_are_trained_on(
     assert len(source.pairs) == len(make_pairs(other.world, other.tile_side_px))
     assert set(gathered.split.values()) == {"test"}
     assert leakage_of(project, gathered.split).seen_px == 0
-    with pytest.raises(LabelError, match="nothing to learn from"):
+    with pytest.raises(LabelError, match="no training data"):
         gather_sources(make_project("training.test_fraction=1", name="alone"))
 
 

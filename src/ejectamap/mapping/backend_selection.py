@@ -45,7 +45,7 @@ def _predictor(project: Project, kind: str) -> Callable[[str], Callable[[], Tens
     inputs = sample_inputs(project, kind, project.tile_side_m, _INPUTS)
 
     def load(backend: str) -> Callable[[], Tensor]:
-        ensemble = Ensemble.load(project.networks(kind), project.mosaic.bands, backend)
+        ensemble = Ensemble.load(project.networks_folder(kind), project.mosaic.bands, backend)
         return lambda: ensemble.probabilities(*inputs)
 
     return load
@@ -56,7 +56,7 @@ def _circumstances(project: Project) -> dict[str, Any]:
     weights = {
         "/".join(path.parts[-3:]): hash_file(path)
         for kind in project.settings.network_configs
-        for path in sorted(project.networks(kind).glob(f"[!.]*/{WEIGHTS_NAME}"))
+        for path in sorted(project.networks_folder(kind).glob(f"[!.]*/{WEIGHTS_NAME}"))
     }
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     machine = [platform.machine(), torch.cpu.get_capabilities().get("cpu_name"), gpu]

@@ -1,6 +1,6 @@
 """Methods `distance-only` and `agnostic`: the poster's two earlier approaches, without a connection network.
 
-Both outline every chip within a crater's reach by one ensemble of segmentation networks.
+Both segment every chip within a crater's reach by one ensemble of segmentation networks.
 """
 
 from dataclasses import replace
@@ -32,8 +32,10 @@ class DistanceOnly(Method):
         networks = self.ensembles[self.kind]
         chips = chip_grid(self.project, crater, networks)
         every_chip = np.arange(len(chips))
-        outline = chip_predictor(self.project, self.kind, networks, crater)
-        return map_from_chips(self.project, crater, chips, every_chip, outline, no_connections())
+        predict_chips = chip_predictor(self.project, self.kind, networks, crater)
+        return map_from_chips(
+            self.project, crater, chips, every_chip, predict_chips, no_connections()
+        )
 
 
 class Agnostic(DistanceOnly):

@@ -50,7 +50,7 @@ def _read_on_threads(
     shape = min(size, len(chips)), *sampler.shape(chips[0])
     buffers = [np.empty(shape, np.float32) for _ in range(2)]
 
-    def read_some(batch: Floats, some: Sequence[Chip]) -> None:
+    def read_chips(batch: Floats, some: Sequence[Chip]) -> None:
         for out, chip in zip(batch, some, strict=True):
             sampler.read_into(out, chip)
 
@@ -59,16 +59,16 @@ def _read_on_threads(
         batch = buffers[first // size % 2][: len(some)]
         # One task for each thread, not for each chip: submitting a task takes a tenth of a chip's sampling time.
         return batch, [
-            pool.submit(read_some, batch[k::_THREADS], some[k::_THREADS]) for k in range(_THREADS)
+            pool.submit(read_chips, batch[k::_THREADS], some[k::_THREADS]) for k in range(_THREADS)
         ]
 
-    ahead = start(0)
+    next_batch = start(0)
     for following in range(size, len(chips) + size, size):
-        batch, tasks = ahead
+        batch, tasks = next_batch
         for task in tasks:
             task.result()
         if following < len(chips):
-            ahead = start(following)
+            next_batch = start(following)
         yield torch.from_numpy(batch)
 
 
@@ -84,8 +84,8 @@ def _read_on_gpu(
     def start(first: int) -> list[Future[tuple[SamplingGrid, Floats]]]:
         return [pool.submit(prepare, chip) for chip in chips[first : first + size]]
 
-    ahead = start(0)
+    next_batch = start(0)
     for following in range(size, len(chips) + size, size):
-        prepared = [future.result() for future in ahead]
-        ahead = start(following)
+        prepared = [future.result() for future in next_batch]
+        next_batch = start(following)
         yield read_on_device(sampler, mosaic, *zip(*prepared, strict=True))

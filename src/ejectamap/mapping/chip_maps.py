@@ -61,41 +61,50 @@ class ChipsOnDemand:
         self.crater, self.grid = crater, grid
         self.chips, self.chosen = chips, chosen
         self.predict = predict
-        self.held = np.zeros(0, np.int64)
+        self.loaded = np.zeros(0, np.int64)
         self.probabilities: Floats = np.zeros((0, 2, 2), np.float32)
 
     def __call__(self, strip: Window) -> Floats:
         """Probabilities (height, width) of a strip; nan beyond the crater's reach."""
         needed = self._touching(strip)
-        new = np.setdiff1d(needed, self.held)
+        new = np.setdiff1d(needed, self.loaded)
         if new.size:
-            self._hold(new, needed)
-        return merge_chips(self.probabilities, self.held, self.chips, self.crater, self.grid, strip)
+            self._load(new, needed)
+        return merge_chips(
+            self.probabilities, self.loaded, self.chips, self.crater, self.grid, strip
+        )
 
-    def _hold(self, new: npt.NDArray[np.int64], needed: npt.NDArray[np.int64]) -> None:
+    def _load(self, new: npt.NDArray[np.int64], needed: npt.NDArray[np.int64]) -> None:
         """Predict chips, and store them in place of those that are no longer needed."""
-        free = np.flatnonzero(~np.isin(self.held, needed))
-        more = len(new) - len(free)
-        if more > 0:
-            free = np.append(free, np.arange(len(self.held), len(self.held) + more))
-            self.held = np.append(self.held, np.full(more, -1))
-        done = 0
+        free_slots = np.flatnonzero(~np.isin(self.loaded, needed))
+        missing = len(new) - len(free_slots)
+        if missing > 0:
+            free_slots = np.append(
+                free_slots, np.arange(len(self.loaded), len(self.loaded) + missing)
+            )
+            self.loaded = np.append(self.loaded, np.full(missing, -1))
+        written = 0
         for batch in self.predict([self.chips.chip(int(k)) for k in new]):
-            if len(self.probabilities) < len(self.held):
-                fresh = np.empty((len(self.held), *batch.shape[1:]), np.float32)
+            if len(self.probabilities) < len(self.loaded):
+                enlarged = np.empty((len(self.loaded), *batch.shape[1:]), np.float32)
                 if len(self.probabilities):
-                    fresh[: len(self.probabilities)] = self.probabilities
-                self.probabilities = fresh
-            places = free[done : done + len(batch)]
-            self.held[places], self.probabilities[places] = new[done : done + len(batch)], batch
-            done += len(batch)
+                    enlarged[: len(self.probabilities)] = self.probabilities
+                self.probabilities = enlarged
+            slots = free_slots[written : written + len(batch)]
+            self.loaded[slots], self.probabilities[slots] = (
+                new[written : written + len(batch)],
+                batch,
+            )
+            written += len(batch)
 
     def _touching(self, strip: Window) -> npt.NDArray[np.int64]:
         """Which of the chosen chips may touch a strip."""
         _, edges = self.grid.to_lonlat(0.0, np.array([strip.row, strip.row + strip.height]))
         # Ground distances in the azimuthal frame are never underestimated: half a diagonal bounds a chip's extent.
-        room = np.degrees(self.chips.side_m / np.sqrt(2) / self.grid.radius_m)
-        near = (self._latitudes > edges.min() - room) & (self._latitudes < edges.max() + room)
+        margin_deg = np.degrees(self.chips.side_m / np.sqrt(2) / self.grid.radius_m)
+        near = (self._latitudes > edges.min() - margin_deg) & (
+            self._latitudes < edges.max() + margin_deg
+        )
         touching: npt.NDArray[np.int64] = self.chosen[near]
         return touching
 

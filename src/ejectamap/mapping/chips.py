@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from ejectamap.mapping.batches import batch_size, read_batches
@@ -19,17 +17,16 @@ from ejectamap.views.inputs import crater_metadata
 from ejectamap.views.scaling import ChannelScaling
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
+from ejectamap.world.mosaic import Floats
 
-Floats = npt.NDArray[np.float32]
 ChipPredictor = Callable[[Sequence[Chip]], Iterator[Floats]]
 """From chips to their probabilities, (k, n, n) of some of them at a time, in their order."""
 
 
 def chip_grid(project: Project, crater: Crater, networks: Ensemble) -> ChipGrid:
     """The chips that cover a crater's reach, of the size that the networks were trained on."""
-    reach_m = crater.reach_m(project.mosaic.grid.radius_m)
-    side_m = networks.views.narrow(ChipViews).tile_m
-    return ChipGrid.around(reach_m, side_m, project.settings.views.overlap)
+    radius_m, side_m = project.mosaic.grid.radius_m, networks.views.narrow(ChipViews).tile_m
+    return ChipGrid.of_crater(crater, radius_m, side_m, project.settings.views.overlap)
 
 
 def chip_predictor(
@@ -55,8 +52,7 @@ def chip_predictor(
     mosaic, views = project.mosaic, networks.views.narrow(ChipViews)
     description = NETWORK_KINDS[kind]
     scaling = ChannelScaling.of_bands(mosaic, views.scaling)
-    has_distance = "distance" in description.channels
-    sampler = chip_sampler(mosaic, scaling, crater, views.chip_px, has_distance)
+    sampler = chip_sampler(mosaic, scaling, crater, views.chip_px, description.channels)
     if guide is not None:
         sampler = sampler.with_channel(guide.write_guide)
     metadata = None

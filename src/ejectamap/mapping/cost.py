@@ -104,7 +104,7 @@ def sample_inputs(project: Project, kind: str, tile_m: float, count: int = 4) ->
     """
     crater = sorted(project.craters, key=lambda c: c.reach)[len(project.craters) // 2]
     description = NETWORK_KINDS[kind]
-    if description.looks_at == "craters":
+    if description.mapping_inputs == "craters":
         return (_polar_inputs(project, crater),)
     chips = _chip_grid(project, crater, tile_m)
     some = [chips.chip(int(k)) for k in np.linspace(0, len(chips) - 1, count)]
@@ -145,7 +145,7 @@ def mapping_cost(
         # The view and its mirror image; a larger reach makes a larger picture.
         "craters": 2.0 * polar_cells / np.prod(polar_size(0.25, *polar_px)),
     }
-    per_crater = {kind: inputs_of[NETWORK_KINDS[kind].looks_at] for kind in networks}
+    per_crater = {kind: inputs_of[NETWORK_KINDS[kind].mapping_inputs] for kind in networks}
     members = {kind: project.settings.network_configs[kind].members for kind in networks}
     seconds = sum(
         per_crater[kind].sum() * (speed.sampling_s + members[kind] * speed.forward_s)
@@ -169,8 +169,7 @@ def _chip_inputs(
     mosaic, views = project.mosaic, project.settings.views
     description = NETWORK_KINDS[kind]
     scaling = ChannelScaling.of_bands(mosaic, project.settings.segmentation.scaling)
-    has_distance = "distance" in description.channels
-    sampler = chip_sampler(mosaic, scaling, crater, views.chip_px, has_distance)
+    sampler = chip_sampler(mosaic, scaling, crater, views.chip_px, description.channels)
     if "guide" in description.channels:
         sampler = sampler.with_channel(lambda _, out: out.fill(0))
     pictures = torch.from_numpy(np.stack([sampler.read(chip) for chip in chips]))
@@ -181,7 +180,7 @@ def _chip_inputs(
 
 
 def _polar_inputs(project: Project, crater: Crater) -> Tensor:
-    """A polar view and its mirror image."""
+    """A polar view, of the size for a reach of 0.25, to which `mapping_cost` refers, and its mirror image."""
     mosaic, views = project.mosaic, project.settings.views
     radius_m = mosaic.grid.radius_m
     size = polar_size(0.25, *views.polar_px)
@@ -192,8 +191,8 @@ def _polar_inputs(project: Project, crater: Crater) -> Tensor:
 
 
 def _chip_grid(project: Project, crater: Crater, tile_m: float) -> ChipGrid:
-    reach_m = crater.reach_m(project.mosaic.grid.radius_m)
-    return ChipGrid.around(reach_m, tile_m, project.settings.views.overlap)
+    radius_m = project.mosaic.grid.radius_m
+    return ChipGrid.of_crater(crater, radius_m, tile_m, project.settings.views.overlap)
 
 
 def _shortest_run_s(work: Callable[[], object]) -> float:

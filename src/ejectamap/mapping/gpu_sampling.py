@@ -49,8 +49,8 @@ class DeviceMosaic:
     @classmethod
     def load(cls, mosaic: Mosaic, device: str) -> "DeviceMosaic":
         """Copy a mosaic to a device."""
-        odd = mosaic.dtype.kind == "u" and mosaic.dtype.itemsize > 1
-        levels = (level.astype(np.float32) if odd else level for level in mosaic.levels)
+        needs_float = mosaic.dtype.kind == "u" and mosaic.dtype.itemsize > 1
+        levels = (level.astype(np.float32) if needs_float else level for level in mosaic.levels)
         return cls(
             mosaic,
             device,
@@ -69,17 +69,17 @@ class DeviceMosaic:
             Where at least half of the bilinear weight fell on data.
         """
         shape = grids[0].shape
-        some = max(1, _SLAB_PIXELS // (shape[0] * shape[1]))
+        per_slab = max(1, _SLAB_PIXELS // (shape[0] * shape[1]))
         values = torch.empty((len(grids), self.mosaic.bands, *shape), device=self.device)
         valid = torch.empty((len(grids), *shape), dtype=torch.bool, device=self.device)
         levels = np.array([self.mosaic.level(grid.spacing_m) for grid in grids])
         for level in np.unique(levels):
-            (alike,) = np.nonzero(levels == level)
-            for first in range(0, len(alike), some):
-                slab = alike[first : first + some]
+            (same_level,) = np.nonzero(levels == level)
+            for first in range(0, len(same_level), per_slab):
+                slab = same_level[first : first + per_slab]
                 places = self._places([grids[k] for k in slab])
-                here = torch.from_numpy(slab).to(self.device)
-                values[here], valid[here] = self._blend(int(level), *places)
+                indices = torch.from_numpy(slab).to(self.device)
+                values[indices], valid[indices] = self._blend(int(level), *places)
         return values, valid
 
     def _places(self, grids: Sequence[SamplingGrid]) -> tuple[Tensor, Tensor]:
@@ -89,19 +89,19 @@ class DeviceMosaic:
         x = self._upload([grid.x_m for grid in grids])[:, None, :] / radius_m
         y = self._upload([grid.y_m for grid in grids])[:, :, None] / radius_m
         if grids[0].is_azimuthal:
-            away = torch.hypot(x, y)
-            sinc = torch.sinc(away / torch.pi)
-            local = torch.cos(away), x * sinc, y * sinc
+            angle = torch.hypot(x, y)
+            sinc = torch.sinc(angle / torch.pi)
+            local = torch.cos(angle), x * sinc, y * sinc
         else:
             local = (
                 torch.cos(y) * torch.cos(x),
                 torch.cos(y) * torch.sin(x),
                 torch.sin(y).expand_as(x + y),
             )
-        east, aside, up = torch.einsum("aknm,kab->bknm", torch.stack(local), axes)
+        x, y, z = torch.einsum("aknm,kab->bknm", torch.stack(local), axes)
         west = np.radians(self.mosaic.grid.lon_west)
-        lon = torch.remainder(torch.atan2(aside, east) - west, 2 * torch.pi)
-        return lon, torch.atan2(up, torch.hypot(east, aside))
+        lon = torch.remainder(torch.atan2(y, x) - west, 2 * torch.pi)
+        return lon, torch.atan2(z, torch.hypot(x, y))
 
     def _blend(self, level: int, lon: Tensor, lat: Tensor) -> tuple[Tensor, Tensor]:
         """Bilinear values (k, band, n, m) of a level at places (k, n, m), and where there are any."""

@@ -1,4 +1,4 @@
-"""Method `guided`: chips outlined at full resolution by networks that also see the context networks' probabilities."""
+"""Method `guided`: chips segmented at full resolution by networks that also see the context networks' probabilities."""
 
 from collections.abc import Mapping
 
@@ -19,8 +19,8 @@ from ejectamap.world.craters import Crater
 class Guided(Method):
     """Segmentation of the chips in which context networks predict even faint ejecta, with their probabilities as guide.
 
-    The guide says roughly where this crater's ejecta are, to the resolution of a polar cell; the chip, as fine as the
-    mosaic, shows where they end. A chip whose polar probabilities are all below `GUIDE_THRESHOLD` counts as 0.
+    The guide locates this crater's ejecta to the resolution of a polar cell; the chip, as fine as the mosaic, resolves
+    their edges. A chip whose polar probabilities are all below `GUIDE_THRESHOLD` counts as 0.
     """
 
     def __init__(self, project: Project, ensembles: Mapping[str, Ensemble]) -> None:
@@ -34,8 +34,8 @@ class Guided(Method):
         guide = self.predictor.predict(crater)
         connections = connect_chips(guide, chips)
         chosen = np.flatnonzero(connections["connected"].to_numpy())
-        outline = chip_predictor(self.project, "guided", segmentation, crater, guide)
-        return map_from_chips(self.project, crater, chips, chosen, outline, connections)
+        predict_chips = chip_predictor(self.project, "guided", segmentation, crater, guide)
+        return map_from_chips(self.project, crater, chips, chosen, predict_chips, connections)
 
 
 def connect_chips(guide: PolarPrediction, chips: ChipGrid) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def load_method(project: Project) -> Method:
 def load_ensemble(project: Project, kind: str) -> Ensemble:
     """The project's trained networks of a kind, on their backend; errors as in `load_method`."""
     backend = backend_names(project)[kind]
-    return Ensemble.load(project.networks(kind), project.mosaic.bands, backend)
+    return Ensemble.load(project.networks_folder(kind), project.mosaic.bands, backend)
 
 
 def single_network_methods(method: Method) -> list[Method]:

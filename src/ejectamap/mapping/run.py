@@ -33,7 +33,7 @@ def map_project(
     scheduler: str | None = None,
     after_crater: AfterCrater | None = None,
 ) -> None:
-    """Map craters and write the contract's files into the project's `map` folder.
+    """Map craters and write their files and the global ones into the project's `map` folder.
 
     Parameters
     ----------

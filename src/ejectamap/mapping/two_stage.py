@@ -1,4 +1,4 @@
-"""Method `two-stage`, the poster's: connection networks vote on each chip, a segmentation network outlines the rest."""
+"""Method `two-stage`, the poster's: connection networks vote on each chip, a segmentation network marks its ejecta."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ _BATCHES = (
 class TwoStage(Method):
     """Vote of the connection ensemble, segmentation of connected chips, average of overlapping probabilities.
 
-    With `map.ignore_connections` there is no vote: every chip within reach is outlined.
+    With `map.ignore_connections` there is no vote: every chip within reach is segmented.
     """
 
     def predict(self, crater: Crater) -> CraterMap:
@@ -35,8 +35,8 @@ class TwoStage(Method):
         if "connection" in self.ensembles:
             connections = self._vote(self.ensembles["connection"], crater, chips)
             chosen = np.flatnonzero(connections["connected"].to_numpy())
-        outline = chip_predictor(self.project, "segmentation", segmentation, crater)
-        return map_from_chips(self.project, crater, chips, chosen, outline, connections)
+        predict_chips = chip_predictor(self.project, "segmentation", segmentation, crater)
+        return map_from_chips(self.project, crater, chips, chosen, predict_chips, connections)
 
     def _vote(self, networks: Ensemble, crater: Crater, chips: ChipGrid) -> pd.DataFrame:
         """The connection table: the vote of the networks on every chip, stopped as soon as it is decided."""

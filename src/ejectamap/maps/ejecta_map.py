@@ -42,13 +42,14 @@ class EjectaMap:
     def __init__(self, folder: Path, grid: Grid) -> None:
         self.folder = folder
         self.grid = grid
-        self.labels = lru_cache(1)(self._load_mask)
+        self.as_labels = lru_cache(1)(self._load_mask)
+        """One crater's mask as `Labels`, by its id."""
         self._stored = lru_cache(1)(self._load_stored)
         self._whole_origin = lru_cache(1)(self._read_origin)
 
     def mask(self, crater_id: int, window: Window) -> Bools:
         """One crater's mask over any window of the grid, shape (height, width)."""
-        return self.labels(crater_id).read(crater_id, window)
+        return self.as_labels(crater_id).read(crater_id, window)
 
     def stored(self, crater_id: int, window: Window) -> Bytes:
         """One crater's stored probability (`STEPS` times) over any window; `NO_DATA` where unknown."""

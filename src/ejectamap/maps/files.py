@@ -45,23 +45,10 @@ def write_cog(
     """Write a window of a grid as a cloud-optimised GeoTIFF with one band."""
     if window.col + window.width > grid.width:
         raise ValueError(f"{window} wraps around: no raster can")
-    # The COG driver copies a complete raster, so a plain, quickly compressed one is written first.
-    plain: dict[str, Any] = {"driver": "GTiff", "compress": "zstd", "zstd_level": 1, "tiled": True}
-    plain |= {"blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "bigtiff": "if_safer"}
-    # Empty blocks are left out: a window that wraps around the globe is mostly empty.
-    plain |= {"sparse_ok": True}
     try:
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), MemoryFile() as first, MemoryFile() as cog:
-            with first.open(
-                height=window.height,
-                width=window.width,
-                count=1,
-                dtype=dtype,
-                crs=CRS.from_wkt(grid.crs),
-                transform=grid.window_transform(window),
-                nodata=nodata,
-                **plain,
-            ) as target:
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES), MemoryFile() as plain, MemoryFile() as cog:
+            # The COG driver copies a complete raster, so a plain, quickly compressed one is written first.
+            with plain.open(**_plain_profile(grid, window, dtype, nodata)) as target:
                 for strip, values in strips:
                     top = strip.row - window.row
                     part = rasterio.windows.Window(0, top, strip.width, strip.height)
@@ -71,18 +58,37 @@ def write_cog(
                 target.build_overviews(_overviews(window), Resampling[resampling])
                 if colours is not None:
                     target.write_colormap(1, {0: (0, 0, 0, 0), **colours})
-            with first.open() as source:
-                options: dict[str, Any] = {
-                    "driver": "COG",
-                    "compress": "deflate",
-                    "sparse_ok": True,
-                }
-                rasterio.shutil.copy(source, cog.name, **options)
+            with plain.open() as source:
+                options: dict[str, Any] = {"driver": "COG", "compress": "deflate"}
+                rasterio.shutil.copy(source, cog.name, **options, sparse_ok=True)
             replace_file(path, cog.getbuffer())
     except RasterioError as error:
         raise OutputError(
             f"{path}: cannot be made ({error}): free some memory and run again"
         ) from error
+
+
+def _plain_profile(
+    grid: Grid, window: Window, dtype: type[np.unsignedinteger], nodata: int | None
+) -> dict[str, Any]:
+    """Profile of a quickly compressed GeoTIFF; empty blocks, most of a window around the globe, are left out."""
+    return {
+        "driver": "GTiff",
+        "compress": "zstd",
+        "zstd_level": 1,
+        "tiled": True,
+        "blockxsize": _BLOCK_PX,
+        "blockysize": _BLOCK_PX,
+        "bigtiff": "if_safer",
+        "sparse_ok": True,
+        "height": window.height,
+        "width": window.width,
+        "count": 1,
+        "dtype": dtype,
+        "crs": CRS.from_wkt(grid.crs),
+        "transform": grid.window_transform(window),
+        "nodata": nodata,
+    }
 
 
 def _overviews(window: Window) -> list[int]:

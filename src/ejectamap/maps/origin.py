@@ -35,11 +35,14 @@ class OriginMap:
         self.grid = grid
         self.threshold = threshold
         # `full`, because pages that `zeros` has not touched yet make the masked writes below forty times slower.
-        self._best = np.full(grid.shape, 0, np.uint8)
-        self._value = np.full(grid.shape, 0, np.uint16)
+        self._probability = np.full(grid.shape, 0, np.uint8)
+        self._origin = np.full(grid.shape, 0, np.uint16)
 
     def add(self, crater_id: int, window: Window, stored: Bytes) -> None:
         """Add one crater, or a strip of its map.
+
+        It gets the pixels where its probability exceeds the threshold and that of every other crater; equal
+        probabilities go to the smaller id.
 
         Parameters
         ----------
@@ -47,9 +50,6 @@ class OriginMap:
         window : Window
         stored : uint8 array (height, width)
             Its stored probability; see `rasters.quantise`.
-
-        It takes the pixels where its probability exceeds the threshold and that of every other
-        crater; equal probabilities go to the smaller id.
 
         Raises
         ------
@@ -64,12 +64,12 @@ class OriginMap:
             window.row : window.row + window.height, window.col : window.col + window.width
         ]
         level = self.threshold * STEPS
-        _assign_likelier(self._best[area], self._value[area], stored, crater_id + 1, level)
+        _assign_likelier(self._probability[area], self._origin[area], stored, crater_id + 1, level)
 
     @property
-    def value(self) -> npt.NDArray[np.uint16]:
+    def origin(self) -> npt.NDArray[np.uint16]:
         """Id + 1 of the likeliest crater, 0 where there is none; shape of the grid."""
-        return self._value
+        return self._origin
 
     def write(self, path: Path, craters: Sequence[Crater]) -> None:
         """Write a global COG of id + 1 with a colour table: uint8 if all ids fit, else uint16.
@@ -85,7 +85,7 @@ class OriginMap:
         )
         whole = self.grid.whole
         strips = (
-            (s, self._value[s.row : s.row + s.height].astype(dtype, copy=False))
+            (s, self._origin[s.row : s.row + s.height].astype(dtype, copy=False))
             for s in self.grid.strips(whole, _STRIP_PIXELS)
         )
         write_cog(
@@ -102,12 +102,12 @@ class OriginMap:
 
 
 @numba.njit(cache=True, nogil=True)
-def _assign_likelier(best, value, stored, number, level):  # type: ignore[no-untyped-def]
-    """Assign the pixels where a crater is above a level and likelier than the best, or as likely with a smaller id."""
+def _assign_likelier(probability, origin, stored, number, level):  # type: ignore[no-untyped-def]
+    """Assign the pixels where a crater exceeds a level (see `rasters.exceeds`) and is likelier than any so far."""
     for r in range(stored.shape[0]):
         for c in range(stored.shape[1]):
             p = stored[r, c]
             if level < p < NO_DATA and (
-                p > best[r, c] or (p == best[r, c] and number < value[r, c])
+                p > probability[r, c] or (p == probability[r, c] and number < origin[r, c])
             ):
-                best[r, c], value[r, c] = p, number
+                probability[r, c], origin[r, c] = p, number

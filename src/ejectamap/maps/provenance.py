@@ -141,7 +141,7 @@ def _hash_files(project: Project) -> dict[str, str]:
     inputs = project.settings.inputs
     paths = {text: project.input_path(text) for text in (inputs.mosaic, inputs.craters)}
     for kind in project.settings.network_configs:
-        for path in sorted(project.networks(kind).glob("[!.]*/*")):
+        for path in sorted(project.networks_folder(kind).glob("[!.]*/*")):
             paths["/".join(path.parts[-3:])] = path
     return {name: hash_file(path) for name, path in paths.items()}
 

@@ -67,7 +67,7 @@ def record_done(project: Project, crater: Crater, fingerprint: str) -> None:
     )
 
 
-def is_current(project: Project, path: Path) -> bool:
+def is_newer_than_masks(project: Project, path: Path) -> bool:
     """Whether a file exists that is newer than all of the craters' masks."""
     masks = (mask_path(project, crater) for crater in project.craters)
     newest = max((p.stat().st_mtime for p in masks if p.exists()), default=0.0)

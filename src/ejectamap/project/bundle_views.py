@@ -1,4 +1,4 @@
-"""The pictures that a trained network sees, as its bundle describes them: typed, and of a known version."""
+"""The input pictures of a trained network, as its bundle describes them: typed, and of a known version."""
 
 from typing import Any, Literal, TypeVar
 

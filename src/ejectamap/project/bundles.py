@@ -39,7 +39,7 @@ class BundleDescription(BaseModel):
     network : dict
         Arguments of the kind's `build_*` function, without `pretrained`.
     views : NetworkViews
-        The pictures that it sees; of the kind's own subclass.
+        Its input pictures; of the kind's own subclass.
     normalisation : ChannelScaling
         Of the input channels.
     metadata_normalisation : ChannelScaling or None
@@ -47,7 +47,7 @@ class BundleDescription(BaseModel):
     calibration : dict of str to float, or None
         Coefficients of `networks.calibration.RangeCalibration`, if they were fitted.
     training : dict
-        How it came about: metrics, epochs, seed, data, duration.
+        Figures of its training: metrics, epochs, seed, data, duration.
     versions : dict of str to str
         See `library_versions`.
     """
@@ -157,7 +157,7 @@ def read_descriptions(folder: Path) -> list[BundleDescription]:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what shapes a network: ejectamap, torch, timm, smp and Python."""
+    """Versions of the software that a network depends on: ejectamap, torch, timm, smp and Python."""
     names = {"torch": "torch", "timm": "timm", "smp": "segmentation-models-pytorch"}
     return {
         "ejectamap": version("ejectamap"),

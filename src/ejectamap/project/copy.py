@@ -1,4 +1,4 @@
-"""A project again in another folder: the same inputs, other settings."""
+"""Copy a project to another folder, with other settings."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def copy_project(project: Project, folder: Path, settings: Settings) -> Project:
 
 
 def _moved(project: Project, settings: Settings, folder: Path) -> Settings:
-    """Settings whose relative paths are seen from another folder."""
+    """Settings whose relative paths are relative to another folder."""
 
     def move(text: str) -> str:
         return relative_path(project.input_path(text), folder)
@@ -38,13 +38,13 @@ def _moved(project: Project, settings: Settings, folder: Path) -> Settings:
     files = {key: getattr(inputs, key) for key in ("mosaic", "craters", "labels", "tiles", "split")}
     moved = {key: None if text is None else move(text) for key, text in files.items()}
     start = training.start_from
-    teaching = {
+    training_update = {
         "start_from": start if start in ("builtin", "none") else move(start),
         "also_train_on": tuple(move(text) for text in training.also_train_on),
     }
     return settings.model_copy(
         update={
             "inputs": inputs.model_copy(update=moved),
-            "training": training.model_copy(update=teaching),
+            "training": training.model_copy(update=training_update),
         }
     )

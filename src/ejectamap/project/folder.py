@@ -1,4 +1,4 @@
-"""The project folder: the public contract that other programs rely on."""
+"""The project folder: its documented file layout, which other programs rely on."""
 
 import os
 import shutil
@@ -123,7 +123,7 @@ class Project:
         """Folder of what the trainings wrote down: logs/{kind}/{member}."""
         return self.folder / "logs"
 
-    def networks(self, kind: str) -> Path:
+    def networks_folder(self, kind: str) -> Path:
         """Folder of the trained networks of a kind: the project's own or, before any training, what it starts from."""
         own, start = self.models / kind, self.start_networks(kind)
         trained = own.is_dir() and any(own.glob("[!.]*"))
@@ -238,7 +238,7 @@ class Project:
                 )
         return tuple(by_id[crater_id] for crater_id in sorted(set(wanted)))
 
-    def by_method(self, method: str) -> "Project":
+    def with_method(self, method: str) -> "Project":
         """The same project, inputs and networks with another method; its results go to compare/{method}."""
         settings = self.settings.model_copy(update={"method": method})
         results = f"compare/{method}"

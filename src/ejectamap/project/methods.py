@@ -1,6 +1,6 @@
 """What each method and each kind of network is: the one place that all others read.
 
-A *method* is a way to get from a crater to its probability map. To add one, write a class with the protocol
+A *method* is a way to get from a crater to its probability map. To add one, derive a class from
 `mapping.methods.Method` in a file of its own, and add its line to `METHODS`. To add a kind of network, write a
 `build_*` function and a `training.setups.TrainingSetup`, and add its line to `NETWORK_KINDS`.
 
@@ -22,7 +22,7 @@ class NetworkKind:
     section : str
         Section of the settings with its architecture and training.
     views : type of NetworkViews
-        The pictures it sees, as its bundles describe them.
+        The type of its input pictures, as its bundles describe them.
     pictures : str
         Name of these pictures, in the plural.
     channels : tuple of str
@@ -32,9 +32,9 @@ class NetworkKind:
         Whether it is given numbers about the crater, see `views.inputs.crater_metadata`.
     output : "image" or "number"
         One logit a pixel, or one a picture.
-    looks_at : "chips", "connected chips" or "craters"
-        Which pictures mapping a crater takes; a polar view is taken twice, the second time mirrored.
-    learns_from : "pairs", "connected pairs", "tiles" or "craters"
+    mapping_inputs : "chips", "connected chips" or "craters"
+        What its inputs are in mapping; of a crater's polar view there are two, the second one mirrored.
+    training_samples : "pairs", "connected pairs", "tiles" or "craters"
         What one training sample is.
     builder : str
         "module:function" that makes an untrained network.
@@ -48,8 +48,8 @@ class NetworkKind:
     channels: tuple[str, ...]
     metadata: bool
     output: Literal["image", "number"]
-    looks_at: Literal["chips", "connected chips", "craters"]
-    learns_from: Literal["pairs", "connected pairs", "tiles", "craters"]
+    mapping_inputs: Literal["chips", "connected chips", "craters"]
+    training_samples: Literal["pairs", "connected pairs", "tiles", "craters"]
     builder: str
     setup: str
 
@@ -63,7 +63,7 @@ class MethodDescription:
     networks : tuple of str
         Kinds of networks that it needs, in the order of training.
     implementation : str
-        "module:class" with the protocol `mapping.methods.Method`.
+        "module:class", derived from `mapping.methods.Method`.
     summary : str
         What it does, in one line for reports.
     settings : tuple of str
@@ -90,8 +90,8 @@ NETWORK_KINDS = {
         channels=("marker",),
         metadata=False,
         output="number",
-        looks_at="chips",
-        learns_from="pairs",
+        mapping_inputs="chips",
+        training_samples="pairs",
         builder="ejectamap.networks.connection:build_connection",
         setup=f"{_SETUPS}:ConnectionSetup",
     ),
@@ -102,8 +102,8 @@ NETWORK_KINDS = {
         channels=("distance",),
         metadata=True,
         output="image",
-        looks_at="connected chips",
-        learns_from="connected pairs",
+        mapping_inputs="connected chips",
+        training_samples="connected pairs",
         builder=_SEGMENTATION,
         setup=f"{_SETUPS}:SegmentationSetup",
     ),
@@ -114,8 +114,8 @@ NETWORK_KINDS = {
         channels=(),
         metadata=False,
         output="image",
-        looks_at="craters",
-        learns_from="craters",
+        mapping_inputs="craters",
+        training_samples="craters",
         builder="ejectamap.networks.context:build_context",
         setup=f"{_SETUPS}:ContextSetup",
     ),
@@ -126,8 +126,8 @@ NETWORK_KINDS = {
         channels=("distance", "guide"),
         metadata=True,
         output="image",
-        looks_at="connected chips",
-        learns_from="connected pairs",
+        mapping_inputs="connected chips",
+        training_samples="connected pairs",
         builder=_SEGMENTATION,
         setup=f"{_SETUPS}:GuidedSetup",
     ),
@@ -138,8 +138,8 @@ NETWORK_KINDS = {
         channels=("distance",),
         metadata=False,
         output="image",
-        looks_at="chips",
-        learns_from="pairs",
+        mapping_inputs="chips",
+        training_samples="pairs",
         builder=_SEGMENTATION,
         setup=f"{_SETUPS}:DistanceOnlySetup",
     ),
@@ -150,8 +150,8 @@ NETWORK_KINDS = {
         channels=(),
         metadata=False,
         output="image",
-        looks_at="chips",
-        learns_from="tiles",
+        mapping_inputs="chips",
+        training_samples="tiles",
         builder=_SEGMENTATION,
         setup=f"{_SETUPS}:AgnosticSetup",
     ),
@@ -161,20 +161,20 @@ METHODS = {
     "two-stage": MethodDescription(
         networks=("connection", "segmentation"),
         implementation="ejectamap.mapping.two_stage:TwoStage",
-        summary="connection networks vote on which chips a ray links to the crater; a segmentation network outlines"
+        summary="connection networks vote on which chips a ray links to the crater; a segmentation network marks"
         " its ejecta there",
         settings=("views.overlap", "connection.vote_threshold", "map.ignore_connections"),
     ),
     "polar": MethodDescription(
         networks=("context",),
         implementation="ejectamap.mapping.polar:Polar",
-        summary="a context network sees a crater's whole surroundings at once, as a picture of azimuth against range",
+        summary="a context network marks a crater's ejecta in one picture of its surroundings, azimuth against range",
         depends_on_catalogue=True,
     ),
     "guided": MethodDescription(
         networks=("context", "guided"),
         implementation="ejectamap.mapping.guided:Guided",
-        summary="a segmentation network outlines chips at full resolution, guided by the context network's"
+        summary="a segmentation network marks ejecta in chips at full resolution, guided by the context network's"
         " probabilities there",
         settings=("views.overlap",),
         depends_on_catalogue=True,
@@ -182,13 +182,13 @@ METHODS = {
     "distance-only": MethodDescription(
         networks=("distance-only",),
         implementation="ejectamap.mapping.baselines:DistanceOnly",
-        summary="a segmentation network outlines ejecta in every chip from the chip and its distance",
+        summary="a segmentation network marks ejecta in every chip, from the chip and its distance",
         settings=("views.overlap",),
     ),
     "agnostic": MethodDescription(
         networks=("agnostic",),
         implementation="ejectamap.mapping.baselines:Agnostic",
-        summary="a segmentation network outlines any crater's ejecta; a pixel goes to the crater nearest in crater"
+        summary="a segmentation network marks any crater's ejecta; a pixel is assigned to the crater nearest in crater"
         " radii",
         settings=("views.overlap",),
         depends_on_catalogue=True,

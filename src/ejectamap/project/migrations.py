@@ -38,7 +38,7 @@ def migrate(values: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 def explain_old_key(path: list[str]) -> str | None:
-    """What became of a key that is no longer known, as the end of an error message; None if it never was one."""
+    """Message about a renamed or removed key, without the name of the file; None for other keys."""
     key, name = ".".join(path), path[-1]
     if name in RENAMED:
         return f"setting {key} is now {'.'.join([*path[:-1], RENAMED[name]])}: rename it"

@@ -18,7 +18,7 @@ _DISTANCE_CLASSES = 5
 
 @dataclass(frozen=True)
 class Pair:
-    """A crater and a tile in its reach, with the labels' answer.
+    """A crater and a tile in its reach, and its ejecta there according to the labels.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Everything that can be set in a project, with its documentation: `project.yaml` is written from this page.
+"""Everything that can be set in a project, with its documentation: `project.yaml` is written from this module.
 
 The defaults are those of `ejectamap new` (preset `laptop`); other presets are YAML files that change some of them.
 """
@@ -100,7 +100,7 @@ class Inputs(Section):
 
 
 class Views(Section):
-    """The pictures that the networks see."""
+    """The input pictures of the networks."""
 
     tile_km: float | None = Field(
         None,
@@ -147,14 +147,14 @@ class PolarAugmentation(CorridorAugmentation):
     brightness: Brightness = 0.3
     turns: bool = Field(True, description="turned about the crater by any angle")
     stretch: float = Field(
-        1.3, ge=1, description="range of the picture changed by up to this factor; 1: not"
+        1.3, ge=1, description="range of the picture changed by up to this factor; 1: unchanged"
     )
     fewer_bands: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="fraction of them without their last band or bands: with scaling ejecta, what mosaics of one or"
-        " two bands look like",
+        description="fraction of the pictures without their last band or bands; with scaling ejecta, as of mosaics of"
+        " one or two bands",
     )
 
 
@@ -215,7 +215,7 @@ class Connection(TrainingConfig):
 
 
 class Segmentation(TrainingConfig):
-    """The segmentation network, which outlines ejecta in a chip; guided, distance-only and agnostic use one like it."""
+    """The segmentation network, which marks ejecta in a chip; guided, distance-only and agnostic use one like it."""
 
     decoder: str = Field("Unet", description="any segmentation-models-pytorch architecture")
     encoder: str = Field("resnet18", description="any of its encoders")
@@ -254,8 +254,8 @@ class Context(TrainingConfig):
     budget_weight: BudgetWeight = 1.0
     scaling: Literal["ejecta", "255", "mosaic", "training"] = Field(
         "ejecta",
-        description="three axes measured at the craters: similarity to fresh ejecta, and what else varies; or"
-        " bands, as for the other networks",
+        description="ejecta: three axes measured at the craters (similarity to fresh ejecta, two principal components);"
+        " else bands, as for the other networks",
     )
     augment: PolarAugmentation = PolarAugmentation()
 
@@ -272,7 +272,7 @@ class Training(Section):
         0.2,
         ge=0,
         le=1,
-        description="fraction of the pairs held out for the evaluation; 0: none; 1: all, to train on also_train_on alone",
+        description="fraction of the pairs held out for the evaluation; 1: all, so that training is on also_train_on",
     )
     validation_fraction: Fraction = Field(
         0.1,
@@ -320,7 +320,7 @@ class Mapping(Section):
         " project's own (two projects may then differ in some pixels)",
     )
     ignore_connections: bool = Field(
-        False, description="two-stage: outline every chip within reach, without any vote"
+        False, description="two-stage: segment every chip within reach, without any vote"
     )
 
 
@@ -328,7 +328,9 @@ class Settings(Section):
     """All settings of a project."""
 
     version: Literal[2] = Field(2, description="of the keys of this file")
-    method: str = Field("polar", description=f"how probabilities come about: {', '.join(METHODS)}")
+    method: str = Field(
+        "polar", description=f"how a crater's probabilities are computed: {', '.join(METHODS)}"
+    )
     seed: int = Field(0, ge=0, description="the one seed of everything random")
     inputs: Inputs
     views: Views = Views()

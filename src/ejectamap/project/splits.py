@@ -38,17 +38,15 @@ class Leakage:
     seen_px: int
 
     def __str__(self) -> str:
-        share = self.seen_px / self.test_px if self.test_px else 0.0
-        return (
-            f"{self.seen_px:,} of {self.test_px:,} test pixels ({share:.0%}) lie in training tiles"
-        )
+        fraction = self.seen_px / self.test_px if self.test_px else 0.0
+        return f"{self.seen_px:,} of {self.test_px:,} test pixels ({fraction:.0%}) lie in training tiles"
 
 
 def divide_pairs(
-    pairs: Sequence[Pair], fraction: float, seed: int, how: str, grid_width: int
+    pairs: Sequence[Pair], fraction: float, seed: int, kind: str, grid_width: int
 ) -> tuple[list[Pair], list[Pair]]:
     """Split pairs into a large and a small part (`fraction` of them) by "pairs" (as published) or by "place"."""
-    if how == "place":
+    if kind == "place":
         return split_by_place(pairs, fraction, seed, grid_width)
     return split_pairs(pairs, fraction, seed)
 
@@ -148,12 +146,12 @@ def count_leakage(split: Split, tiles: Mapping[int, Window], grid_width: int) ->
 
 
 def make_split(project: Project, pairs: Sequence[Pair]) -> Split:
-    """Use of each of the project's own pairs: from the table in `inputs.split`, else drawn by `training.split`."""
+    """Use of each of the project's own pairs: from the table `inputs.split` (codes), else drawn by `training.split`."""
     settings = project.settings
     if settings.inputs.split is not None:
         return read_split_table(project.input_path(settings.inputs.split), pairs)
-    fraction, how = settings.training.test_fraction, settings.training.split
-    _, test = divide_pairs(pairs, fraction, settings.seed, how, project.mosaic.grid.width)
+    fraction, kind = settings.training.test_fraction, settings.training.split
+    _, test = divide_pairs(pairs, fraction, settings.seed, kind, project.mosaic.grid.width)
     held = {pair_key(pair) for pair in test}
     return {key: "test" if key in held else "train" for key in map(pair_key, pairs)}
 
