@@ -43,7 +43,7 @@ def test_inputs_networks_and_cost(make_project: MakeProject) -> None:
         "of uint8,",
         "craters 6, radius",
         "labels 6 craters with ejecta, complete within each crater's reach",
-        f"pairs {len(own.pairs)} of crater and tile to learn from, {connected} of them connected",
+        f"pairs {len(own.pairs)} of crater and tile to train on, {connected} of them connected",
         f"{held} held out",
         "test_resnet",
         "Unet, tu-test_resnet",
@@ -116,7 +116,7 @@ def test_warnings(make_project: MakeProject, planet_files: Path, tmp_path: Path)
     )
     output = check_output(tiled)
     assert "1 tiles" in output
-    names = output.split("without ejecta in any tile to learn from: ")[1]
+    names = output.split("without ejecta in any tile to train on: ")[1]
     assert project.craters[2].name not in names
     assert project.craters[0].name in names
 
@@ -139,7 +139,7 @@ def test_labels_that_teach_nothing_are_an_error(
         files / "labels",
         tmp_path / "tiles.csv",
     )
-    with pytest.raises(LabelError, match="nothing to learn from"):
+    with pytest.raises(LabelError, match="no training data"):
         check_output(project)
 
 

@@ -108,7 +108,7 @@ def _pairs(project: Project, sources: Sources) -> Iterator[Row]:
     others = len(project.settings.training.also_train_on)
     yield (
         "pairs",
-        f"{len(pairs)} of crater and tile to learn from, {connected} of them connected"
+        f"{len(pairs)} of crater and tile to train on, {connected} of them connected"
         f"{f', {others} other projects included' if others else ''}; {_held_out(sources)}",
     )
     if "test" in sources.split.values():
@@ -131,7 +131,14 @@ def _training(
     training = project.settings.training
     limit = f"within {training.max_minutes:g} minutes" if training.max_minutes else "no time limit"
     table = Table(title=f"Training: {limit}", title_justify="left")
-    for column in ("network", "built of", "weights", "members", "samples", "epochs on one core"):
+    for column in (
+        "network",
+        "architecture",
+        "weights",
+        "members",
+        "samples",
+        "epochs on one core",
+    ):
         table.add_column(column, overflow="fold")
     pairs = _all_pairs(sources)
     samples = {
@@ -143,7 +150,7 @@ def _training(
     for kind, network in networks.items():
         settings: Any = project.settings.network_configs[kind]
         parameters = sum(p.numel() for p in network.parameters())
-        count = samples[NETWORK_KINDS[kind].learns_from]
+        count = samples[NETWORK_KINDS[kind].training_samples]
         trained = count * (1 - training.validation_fraction)
         epoch = _duration(_TRAINING_OVER_FORWARD * trained * speeds[kind].forward_s)
         table.add_row(
@@ -191,15 +198,15 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     unused_ids = set(_labelled_ids(project)) - used
     unused = [c.name for c in project.craters if c.crater_id in unused_ids]
     if unused:
-        yield f"labelled, but without ejecta in any tile to learn from: {', '.join(unused)}"
+        yield f"labelled, but without ejecta in any tile to train on: {', '.join(unused)}"
 
 
 def _next(project: Project, mapped: int) -> str:
     trained = _trained(project)
-    ready = all(bundle_folders(project.networks(kind)) for kind in trained)
+    ready = all(bundle_folders(project.networks_folder(kind)) for kind in trained)
     if _can_train(project) and any(present < wanted for present, wanted in trained.values()):
-        at_once = f", or at once ejectamap map {project.folder}" if ready else ""
-        return f"ejectamap train {project.folder}{at_once}"
+        map_directly = f", or directly ejectamap map {project.folder}" if ready else ""
+        return f"ejectamap train {project.folder}{map_directly}"
     if not ready:
         return f"put trained networks into {project.models}, then ejectamap map {project.folder}"
     verb = "map" if mapped < len(project.craters) else "evaluate"

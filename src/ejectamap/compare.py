@@ -36,7 +36,7 @@ class MethodScore:
     evaluation: Evaluation
 
     def figures(self) -> dict[str, float | None]:
-        """The row's figures by their names, of the pairs that were held out or, if none were, of all; None for none."""
+        """Figures by name, of the pairs that were held out or, if none were, of all; None where undefined."""
         scores = self.evaluation.test
         row: dict[str, float | None] = {}
         for name, counts in (("pixel", scores.pixel), ("tile", scores.tile)):
@@ -51,7 +51,7 @@ class MethodScore:
 def compare_methods(
     project: Project, methods: Sequence[str] = (), max_minutes: float | None = None
 ) -> list[MethodScore]:
-    """Train, map and judge a project by several methods; write compare/comparison.csv and .json.
+    """Train, map and evaluate a project by several methods; write compare/comparison.csv and .json.
 
     Networks are the project's own and stay for further use; each method's map and evaluation go to compare/{method}.
     What exists already, also from an interrupted comparison, is used.
@@ -70,7 +70,7 @@ def compare_methods(
     SettingsError
         If there is no such method.
     LabelError
-        If there are no labels to judge by.
+        If there are no labels to evaluate with.
     EjectamapError
         Whatever training, mapping and evaluation raise.
     """
@@ -87,7 +87,7 @@ def compare_methods(
     minutes = None if max_minutes is None else max_minutes / len(methods)
     rows = []
     for method in methods:
-        variant = project.by_method(method)
+        variant = project.with_method(method)
         train(variant, minutes)
         map_project(variant)
         rows.append(MethodScore(method, evaluate_project(variant)))
@@ -96,14 +96,14 @@ def compare_methods(
 
 
 def print_comparison(rows: Sequence[MethodScore], console: Console) -> None:
-    """Print two tables: overall, and near and far."""
-    subset = "test set" if rows[0].evaluation.split else "all labels"
+    """Print two tables: overall, and by distance."""
+    subset = "test set" if rows[0].evaluation.has_training_pairs else "all labels"
     figures = {row.method: row.figures() for row in rows}
     names = list(figures[rows[0].method])
     overall = [name for name in names if not name.endswith("_radii")]
     for title, columns in (
         (f"Methods compared: {subset}", overall),
-        ("Near and far, in crater radii", [name for name in names if name not in overall]),
+        ("By distance, in crater radii", [name for name in names if name not in overall]),
     ):
         table = Table(
             title=title, title_justify="left", box=None, padding=(0, 2, 0, 0)

@@ -21,9 +21,8 @@ from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, windows_overlap
 from ejectamap.world.labels import Labels, Tile, extract_window
-from ejectamap.world.sphere import distance
+from ejectamap.world.sphere import Array, distance
 
-Floats = npt.NDArray[np.float64]
 Stored = npt.NDArray[np.uint8]
 
 NAME = "suggestions.csv"
@@ -51,7 +50,7 @@ class UncertainPairs:
     crater: npt.NDArray[np.intp]
     tile: npt.NDArray[np.intp]
     ring: npt.NDArray[np.intp]
-    bits: Floats
+    bits: Array
     reason: npt.NDArray[np.str_]
 
 
@@ -99,7 +98,7 @@ def suggest_tiles(project: Project, most: int) -> pd.DataFrame:
         for crater in craters
         if labels is None or labels.tiles is not None or crater.crater_id not in labels.masks
     ]
-    pairs = _unsure_pairs(project, open_craters, tiles)
+    pairs = _uncertain_pairs(project, open_craters, tiles)
     per_crater, per_ring = _labelled(open_craters, labels, taken, grid)
     first_id = max((tile.tile_id for tile in taken), default=-1) + 1
     rows: list[tuple[object, ...]] = []
@@ -146,13 +145,13 @@ def disagreement_bits(members: Sequence[Stored]) -> float:
     return float(np.mean(_entropy(p.mean(axis=0)) - _entropy(p).mean(axis=0)))
 
 
-def _entropy(p: Floats) -> Floats:
+def _entropy(p: Array) -> Array:
     """Entropy, in bits, of a binary variable that is 1 with probability p."""
     q = np.clip(p, 1e-12, 1 - 1e-12)
     return np.asarray(-q * np.log2(q) - (1 - q) * np.log2(1 - q))
 
 
-def _unsure_pairs(
+def _uncertain_pairs(
     project: Project, craters: Sequence[Crater], tiles: tuple[Tile, ...]
 ) -> UncertainPairs:
     """Uncertain pairs of every crater, one crater's map at a time."""
@@ -212,7 +211,7 @@ def _disagreement(
 
 def _labelled(
     craters: Sequence[Crater], labels: Labels | None, taken: Sequence[Tile], grid: Grid
-) -> tuple[Floats, Floats]:
+) -> tuple[Array, Array]:
     """Number of labelled tiles in reach of each crater, and at each distance from all of them."""
     per_crater, per_ring = np.zeros(len(craters)), np.zeros(len(DISTANCES))
     for c, crater in enumerate(craters):
@@ -225,7 +224,7 @@ def _labelled(
 
 
 def _choose(
-    pairs: UncertainPairs, per_crater: Floats, per_ring: Floats, most: int
+    pairs: UncertainPairs, per_crater: Array, per_ring: Array, most: int
 ) -> Iterator[tuple[int, float, npt.NDArray[np.intp]]]:
     """Index, score and pairs of one tile after another, the best of the remaining ones first."""
     remaining = np.ones(pairs.bits.size, bool)

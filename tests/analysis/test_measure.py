@@ -17,7 +17,7 @@ from ejectamap.analysis.extent import (
     max_distance_km,
 )
 from ejectamap.analysis.measure import analyze_project
-from ejectamap.analysis.pattern import EjectaCount, Pattern, without_small_clusters
+from ejectamap.analysis.pattern import EjectaCount, EjectaPixels, without_small_clusters
 from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import ProjectError
@@ -50,14 +50,14 @@ def polar_coordinates(crater: Crater, grid: Grid) -> tuple[np.ndarray, np.ndarra
     return np.hypot(x_m, y_m), np.degrees(np.arctan2(x_m, y_m)) % 360
 
 
-def make_inputs(crater: Crater, grid: Grid, mask: np.ndarray) -> tuple[Pattern, Surroundings]:
+def make_inputs(crater: Crater, grid: Grid, mask: np.ndarray) -> tuple[EjectaPixels, Surroundings]:
     """Inputs of the measurements; the one band is 30 on ejecta, and 10 or 14 on other ground."""
     count = EjectaCount(grid)
     count.add(grid.whole, mask)
     checks = np.indices(grid.shape).sum(axis=0) % 2 * 4 + 10
     band = np.where(mask, 30, checks).astype(np.float32)
     mosaic = Mosaic.from_array(band[None], np.ones(grid.shape, bool), grid, ("a",))
-    pattern = Pattern.of_mask(crater, grid, grid.whole, mask, np.zeros(grid.shape, bool))
+    pattern = EjectaPixels.of_mask(crater, grid, grid.whole, mask, np.zeros(grid.shape, bool))
     return pattern, Surroundings.sample(crater, mosaic, grid.whole, mask, count)
 
 

@@ -143,7 +143,7 @@ def test_tiles_beyond_every_reach(refused: Callable[..., None], files: Path) -> 
         line[column] = "0.06"
     (files / "craters.csv").write_text("\n".join(map(",".join, lines)) + "\n")
     (files / "tiles.csv").write_text("tile_id,row,col,height,width\n0,0,10,4,4\n")
-    refused("nothing to learn from", tiles=True)
+    refused("no training data", tiles=True)
 
 
 # --- settings

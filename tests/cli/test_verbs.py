@@ -84,7 +84,7 @@ def test_new_names_the_next_command(run: Run, files: Path, tmp_path: Path) -> No
 
 def test_verbs_name_the_missing_input(run: Run, make_project: Callable[..., Project]) -> None:
     bare = make_project("method=polar", labels=False).folder
-    run("train", bare).is_refusal("nothing to learn from", "give labels")
+    run("train", bare).is_refusal("no training data", "give labels")
     run("map", bare).is_refusal("models/context", "run ejectamap train first")
     run("map", bare, "--craters", "1,88").is_refusal("crater 88", "craters.csv", "check the id")
     run("evaluate", bare).is_refusal("has no labels", "inputs.labels")

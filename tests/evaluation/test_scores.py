@@ -10,10 +10,10 @@ from sklearn.metrics import f1_score
 
 from ejectamap.errors import LabelError, SettingsError
 from ejectamap.evaluation.bootstrap import pooled_intervals
-from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Counts
 from ejectamap.evaluation.origin_counts import OriginCounts, origin_confusion
 from ejectamap.evaluation.pixels import compare_annotators, evaluate
+from ejectamap.evaluation.reliability import ReliabilityCounts
 from ejectamap.evaluation.scores import value_of
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
@@ -28,10 +28,10 @@ def test_calibration_against_scikit_learn():
     rng = np.random.default_rng(0)
     stored = rng.integers(0, 251, 5000)
     truth = rng.random(5000) < (stored / 250) ** 2
-    calibration = Calibration(levels_of(stored, truth))
+    calibration = ReliabilityCounts(levels_of(stored, truth))
     # scikit-learn closes its bins on the right: keep away from their edges.
     inside = stored % 25 != 0
-    some = Calibration(levels_of(stored[inside], truth[inside]))
+    some = ReliabilityCounts(levels_of(stored[inside], truth[inside]))
     fraction, mean = calibration_curve(truth[inside], stored[inside] / 250, n_bins=10)
     rows = some.reliability()
     assert [row["ejecta_fraction"] for row in rows] == pytest.approx(fraction)
@@ -49,13 +49,13 @@ def test_calibration_by_hand():
     # 4 pixels of 0.2, one of them ejecta; 2 of 1, both ejecta; one of unknown probability, ejecta.
     levels = np.zeros((2, 256), int)
     levels[0, 50], levels[1, 50], levels[1, 250], levels[1, 255] = 3, 1, 2, 1
-    calibration = Calibration(levels)
+    calibration = ReliabilityCounts(levels)
     assert calibration.ece == pytest.approx((4 * 0.05 + 2 * 0) / 6)
     assert calibration.counts_at(0.5) == Counts(tp=2, fp=0, fn=2, tn=3)
     assert calibration.best_threshold == (0.2, pytest.approx(2 / 3))
-    perfect = Calibration(np.array([[5] + [0] * 255, [0] * 250 + [5] + [0] * 5]))
+    perfect = ReliabilityCounts(np.array([[5] + [0] * 255, [0] * 250 + [5] + [0] * 5]))
     assert perfect.ece == 0
-    nothing = Calibration(np.zeros((2, 256), int))
+    nothing = ReliabilityCounts(np.zeros((2, 256), int))
     assert nothing.to_dict() is None
     assert math.isnan(nothing.ece)
 

@@ -27,7 +27,7 @@ from qgis_edits import (
 from shapely.geometry import MultiPolygon
 
 from ejectamap.errors import LabelError, OutputError
-from ejectamap.interop.corrections import CORRECTED_LABELS, import_labels
+from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
 from ejectamap.interop.qgis import EDITED, TILES, export_qgis, tile_box
 from ejectamap.maps.colours import crater_colour
 from ejectamap.maps.outlines import outline_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qgis_edits import round_mask
 
-from ejectamap.interop.corrections import import_labels
+from ejectamap.interop.import_labels import import_labels
 from ejectamap.interop.qgis import export_qgis
 from ejectamap.project.folder import Project
 

@@ -8,7 +8,7 @@ import pytest
 from qgis_edits import LABELLED, contents, round_mask, window_east_of
 
 from ejectamap.errors import LabelError
-from ejectamap.interop.corrections import CORRECTED_LABELS, import_labels
+from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
 from ejectamap.maps.state import mask_path
 from ejectamap.project.folder import Project
 from ejectamap.world.grid import Window

@@ -20,7 +20,7 @@ from ejectamap.show.card import plot_crater_card
 from ejectamap.show.globe import plot_global_map
 from ejectamap.show.ground import colour_ground, origin_colours
 from ejectamap.show.map_elements import Name, nice_length, place_names, printable
-from ejectamap.show.panels import Cylinder, Pole
+from ejectamap.show.panels import CylindricalPanel, Pole
 from ejectamap.show.run import draw_maps
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
@@ -121,7 +121,12 @@ def test_global_map_without_ejecta_or_craters(
 def test_card_with_any_name_and_place(tmp_path: Path, crater: Crater) -> None:
     path = tmp_path / "card.png"
     plot_crater_card(
-        path, make_mosaic(), crater, blob(crater), lambda lon, lat: blob(crater)(lon, lat) > 0.8
+        path,
+        make_mosaic(),
+        crater,
+        blob(crater),
+        0.5,
+        lambda lon, lat: blob(crater)(lon, lat) > 0.8,
     )
     picture = imread(path)
     middle = picture.shape[1] // 2
@@ -133,15 +138,15 @@ def test_card_with_one_band_and_nothing_mapped(tmp_path: Path) -> None:
     def sample_nothing(lon: np.ndarray, lat: np.ndarray, spacing_m: float) -> np.ndarray:
         return np.zeros(np.broadcast_shapes(np.shape(lon), np.shape(lat)), np.float32)
 
-    plot_crater_card(tmp_path / "a.png", make_mosaic(1), CRATERS[0], sample_nothing)
-    plot_crater_card(tmp_path / "b.png", make_mosaic(1), CRATERS[0], sample_nothing)
+    plot_crater_card(tmp_path / "a.png", make_mosaic(1), CRATERS[0], sample_nothing, 0.5)
+    plot_crater_card(tmp_path / "b.png", make_mosaic(1), CRATERS[0], sample_nothing, 0.5)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_picture_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No such file"):
         plot_crater_card(
-            tmp_path / "missing" / "a.png", make_mosaic(1), CRATERS[0], blob(CRATERS[0])
+            tmp_path / "missing" / "a.png", make_mosaic(1), CRATERS[0], blob(CRATERS[0]), 0.5
         )
 
 
@@ -225,7 +230,10 @@ def test_nice_length(length: float, nice: float) -> None:
 
 @pytest.mark.parametrize("lat", [90, -90])
 def test_panel_projections_are_inverted(lat: int) -> None:
-    for panel in (Pole((0, 0, 1, 1), 50, RADIUS_M, lat), Cylinder((0, 0, 2, 1), 50, RADIUS_M)):
+    for panel in (
+        Pole((0, 0, 1, 1), 50, RADIUS_M, lat),
+        CylindricalPanel((0, 0, 2, 1), 50, RADIUS_M),
+    ):
         places = panel.pixel_places(0.0, 0.0)
         x, y = panel.to_plane(*places)
         left, right, bottom, top = panel.extent

@@ -74,7 +74,7 @@ def test_a_project_without_labels_can_train_on_others(make_project: MakeProject)
 
 
 def test_no_pairs_at_all(make_project: MakeProject) -> None:
-    with pytest.raises(LabelError, match="nothing to learn from: give labels"):
+    with pytest.raises(LabelError, match="no training data: give labels"):
         gather_sources(make_project(labels=False))
 
 

@@ -1,6 +1,6 @@
 """Extent of a crater's ejecta: areas, distances, barycentres, sectors, and the uncertainty of the area.
 
-Every function takes a `Pattern` or parts of one and leaves the crater's interior out. Definitions follow the
+Every function takes a `EjectaPixels` or parts of one and leaves the crater's interior out. Definitions follow the
 measurements of the EJMAP release (Lissoni et al. 2026), on the sphere instead of in pixels.
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.analysis.pattern import Pattern
+from ejectamap.analysis.pattern import EjectaPixels
 from ejectamap.evaluation.rings import SECTORS
 from ejectamap.maps.rasters import NO_DATA, STEPS, Bytes
 from ejectamap.world.craters import Crater
@@ -35,7 +35,7 @@ class Barycentre(NamedTuple):
     bearing_deg: float
 
 
-def distance_quantiles_km(pattern: Pattern) -> Array:
+def distance_quantiles_km(pattern: EjectaPixels) -> Array:
     """Distances from the centre within which 25, 50, 75, 90, 95 and 99 % of the ejecta's ground area lie; (6,), km.
 
     nan without ejecta.
@@ -48,12 +48,12 @@ def distance_quantiles_km(pattern: Pattern) -> Array:
     return np.asarray(pattern.distance_m[order][np.minimum(index, len(order) - 1)] / 1e3)
 
 
-def max_distance_km(pattern: Pattern) -> float:
+def max_distance_km(pattern: EjectaPixels) -> float:
     """Distance from the centre to the middle of the farthest ejecta pixel, km; nan without ejecta."""
     return float(pattern.distance_m.max() / 1e3) if pattern.distance_m.size else float("nan")
 
 
-def barycentre(pattern: Pattern) -> Barycentre:
+def barycentre(pattern: EjectaPixels) -> Barycentre:
     """Barycentre of the ejecta: the direction of the mean of their unit vectors, weighted by ground area.
 
     nan without ejecta.
@@ -69,7 +69,7 @@ def barycentre(pattern: Pattern) -> Barycentre:
     return Barycentre(lon, lat, distance_m / 1e3, float(bearing(*place)))
 
 
-def by_sector(pattern: Pattern) -> tuple[Array, Array]:
+def by_sector(pattern: EjectaPixels) -> tuple[Array, Array]:
     """Area in km2 (8,) and maximum distance in km (8,) in sectors of 45 degrees, clockwise from north.
 
     The distance is nan where a sector has no ejecta.

@@ -19,8 +19,7 @@ from ejectamap.maps.provenance import require_mapped
 from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.craters import Crater
-
-Floats = npt.NDArray[np.float64]
+from ejectamap.world.sphere import Array
 
 AREA, TILES = "area_km2", "connected_tiles"
 _MAX_FAMILIES = 6
@@ -69,7 +68,7 @@ def suggest_families(project: Project) -> Families:
     return Families(table, quantity)
 
 
-def cluster(radii_km: Floats, ejecta: Floats, seed: int) -> list[str]:
+def cluster(radii_km: Array, ejecta: Array, seed: int) -> list[str]:
     """Cluster craters in the plane of log10 radius and log10 ejecta.
 
     Gaussian mixtures with 1 to 6 components are fitted, and the one with the lowest Bayesian information criterion
@@ -93,8 +92,8 @@ def cluster(radii_km: Floats, ejecta: Floats, seed: int) -> list[str]:
     if has_ejecta.any():
         plane = np.log10(np.stack([radii_km[has_ejecta], ejecta[has_ejecta]], axis=1))
         # Standardised axes, so that neither units nor a narrow range of radii influence the clusters.
-        spread = plane.std(axis=0)
-        scaled = (plane - plane.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        std = plane.std(axis=0)
+        scaled = (plane - plane.mean(axis=0)) / np.where(std > 0, std, 1.0)
         labels = _mixture(scaled, seed)
         excess = plane[:, 1] - 2 * plane[:, 0]  # ejecta relative to the area of the crater
         order = sorted(np.unique(labels), key=lambda k: float(excess[labels == k].mean()))
@@ -103,7 +102,7 @@ def cluster(radii_km: Floats, ejecta: Floats, seed: int) -> list[str]:
     return [str(name) for name in names]
 
 
-def _mixture(scaled: Floats, seed: int) -> npt.NDArray[np.int64]:
+def _mixture(scaled: Array, seed: int) -> npt.NDArray[np.int64]:
     """Component of each point in the mixture with the lowest BIC."""
     components = max(1, min(_MAX_FAMILIES, len(scaled) // _MIN_MEMBERS))
     if components == 1:

@@ -17,7 +17,7 @@ from ejectamap.analysis.extent import (
     expected_area_km2,
     max_distance_km,
 )
-from ejectamap.analysis.pattern import EjectaCount, Pattern, without_small_clusters
+from ejectamap.analysis.pattern import EjectaCount, EjectaPixels, without_small_clusters
 from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import OutputError
@@ -106,7 +106,7 @@ def measure_crater(
     grid = project.mosaic.grid
     window, mask = _cleaned_mask(ejecta_map, crater, grid)
     others = count.other_craters(window, mask)
-    pattern = Pattern.of_mask(crater, grid, window, mask, others)
+    pattern = EjectaPixels.of_mask(crater, grid, window, mask, others)
     surroundings = Surroundings.sample(crater, project.mosaic, window, mask, count)
     stored = ejecta_map.stored(crater.crater_id, window)
     row: Row = {
@@ -137,7 +137,7 @@ def measure_crater(
     return row
 
 
-def _extents(pattern: Pattern, blanket_m: float) -> Row:
+def _extents(pattern: EjectaPixels, blanket_m: float) -> Row:
     """Columns of the areas and distances of a pattern whose blanket has a given radius."""
     rays = pattern.select(pattern.distance_m > blanket_m)
     ray_km2, total_km2 = float(rays.area_km2.sum()), float(pattern.area_km2.sum())

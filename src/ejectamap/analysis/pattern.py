@@ -18,7 +18,7 @@ _TOUCHING = np.ones((3, 3), int)
 
 
 @dataclass(frozen=True)
-class Pattern:
+class EjectaPixels:
     """Ejecta of one crater beyond its rim, one entry per pixel of about 50 bytes.
 
     Attributes
@@ -47,8 +47,8 @@ class Pattern:
     @classmethod
     def of_mask(
         cls, crater: Crater, grid: Grid, window: Window, mask: Bools, shared: Bools
-    ) -> "Pattern":
-        """Pattern of a mask over a window; `shared`, over the same window, is True where others have ejecta too."""
+    ) -> "EjectaPixels":
+        """Ejecta pixels of a mask over a window; `shared` (same window) is True where other craters have ejecta too."""
         rows, cols = np.nonzero(mask)
         lon, lat = grid.to_lonlat(cols + window.col + 0.5, rows + window.row + 0.5)
         x_m, y_m = azimuthal_forward(lon, lat, crater.lon, crater.lat, grid.radius_m)
@@ -64,8 +64,8 @@ class Pattern:
         )
         return pattern.select(pattern.distance_m > crater.radius_m)
 
-    def select(self, chosen: Bools) -> "Pattern":
-        """Pattern of the chosen pixels only."""
+    def select(self, chosen: Bools) -> "EjectaPixels":
+        """Ejecta pixels: the chosen pixels only."""
         names = ("lon", "lat", "distance_m", "bearing_deg", "area_km2", "shared")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 

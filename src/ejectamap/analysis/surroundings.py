@@ -89,10 +89,12 @@ def _view(crater: Crater, mosaic: Mosaic, window: Window, mask: Bools) -> PolarV
     rows, cols = np.nonzero(mask)
     lon, lat = grid.to_lonlat(cols + window.col + 0.5, rows + window.row + 0.5)
     ejecta_m = distance(crater.lon, crater.lat, lon, lat, grid.radius_m).max(initial=0.0)
-    farthest = max(float(ejecta_m) + 2 * grid.pixel_m, _MIN_RANGE_RADII * crater.radius_m)
-    range_m = min(farthest, 0.99 * np.pi * grid.radius_m)
-    deep = int(np.ceil((range_m - 0.5 * crater.radius_m) / (0.5 * grid.pixel_m)))
+    farthest_m = max(float(ejecta_m) + 2 * grid.pixel_m, _MIN_RANGE_RADII * crater.radius_m)
+    range_m = min(farthest_m, 0.99 * np.pi * grid.radius_m)
+    row_count = int(np.ceil((range_m - 0.5 * crater.radius_m) / (0.5 * grid.pixel_m)))
     widest_m = grid.radius_m * np.sin(min(range_m / grid.radius_m, np.pi / 2))
-    wide = int(np.pi * widest_m / grid.pixel_m)
-    wide = min(max(wide, _COLS[0]), _COLS[1])
-    return PolarView(crater, grid.radius_m, range_m, min(deep, _MAX_ROWS), wide, power=1.0)
+    col_count = int(np.pi * widest_m / grid.pixel_m)
+    col_count = min(max(col_count, _COLS[0]), _COLS[1])
+    return PolarView(
+        crater, grid.radius_m, range_m, min(row_count, _MAX_ROWS), col_count, power=1.0
+    )

@@ -62,7 +62,7 @@ def labels(
     ],
 ) -> None:
     """Import labels that a person drew or corrected; only labels that differ are changed."""
-    from ejectamap.interop.corrections import CORRECTED_LABELS, import_labels
+    from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
     from ejectamap.project.folder import Project
 
     project = Project.open(folder)

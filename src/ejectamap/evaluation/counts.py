@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Bools = npt.NDArray[np.bool_]
+from ejectamap.world.grid import Bools
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from ejectamap.evaluation.counts import Bools
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid
+from ejectamap.world.grid import Bools, Grid
 from ejectamap.world.labels import Labels, Tile
 from ejectamap.world.sphere import Array, LonLat, azimuthal_inverse
 

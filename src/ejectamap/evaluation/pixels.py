@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.errors import LabelError
-from ejectamap.evaluation.calibration import Calibration
-from ejectamap.evaluation.counts import Bools, Counts, compare
+from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.origin_counts import OriginCounts
+from ejectamap.evaluation.reliability import ReliabilityCounts
 from ejectamap.evaluation.rings import (
     RingTable,
     counts_from_row,
@@ -26,7 +26,7 @@ from ejectamap.evaluation.scores import AnnotatorAgreement, CraterScore, Evaluat
 from ejectamap.maps.rasters import NO_DATA
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Window, windows_overlap
+from ejectamap.world.grid import Bools, Window, windows_overlap
 from ejectamap.world.labels import Labels, Tile
 from ejectamap.world.sphere import Array
 
@@ -178,7 +178,7 @@ class _Evaluator:
             distance=table.distances(),
             deciles=table.deciles(),
             sectors=table.sectors(),
-            calibration=Calibration(table.levels),
+            calibration=ReliabilityCounts(table.levels),
             origin=None if self.origin is None else origin_counts,
         )
 

@@ -7,9 +7,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.evaluation.counts import Bools, Counts
+from ejectamap.evaluation.counts import Counts
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
+from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.sphere import Array
 
 DISTANCES = ("0-3", "3-10", ">10")
@@ -252,9 +252,9 @@ def _list_pixels(mask, coordinates, limits):  # type: ignore[no-untyped-def]
         sin_lat, cos_lat = np.sin(lat[r]), np.cos(lat[r])
         for c in range(mask.shape[1]):
             if mask[r, c]:
-                away = np.arccos(_cos_distance(sin0, cos0, sin_lat, cos_lat, cos_lon[c]))
-                if limits[0] <= away <= limits[1]:
-                    distance[size], area[size] = away, row_area[r]
+                angle = np.arccos(_cos_distance(sin0, cos0, sin_lat, cos_lat, cos_lon[c]))
+                if limits[0] <= angle <= limits[1]:
+                    distance[size], area[size] = angle, row_area[r]
                     size += 1
     return distance[:size], area[:size]
 
@@ -301,10 +301,10 @@ def _count(masks, coordinates, edge_cos, reach_cos, row_area, tables):  # type: 
 @numba.njit(cache=True, nogil=True)
 def _octant(east, north):  # type: ignore[no-untyped-def]
     """Eighth of the circle, clockwise from north, in which a direction lies."""
-    quarter, ahead, aside = 0, north, east
-    while ahead <= 0.0 or aside < 0.0:
+    quarter, u, v = 0, north, east
+    while u <= 0.0 or v < 0.0:
         if quarter == 3:
             break
-        ahead, aside = aside, -ahead
+        u, v = v, -u
         quarter += 1
-    return 2 * quarter + (1 if aside >= ahead else 0)
+    return 2 * quarter + (1 if v >= u else 0)

@@ -58,7 +58,7 @@ def evaluate_project(
         stored=ejecta_map.stored,
         origin=ejecta_map.origin,
     )
-    if split and evaluation.split:
+    if split and evaluation.has_training_pairs:
         evaluation = replace(evaluation, leakage=leakage_of(project, split))
     if second_labels is not None:
         second = load_labels(second_labels, project.grid, project.craters)

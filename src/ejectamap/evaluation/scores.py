@@ -10,9 +10,9 @@ import numpy as np
 
 from ejectamap.errors import unknown_name
 from ejectamap.evaluation.bootstrap import Interval, pooled_intervals
-from ejectamap.evaluation.calibration import Calibration
 from ejectamap.evaluation.counts import Counts
 from ejectamap.evaluation.origin_counts import OriginCounts, origin_confusion
+from ejectamap.evaluation.reliability import ReliabilityCounts
 from ejectamap.evaluation.rings import DECILES, DISTANCES, LEVELS, SECTORS
 from ejectamap.evaluation.structure import Structure
 from ejectamap.project.splits import Leakage
@@ -38,7 +38,7 @@ class Scores:
         Ground area beyond the rim, by tenth of the true ejecta's area from the centre outwards.
     sectors : mapping of str to Counts
         Ground area beyond the rim, by direction in degrees clockwise from north; keys are `rings.SECTORS`.
-    calibration : Calibration
+    calibration : ReliabilityCounts
     origin : OriginCounts or None
         None without an origin map.
     """
@@ -50,7 +50,7 @@ class Scores:
     distance: Mapping[str, Counts]
     deciles: tuple[Counts, ...]
     sectors: Mapping[str, Counts]
-    calibration: Calibration
+    calibration: ReliabilityCounts
     origin: OriginCounts | None
 
     @classmethod
@@ -64,7 +64,7 @@ class Scores:
             dict.fromkeys(DISTANCES, Counts()),
             (Counts(),) * DECILES,
             dict.fromkeys(SECTORS, Counts()),
-            Calibration(np.zeros((2, LEVELS), np.int64)),
+            ReliabilityCounts(np.zeros((2, LEVELS), np.int64)),
             OriginCounts() if with_origin else None,
         )
 
@@ -123,7 +123,7 @@ class Evaluation:
     ----------
     craters : tuple of CraterScore
         In the order of the catalogue; craters without a tile in reach are left out.
-    split : bool
+    has_training_pairs : bool
         Whether any pair was used for training; if not, `test` equals `all`.
     leakage : Leakage or None
         How much of the test ground lies in training tiles; None if no pair was used for training.
@@ -134,7 +134,7 @@ class Evaluation:
     """
 
     craters: tuple[CraterScore, ...]
-    split: bool
+    has_training_pairs: bool
     annotator_agreement: "AnnotatorAgreement | None" = None
     leakage: Leakage | None = None
     structure: Structure | None = None
@@ -177,7 +177,7 @@ class Evaluation:
         return {
             "all": self.all.to_dict(),
             "test": self.test.to_dict(),
-            "split": self.split,
+            "split": self.has_training_pairs,
             "intervals": self.intervals(),
             "families": {name: scores.to_dict() for name, scores in self.families.items()},
             "attribution": origin_confusion(origins) if origins else None,

@@ -15,9 +15,10 @@ from rich.progress import track
 from scipy.ndimage import binary_dilation, label
 from skimage.morphology import skeletonize
 
-from ejectamap.evaluation.counts import Bools, harmonic_mean, none_if_nan
+from ejectamap.evaluation.counts import harmonic_mean, none_if_nan
 from ejectamap.evaluation.crater_rasters import AZIMUTHS, CraterRasters, distances_km
 from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Bools
 from ejectamap.world.labels import Labels
 from ejectamap.world.sphere import Array
 

@@ -59,7 +59,7 @@ class LabelChanges:
 
 
 def read_label_changes(project: Project, path: Path) -> LabelChanges:
-    """Compare a file with a project's labels; see `corrections.import_labels` for the forms of the file.
+    """Compare a file with a project's labels; see `import_labels.import_labels` for the forms of the file.
 
     Raises
     ------

@@ -27,6 +27,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ejectamap.errors import EjectamapError, OutputError
+from ejectamap.world.georeference import one_line
 from ejectamap.world.sphere import wrap_longitude
 
 LOOPBACK = "127.0.0.1"
@@ -141,7 +142,7 @@ def parse_place(request: Request) -> tuple[float, float]:
 
 
 def _error_response(request: Request, error: Exception) -> PlainTextResponse:
-    return PlainTextResponse(" ".join(str(error).split()), 500)
+    return PlainTextResponse(one_line(error), 500)
 
 
 class _SecurityHeaders:

@@ -15,11 +15,11 @@ _MEASURED, _SET_ASIDE = "#0072B2", "#999999"
 def plot_analysis(path: Path, table: pd.DataFrame) -> None:
     """Draw four panels of analysis.csv; craters that are set aside are grey."""
     figure = Figure(figsize=(9.0, 7.6), dpi=130, layout="constrained")
-    blanket, reach, area = (figure.add_subplot(2, 2, k) for k in (1, 2, 3))
+    blanket, farthest, area = (figure.add_subplot(2, 2, k) for k in (1, 2, 3))
     _draw_scatter(blanket, table, "radius_km", "blanket_radius_km")
     blanket.set(xlabel="Crater radius, km", ylabel="Blanket radius, km")
-    _draw_scatter(reach, table, "radius_km", "max_distance_km")
-    reach.set(xlabel="Crater radius, km", ylabel="Farthest ejecta, km")
+    _draw_scatter(farthest, table, "radius_km", "max_distance_km")
+    farthest.set(xlabel="Crater radius, km", ylabel="Farthest ejecta, km")
     _draw_scatter(area, table, "blanket_area_km2", "ray_area_km2")
     area.set(xlabel="Blanket area, km²", ylabel="Ray area, km²")
     handles, labels = blanket.get_legend_handles_labels()

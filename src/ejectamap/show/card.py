@@ -28,9 +28,9 @@ from ejectamap.show.map_elements import (
     write_text,
 )
 from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Bools
 from ejectamap.world.mosaic import Floats, Mosaic
 
-Bools = npt.NDArray[np.bool_]
 SampleProbability = Callable[[npt.ArrayLike, npt.ArrayLike, float], Floats]
 SampleLabels = Callable[[npt.ArrayLike, npt.ArrayLike], Bools]
 
@@ -52,9 +52,9 @@ def plot_crater_card(
     mosaic: Mosaic,
     crater: Crater,
     sample_probability: SampleProbability,
+    threshold: float,
     sample_labels: SampleLabels | None = None,
     blanket_m: float | None = None,
-    threshold: float = 0.5,
 ) -> None:
     """Draw a crater's surroundings in its azimuthal frame, out to its farthest ejecta.
 
@@ -68,12 +68,12 @@ def plot_crater_card(
     crater : Crater
     sample_probability : callable
         From places (lon, lat, degrees) and their spacing (metres) to probabilities, nan where unknown.
+    threshold : float
+        Probability above which the map's mask is ejecta.
     sample_labels : callable, optional
         From places to whether they are labelled as this crater's ejecta; outlined with dashes.
     blanket_m : float, optional
         Measured radius of the blanket, in metres, drawn as a circle.
-    threshold : float
-        Probability above which the map's mask is ejecta.
 
     Raises
     ------
@@ -162,26 +162,26 @@ def _draw_rings(axes: Axes, crater: Crater, reach_m: float, half_m: float) -> No
     """Draw circles at the rim, at some radii and at the reach, if they are in view."""
     circles = [(k * crater.radius_m, f"{k} radii") for k in _RINGS] + [(reach_m, "reach")]
     _draw_circle(axes, crater.radius_m, "solid")
-    for radius, label in circles:
-        if 0.07 * half_m < radius < 1.3 * half_m:
-            _draw_circle(axes, radius, (0, (4, 4)))
-            x = radius * np.sqrt(0.5)
-            if x < 0.9 * half_m:
-                write_text(axes, x, -x, label, ha="center", va="center", fontsize=7)
+    for radius_m, label in circles:
+        if 0.07 * half_m < radius_m < 1.3 * half_m:
+            _draw_circle(axes, radius_m, (0, (4, 4)))
+            x_m = radius_m * np.sqrt(0.5)
+            if x_m < 0.9 * half_m:
+                write_text(axes, x_m, -x_m, label, ha="center", va="center", fontsize=7)
 
 
-def _draw_blanket(axes: Axes, radius: float) -> None:
+def _draw_blanket(axes: Axes, blanket_m: float) -> None:
     """Draw a circle at the measured edge of the blanket; its label is opposite those of the rings."""
-    _draw_circle(axes, radius, "solid", _BLANKET)
-    x = radius * np.sqrt(0.5)
-    if x < 0.9 * axes.get_xlim()[1]:
-        write_text(axes, -x, x, "blanket", ha="center", va="center", fontsize=7, color=_BLANKET)
+    _draw_circle(axes, blanket_m, "solid", _BLANKET)
+    x_m = blanket_m * np.sqrt(0.5)
+    if x_m < 0.9 * axes.get_xlim()[1]:
+        write_text(axes, -x_m, x_m, "blanket", ha="center", va="center", fontsize=7, color=_BLANKET)
 
 
-def _draw_circle(axes: Axes, radius: float, dashes: Any, colour: str = "white") -> None:
+def _draw_circle(axes: Axes, radius_m: float, dashes: Any, colour: str = "white") -> None:
     """Draw a circle around the crater that is visible on bright and on dark ground."""
-    below = Circle((0, 0), radius, fill=False, ec="#101010", lw=1.8, alpha=0.6, zorder=4)
-    above = Circle((0, 0), radius, fill=False, ec=colour, lw=0.9, ls=dashes, zorder=4)
+    below = Circle((0, 0), radius_m, fill=False, ec="#101010", lw=1.8, alpha=0.6, zorder=4)
+    above = Circle((0, 0), radius_m, fill=False, ec=colour, lw=0.9, ls=dashes, zorder=4)
     axes.add_patch(below)
     axes.add_patch(above)
 

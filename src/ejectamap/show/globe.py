@@ -13,7 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 from ejectamap.maps.colours import crater_colour
 from ejectamap.show.ground import Image, Origin, grey_ground, origin_colours, paint, to_bytes
 from ejectamap.show.map_elements import Name, add_axes, place_names, printable, save_figure
-from ejectamap.show.panels import CUT_DEG, Cylinder, Panel, Pole
+from ejectamap.show.panels import CUT_DEG, CylindricalPanel, Panel, Pole
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import destination
@@ -76,7 +76,7 @@ def _panels(radius_m: float) -> tuple[Panel, ...]:
     height = width * 2 * CUT_DEG / (360 * np.cos(np.radians(_STANDARD_PARALLEL_DEG)))
     side = _HEIGHT_IN - height - 1.45
     return (
-        Cylinder((0.6, _HEIGHT_IN - height - 0.35, width, height), _DPI, radius_m),
+        CylindricalPanel((0.6, _HEIGHT_IN - height - 0.35, width, height), _DPI, radius_m),
         Pole((0.6, 0.4, side, side), _DPI, radius_m, 90),
         Pole((_WIDTH_IN - side - 0.4, 0.4, side, side), _DPI, radius_m, -90),
     )

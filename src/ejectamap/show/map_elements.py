@@ -97,15 +97,22 @@ def place_names(axes: Axes, names: Sequence[Name], frame: Patch, fontsize: float
 
 
 def _free_box(
-    point: Any, gap: float, width: float, height: float, frame: MplPath, taken: Sequence[Bbox]
+    point: Any,
+    gap_px: float,
+    width_px: float,
+    height_px: float,
+    frame: MplPath,
+    taken: Sequence[Bbox],
 ) -> Bbox | None:
     """Find a box beside a point, in pixels, that is inside the frame and overlaps nothing."""
-    for distance in (gap + 4, gap + 12):
+    for distance_px in (gap_px + 4, gap_px + 12):
         for angle in np.radians([0, 180, 90, 270, 35, 145, 325, 215]):
             dx, dy = np.cos(angle), np.sin(angle)
-            x = point[0] + dx * (distance + width / 2)
-            y = point[1] + dy * (distance + height / 2)
-            box = Bbox.from_extents(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            x = point[0] + dx * (distance_px + width_px / 2)
+            y = point[1] + dy * (distance_px + height_px / 2)
+            box = Bbox.from_extents(
+                x - width_px / 2, y - height_px / 2, x + width_px / 2, y + height_px / 2
+            )
             inside = frame.contains_points(box.corners()).all()
             if inside and not any(box.overlaps(other) for other in taken):
                 return box

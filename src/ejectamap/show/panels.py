@@ -75,7 +75,7 @@ class Panel(ABC):
         return (right - left) / (self.box[2] * self.dpi) * self.metres_per_unit
 
 
-class Cylinder(Panel):
+class CylindricalPanel(Panel):
     """All longitudes between two latitudes; x and y are degrees."""
 
     @property

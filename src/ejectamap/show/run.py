@@ -7,7 +7,7 @@ from rich.progress import track
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.state import is_current, mask_path, probability_path
+from ejectamap.maps.state import is_newer_than_masks, mask_path, probability_path
 from ejectamap.project.folder import Project
 from ejectamap.show.card import SampleLabels, plot_crater_card
 from ejectamap.show.globe import plot_global_map
@@ -43,7 +43,7 @@ def draw_card(project: Project, crater: Crater, blanket_m: float | None = None) 
     path = card_path(project, crater)
     threshold = project.settings.map.threshold
     plot_crater_card(
-        path, project.mosaic, crater, sample_probability, sample_labels, blanket_m, threshold
+        path, project.mosaic, crater, sample_probability, threshold, sample_labels, blanket_m
     )
 
 
@@ -61,7 +61,7 @@ def card_path(project: Project, crater: Crater) -> Path:
 
 def _blankets_m(project: Project) -> dict[int, float]:
     """Measured radius of each crater's blanket, by crater id; empty unless measured on the present maps."""
-    if not is_current(project, project.outputs / ANALYSIS_NAME):
+    if not is_newer_than_masks(project, project.outputs / ANALYSIS_NAME):
         return {}
     table = read_analysis(project)
     radii_m = 1000 * table["blanket_radius_km"].dropna()

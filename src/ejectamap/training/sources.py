@@ -79,7 +79,7 @@ def gather_sources(project: Project) -> Sources:
     sources = [source for source in sources if source.pairs]
     if not sources:
         raise LabelError(
-            f"{project.folder}: nothing to learn from: give labels, or set training.also_train_on"
+            f"{project.folder}: no training data: give labels, or set training.also_train_on"
         )
     return Sources(tuple(sources), split, tile_m)
 

@@ -95,7 +95,7 @@ def _example_evaluation(craters: tuple[Crater, ...]) -> Evaluation:
         for c in craters
     ]
     structure = Structure(1.0, {crater.crater_id: figures for crater in craters})
-    return Evaluation(tuple(rows), split=True, structure=structure)
+    return Evaluation(tuple(rows), has_training_pairs=True, structure=structure)
 
 
 def _check_settings(project: Project, search: Search, path: Path) -> None:

@@ -28,6 +28,7 @@ from ejectamap.tuning.study import (
     requeue_interrupted,
 )
 from ejectamap.tuning.trial import TrialRunner
+from ejectamap.world.georeference import one_line
 
 _POLL_S = 2.0
 
@@ -162,7 +163,7 @@ def _run_trial(runner: TrialRunner, study: optuna.Study, trial: Trial) -> None:
     # Settings that exclude each other, or need too much memory, end their own trial but not the search.
     except Exception as error:
         name = "" if isinstance(error, EjectamapError) else f"{type(error).__name__}: "
-        trial.set_user_attr("error", name + " ".join(str(error).split()))
+        trial.set_user_attr("error", name + one_line(error))
         study.tell(trial, state=TrialState.FAIL)
     else:
         study.tell(trial, values)

@@ -26,9 +26,8 @@ from ejectamap.errors import ProjectError, SettingsError
 from ejectamap.tuning.search import Direction
 
 _HEARTBEAT_S = 30.0
-_HEARTBEAT_TIMEOUT_S = (
-    300.0  # a trial on another machine without a heartbeat for so long was interrupted
-)
+# A trial on another machine without a heartbeat for so long was interrupted.
+_HEARTBEAT_TIMEOUT_S = 300.0
 _COMPARED_TRIALS, _WARM_UP_EPOCHS = 4, 2
 STEPS_PER_NETWORK = 100_000
 """More epochs than any network is trained for. A step of a trial is its network's number times this, plus the epoch."""

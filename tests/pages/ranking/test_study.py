@@ -86,7 +86,7 @@ def test_choices_are_stored_and_judges_continue(client, study, project, maps):
     assert later.get("/question?judge=%20Ann%20").json()["question"] == 1
     for question in (1, 2):
         choose(later, "left", question)
-    assert later.get("/question?judge=Ann").json()["now"] is None
+    assert later.get("/question?judge=Ann").json()["current"] is None
     assert choose(later, "left", 3).json()["question"] == 3
 
 
@@ -94,7 +94,7 @@ def test_names_of_maps_are_not_sent_to_the_page(client):
     state = client.get("/question?judge=Ann")
     assert "secretly" not in state.text
     for part in ("ground", "left", "right"):
-        answer = client.get(state.json()["now"][part])
+        answer = client.get(state.json()["current"][part])
         assert answer.headers["content-type"] == "image/png"
         assert b"secretly" not in answer.content
     for path in ("/pictures/../study.json", "/pictures/..%2fstudy.json", "/study.json"):

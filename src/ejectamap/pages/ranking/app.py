@@ -71,13 +71,15 @@ def _store_choice(study: Study, judge: str, number: object, answer: object) -> N
 def _state(study: Study, judge: str) -> State:
     """State of the page: the judge's progress, the present question, and the next one, whose pictures are preloaded."""
     questions, present = study.questions(judge), _count_answers(study, judge)
-    now, then = ([*questions, None, None][present : present + 2]) if questions else (None, None)
+    current, following = (
+        ([*questions, None, None][present : present + 2]) if questions else (None, None)
+    )
     return {
         "judge": judge,
         "question": present,
         "questions": len(questions),
-        "now": _describe(study, now),
-        "then": _describe(study, then),
+        "current": _describe(study, current),
+        "next": _describe(study, following),
     }
 
 

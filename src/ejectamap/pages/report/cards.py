@@ -16,7 +16,7 @@ from ejectamap.show.card import panel_boxes
 from ejectamap.show.run import card_path
 from ejectamap.world.craters import Crater
 
-Record = Mapping[str, Any]
+Row = Mapping[str, Any]
 
 NO_VALUE = "–"
 """Shown where a figure is unknown."""
@@ -58,7 +58,7 @@ OVERVIEW = (
 
 
 @dataclass(frozen=True)
-class Records:
+class CraterRows:
     """Data of each crater from the project's files, by crater id; empty where a file is missing.
 
     Attributes
@@ -69,13 +69,13 @@ class Records:
         map/connections.parquet.
     """
 
-    polygons: Mapping[int, Record]
-    analysis: Mapping[int, Record]
-    evaluation: Mapping[int, Record]
+    polygons: Mapping[int, Row]
+    analysis: Mapping[int, Row]
+    evaluation: Mapping[int, Row]
     connections: pd.DataFrame
 
     @classmethod
-    def read(cls, project: Project) -> "Records":
+    def read(cls, project: Project) -> "CraterRows":
         """Read the files of a project."""
         polygons = pyogrio.read_dataframe(project.maps / "ejecta.gpkg", read_geometry=False)
         analysed = (project.outputs / ANALYSIS_NAME).exists()
@@ -89,12 +89,12 @@ class Records:
         )
 
 
-def build_card(project: Project, crater: Crater, records: Records) -> Card:
+def build_card(project: Project, crater: Crater, crater_rows: CraterRows) -> Card:
     """Build the card of a crater."""
     k = crater.crater_id
-    polygon, analysis = records.polygons.get(k, {}), records.analysis.get(k, {})
-    scores = records.evaluation.get(k, {"pixel": {}})["pixel"]
-    chips = records.connections[records.connections["crater_id"] == k]
+    polygon, analysis = crater_rows.polygons.get(k, {}), crater_rows.analysis.get(k, {})
+    scores = crater_rows.evaluation.get(k, {"pixel": {}})["pixel"]
+    chips = crater_rows.connections[crater_rows.connections["crater_id"] == k]
     overview = (
         f"{crater.radius_m / 1000:,.1f}",
         _number(polygon.get("area_km2", 0.0)),
@@ -125,7 +125,7 @@ def build_card(project: Project, crater: Crater, records: Records) -> Card:
     return Card(crater, colour, pictures, overview, tuple(figures))
 
 
-def _analysis_figures(crater: Crater, row: Record) -> list[tuple[str, str]]:
+def _analysis_figures(crater: Crater, row: Row) -> list[tuple[str, str]]:
     """Figures from a row of analysis.csv."""
     if not row:
         return []
@@ -151,7 +151,7 @@ def _analysis_figures(crater: Crater, row: Record) -> list[tuple[str, str]]:
     ]
 
 
-def _score_figures(scores: Record) -> list[tuple[str, str]]:
+def _score_figures(scores: Row) -> list[tuple[str, str]]:
     """Figures from a crater's pixel scores in evaluation.json."""
     if not scores:
         return []
@@ -160,11 +160,11 @@ def _score_figures(scores: Record) -> list[tuple[str, str]]:
     return [("Pixel scores against its labels", text)]
 
 
-def _direction(row: Record) -> str:
+def _direction(row: Row) -> str:
     """Direction that the projectile came from."""
     if row["symmetry"] == "oblique":
         return f"from {row['missing_bearing_deg']:.0f}° (confidence {row['confidence']:.2f})"
-    return "no side is missing" if row["symmetry"] == "symmetric" else NO_VALUE
+    return "no forbidden zone" if row["symmetry"] == "symmetric" else NO_VALUE
 
 
 def _place(crater: Crater) -> str:
@@ -177,5 +177,5 @@ def _number(value: Any, digits: int = 0) -> str:
     return NO_VALUE if value is None or pd.isna(value) else f"{value:,.{digits}f}"
 
 
-def _by_id(rows: list[Any]) -> dict[int, Record]:
+def _by_id(rows: list[Any]) -> dict[int, Row]:
     return {int(row["crater_id"]): row for row in rows}

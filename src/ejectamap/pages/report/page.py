@@ -8,7 +8,7 @@ from rich.progress import track
 
 from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import require_mapped
-from ejectamap.pages.report.cards import OVERVIEW, Records, build_card
+from ejectamap.pages.report.cards import OVERVIEW, CraterRows, build_card
 from ejectamap.pages.report.parts import embed_jpeg
 from ejectamap.pages.report.sections import (
     connections_section,
@@ -45,8 +45,8 @@ def write_report(project: Project) -> Path:
     draw_maps(project)
     evaluation_path = project.outputs / "evaluation.json"
     evaluation = json.loads(evaluation_path.read_text()) if evaluation_path.exists() else None
-    records = Records.read(project)
-    cards = [build_card(project, c, records) for c in track(mapped, "writing", transient=True)]
+    crater_rows = CraterRows.read(project)
+    cards = [build_card(project, c, crater_rows) for c in track(mapped, "writing", transient=True)]
     alt = "The whole planet: the mosaic in grey, the ejecta of each crater in its own colour"
     template = _environment().get_template("report.html.j2")
     text = template.render(
@@ -59,7 +59,7 @@ def write_report(project: Project) -> Path:
             evaluation_section(project, evaluation),
             measurements_section(project),
             families_section(project),
-            connections_section(project, records.connections),
+            connections_section(project, crater_rows.connections),
             learning_section(project),
             provenance_section(project),
         ],

@@ -49,7 +49,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A section of the report; every attribute but key and title may be empty.
 
     Attributes

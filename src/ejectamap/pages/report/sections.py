@@ -15,9 +15,9 @@ from ejectamap.evaluation.tables import (
     reliability_table,
     wrong_origin_table,
 )
-from ejectamap.maps.state import is_current
+from ejectamap.maps.state import is_newer_than_masks
 from ejectamap.pages.report.cards import NO_VALUE
-from ejectamap.pages.report.parts import Missing, Picture, Section, embed_png
+from ejectamap.pages.report.parts import Missing, Picture, ReportSection, embed_png
 from ejectamap.pages.report.summary import changed_settings
 from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
@@ -28,12 +28,12 @@ Content = Mapping[str, Any]
 _MEMBER_DECIMALS = {"validation_f1": 3, "validation_loss": 3, "minutes": 1}  # others are whole
 
 
-def connections_section(project: Project, connections: pd.DataFrame) -> Section:
+def connections_section(project: Project, connections: pd.DataFrame) -> ReportSection:
     """Which chips are connected to each crater, for methods with a connection vote."""
     title = "Connections"
     if not len(connections):
         text = f"The method {project.settings.method} has no vote on which chips a ray links to a crater."
-        return Section("connections", title, (text,))
+        return ReportSection("connections", title, (text,))
     names = {crater.crater_id: crater.name for crater in project.craters}
     rows = []
     for crater_id, chips in connections.groupby("crater_id"):
@@ -52,31 +52,31 @@ def connections_section(project: Project, connections: pd.DataFrame) -> Section:
     alt = "Score of each chip against its distance"
     picture = _draw_temporary(lambda file: plot_connections(file, connections), alt)
     tables = (FigureTable("Chips by crater", head, tuple(rows)),)
-    return Section("connections", title, pictures=(picture,), tables=tables)
+    return ReportSection("connections", title, pictures=(picture,), tables=tables)
 
 
-def measurements_section(project: Project) -> Section:
+def measurements_section(project: Project) -> ReportSection:
     """Overview plot of the measurements."""
     path, command = project.outputs / ANALYSIS_NAME, f"ejectamap analyze {_name(project)}"
     missing = _missing(project, path, "The ejecta were not measured yet", command)
     if not path.exists():
-        return Section("measurements", "Measurements", (), missing)
-    alt = "Blanket radius, reach and areas against crater radius, and impact directions"
+        return ReportSection("measurements", "Measurements", (), missing)
+    alt = "Blanket radius, farthest ejecta and areas against crater radius, and impact directions"
     picture = _draw_temporary(lambda file: plot_analysis(file, read_analysis(project)), alt)
     text = "analysis-columns.csv explains each measurement."
-    return Section("measurements", "Measurements", (text,), missing, (picture,))
+    return ReportSection("measurements", "Measurements", (text,), missing, (picture,))
 
 
-def families_section(project: Project) -> Section:
+def families_section(project: Project) -> ReportSection:
     """Plot of the suggested families."""
     path, command = project.folder / "families.csv", f"ejectamap families {_name(project)}"
     missing = _missing(project, path, "Families of craters were not suggested yet", command)
     alt = "Ejecta against crater radius, one colour for each family"
     pictures = _embed_existing(project.folder / "families.png", alt)
-    return Section("families", "Families", (), missing, pictures)
+    return ReportSection("families", "Families", (), missing, pictures)
 
 
-def learning_section(project: Project) -> Section:
+def learning_section(project: Project) -> ReportSection:
     """Learning curves and members of the networks trained in this project."""
     missing: list[Missing] = []
     pictures: list[Picture] = []
@@ -90,10 +90,10 @@ def learning_section(project: Project) -> Section:
         pictures += _embed_existing(curves, f"Loss and F1 of the {kind} networks against the epoch")
         if members.exists():
             tables.append(_members_table(kind, members))
-    return Section("learning", "Learning", (), tuple(missing), tuple(pictures), tuple(tables))
+    return ReportSection("learning", "Learning", (), tuple(missing), tuple(pictures), tuple(tables))
 
 
-def evaluation_section(project: Project, evaluation: Content | None) -> Section:
+def evaluation_section(project: Project, evaluation: Content | None) -> ReportSection:
     """All tables from evaluation.json."""
     path, command = project.outputs / "evaluation.json", f"ejectamap evaluate {_name(project)}"
     problem = "The map was not evaluated yet"
@@ -103,14 +103,14 @@ def evaluation_section(project: Project, evaluation: Content | None) -> Section:
         )
     missing = _missing(project, path, problem, command)
     if evaluation is None:
-        return Section("evaluation", "Evaluation", (), missing)
+        return ReportSection("evaluation", "Evaluation", (), missing)
     optional = (wrong_origin_table(evaluation), reliability_table(evaluation))
     tables = (*figure_tables(evaluation), *(table for table in optional if table is not None))
     text = ("docs/metrics.md of the program explains every figure.",)
-    return Section("evaluation", "Evaluation", text, missing, (), tables)
+    return ReportSection("evaluation", "Evaluation", text, missing, (), tables)
 
 
-def provenance_section(project: Project) -> Section:
+def provenance_section(project: Project) -> ReportSection:
     """Versions, digests, settings, and the commands that reproduce the map."""
     content = json.loads((project.outputs / "provenance.json").read_text())
     text = (
@@ -133,7 +133,7 @@ def provenance_section(project: Project) -> Section:
         rows = tuple((str(k), names[k]) for k in content["imported"])
         tables.append(FigureTable("Craters whose maps were imported", ("Id", "Name"), rows))
     listing = (project.folder / "project.yaml").read_text(encoding="utf-8")
-    return Section("provenance", "Provenance", text, (), (), tuple(tables), listing)
+    return ReportSection("provenance", "Provenance", text, (), (), tuple(tables), listing)
 
 
 def _commands(project: Project) -> list[str]:
@@ -160,7 +160,7 @@ def _missing(project: Project, path: Path, problem: str, command: str) -> tuple[
     """Note that a file is missing, or older than the map; empty if neither."""
     if not path.exists():
         return (Missing(f"{problem}.", command),)
-    if not is_current(project, path):
+    if not is_newer_than_masks(project, path):
         text = f"This section was made before the present map: {path.name} is older."
         return (Missing(text, command),)
     return ()

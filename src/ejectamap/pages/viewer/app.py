@@ -27,9 +27,8 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
 
 STATIC = Path(__file__).parent / "static"
-_CACHED = {
-    "Cache-Control": "private, max-age=3600"
-}  # addresses hold the time of change of the file
+# Addresses hold the time of change of the file.
+_CACHED = {"Cache-Control": "private, max-age=3600"}
 
 
 class Viewer:

@@ -15,13 +15,11 @@ from scipy.ndimage import binary_erosion
 
 from ejectamap.errors import MosaicError, OutputError
 from ejectamap.maps.colours import crater_colour
-from ejectamap.maps.rasters import NO_DATA
+from ejectamap.maps.rasters import NO_DATA, Bytes
 from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile
 from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels
-
-Bytes = npt.NDArray[np.uint8]
 
 _STRETCH = 0.5, 99.5  # percentiles of the whole mosaic shown black and white
 _THUMBNAIL_PX = 1024

@@ -13,9 +13,8 @@ from rasterio.errors import RasterioError
 from ejectamap.errors import MosaicError, OutputError
 from ejectamap.world.georeference import open_raster
 
-_COARSEST_PX = (
-    2048  # width of a raster, or of its coarsest overview, that is small enough to be read whole
-)
+# Width of a raster, or of its coarsest overview, that is small enough to be read whole.
+_COARSEST_PX = 2048
 _NAME = "mosaic.vrt"
 
 

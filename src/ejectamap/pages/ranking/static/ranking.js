@@ -31,7 +31,7 @@ async function attempt(task) {
 }
 
 function answer(choice) {
-  if (choice === "undo" ? state?.question === 0 : !state?.now) return;
+  if (choice === "undo" ? state?.question === 0 : !state?.current) return;
   attempt(async () => {
     const body = JSON.stringify({ judge: state.judge, question: state.question, answer: choice });
     const headers = { "Content-Type": "application/json" };
@@ -42,10 +42,10 @@ function answer(choice) {
 async function show(next) {
   state = next;
   find("welcome").hidden = true;
-  find("study").hidden = !state.now;
-  find("done").hidden = Boolean(state.now);
-  if (!state.now) return;
-  find("crater").textContent = state.now.crater;
+  find("study").hidden = !state.current;
+  find("done").hidden = Boolean(state.current);
+  if (!state.current) return;
+  find("crater").textContent = state.current.crater;
   find("judge").textContent = state.judge;
   find("count").textContent = `${state.question} of ${state.questions}`;
   find("progress").value = state.question / state.questions;
@@ -55,11 +55,11 @@ async function show(next) {
   // Both sides appear together, so that neither is preferred because it appeared first.
   find("panels").classList.add("loading");
   await Promise.all(panels.flatMap((panel) => [
-    load(panel.querySelector(".ground"), state.now.ground),
-    load(panel.querySelector(".map"), state.now[panel.dataset.side]),
+    load(panel.querySelector(".ground"), state.current.ground),
+    load(panel.querySelector(".map"), state.current[panel.dataset.side]),
   ]));
   find("panels").classList.remove("loading");
-  for (const part of ["ground", "left", "right"]) if (state.then) new Image().src = state.then[part];
+  for (const part of ["ground", "left", "right"]) if (state.next) new Image().src = state.next[part];
 }
 
 async function load(image, address) {
@@ -86,8 +86,8 @@ function zoomAt(factor, x, y) {
 }
 
 function drawScale(side) {
-  if (!state?.now || !side) return;
-  const kmPerPx = (2 * state.now.half_km) / (side * view.zoom);
+  if (!state?.current || !side) return;
+  const kmPerPx = (2 * state.current.half_km) / (side * view.zoom);
   const power = 10 ** Math.floor(Math.log10(120 * kmPerPx));
   const km = power * [5, 2, 1].find((step) => step * power <= 120 * kmPerPx);
   find("bar").style.width = `${km / kmPerPx}px`;

@@ -1,4 +1,4 @@
-"""Calibration of the probabilities, and the threshold with the best pixel F1."""
+"""Reliability of the probabilities, and the threshold with the best pixel F1."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.evaluation.counts import Counts, none_if_nan
-from ejectamap.maps.rasters import NO_DATA, STEPS
+from ejectamap.maps.rasters import NO_DATA, STEPS, exceeds
 
 _BINS = 10
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ReliabilityCounts:
     """Number of pixels of each stored probability, with and without ejecta; crater interiors are included.
 
     Attributes
@@ -25,11 +25,11 @@ class Calibration:
 
     levels: npt.NDArray[np.int64]
 
-    def __add__(self, other: "Calibration") -> "Calibration":
-        return Calibration(self.levels + other.levels)
+    def __add__(self, other: "ReliabilityCounts") -> "ReliabilityCounts":
+        return ReliabilityCounts(self.levels + other.levels)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Calibration) and np.array_equal(self.levels, other.levels)
+        return isinstance(other, ReliabilityCounts) and np.array_equal(self.levels, other.levels)
 
     def __hash__(self) -> int:
         return hash(self.levels.tobytes())
@@ -70,8 +70,7 @@ class Calibration:
 
     def counts_at(self, threshold: float) -> Counts:
         """Confusion counts of pixels at a threshold of probability; pixels without data count as no ejecta."""
-        stored = np.arange(self.levels.shape[1])
-        above = (stored > threshold * STEPS) & (stored != NO_DATA)
+        above = exceeds(np.arange(self.levels.shape[1], dtype=np.uint8), threshold)
         (tn, fn), (fp, tp) = ((self.levels[:, part].sum(axis=1)) for part in (~above, above))
         return Counts(tp=int(tp), fp=int(fp), fn=int(fn), tn=int(tn))
 
