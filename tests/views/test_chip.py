@@ -108,7 +108,7 @@ def test_a_chip_has_the_values_of_the_mosaic_at_its_places(
     x_m = distance_m * np.sin(np.radians(bearing))
     y_m = distance_m * np.cos(np.radians(bearing))
     chip = Chip(x_m, y_m, 300e3)
-    values, valid = chip.sample(mosaic, crater, 24)
+    values, valid = mosaic.sample_on_grid(chip.sampling_grid(crater, 24))
     expected, known = mosaic.sample(*chip.places(crater, R, 24), chip.side_m / 24)
     assert valid.all()
     assert known.all()

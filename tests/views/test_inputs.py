@@ -86,7 +86,7 @@ def test_chip_distance_is_log10_of_ground_metres(mosaic: Mosaic) -> None:
 
 def test_a_chip_without_the_distance_channel_has_only_the_bands(mosaic: Mosaic) -> None:
     scaling = ChannelScaling.of_bands(mosaic, "255")
-    bands = chip_sampler(mosaic, scaling, CRATER, 32, distance=False).read(CHIP)
+    bands = chip_sampler(mosaic, scaling, CRATER, 32, channels=()).read(CHIP)
     assert np.array_equal(bands, chip_sampler(mosaic, scaling, CRATER, 32).read(CHIP)[:3])
 
 

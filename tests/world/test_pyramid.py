@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
@@ -57,16 +56,3 @@ def test_a_grid_of_odd_size_is_sampled_to_its_edges(
         sampled, valid = mosaic.sample(*places, 2**level * grid.pixel_m)
         assert valid.all()
         assert np.abs(sampled[0] - np.sin(np.radians(places[1]))).max() < 0.05
-
-
-def test_reduced_mosaic_covers_the_same_area(grid: Grid, make_mosaic: MakeMosaic) -> None:
-    _, lat = grid.centres(grid.whole)
-    values = np.broadcast_to(100 + 50 * np.cos(np.radians(lat)), grid.shape).astype(np.float32)
-    fine = make_mosaic(values[None], grid)
-    coarse = fine.reduced(64)
-    assert coarse.grid.shape == (32, 64)
-    assert coarse.grid.pixel_m == pytest.approx(2 * grid.pixel_m)
-    assert coarse.grid.radius_m == grid.radius_m
-    places = np.array([-179.0, 0.0, 90.0]), np.array([-40.0, 10.0, 70.0])
-    assert coarse.sample(*places)[0] == pytest.approx(fine.sample(*places)[0], rel=0.01)
-    assert fine.reduced(128).grid == grid

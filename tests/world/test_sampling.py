@@ -153,11 +153,13 @@ def test_values_of_a_smooth_mosaic_agree_with_scipy(
 ) -> None:
     crater, chip = crater_at(place), Chip(900e3, -1300e3, 700e3)
     level = np.moveaxis(smooth_mosaic.levels[0], -1, 0)
-    samples, valid = chip.sample(smooth_mosaic, crater, 224)
+    samples, valid = smooth_mosaic.sample_on_grid(chip.sampling_grid(crater, 224))
     col, row = smooth_mosaic.grid.to_pixel(*chip_places(crater, chip, 224))
     assert valid.all()
     assert np.abs(samples - bilinear(level, col, row)).max() < 0.05
-    samples, valid = Corridor.between(crater, chip).sample(smooth_mosaic, crater, (224, 56))
+    samples, valid = smooth_mosaic.sample_on_grid(
+        Corridor.between(crater, chip).sampling_grid(crater, (224, 56))
+    )
     col, row = smooth_mosaic.grid.to_pixel(*corridor_places(crater, chip, (224, 56)))
     assert valid.all()
     assert np.abs(samples - bilinear(level, col, row)).max() < 1
@@ -172,9 +174,15 @@ def test_grids_next_to_no_data_agree_with_single_places(
     mosaic = make_mosaic(values, grid, rng.random(grid.shape) > 0.3)
     crater, chip = crater_at(place), Chip(300e3, 500e3, 2e6)
     for (grid_values, grid_valid), places, spacing_m in (
-        (chip.sample(mosaic, crater, 50), chip.places(crater, R, 50), chip.side_m / 50),
         (
-            (corridor := Corridor.between(crater, chip)).sample(mosaic, crater, (80, 20)),
+            mosaic.sample_on_grid(chip.sampling_grid(crater, 50)),
+            chip.places(crater, R, 50),
+            chip.side_m / 50,
+        ),
+        (
+            mosaic.sample_on_grid(
+                (corridor := Corridor.between(crater, chip)).sampling_grid(crater, (80, 20))
+            ),
             corridor.places(crater, R, (80, 20)),
             corridor.length_m / 80,
         ),
@@ -191,7 +199,9 @@ def test_grids_next_to_no_data_agree_with_single_places(
 def test_threads_give_equal_values(smooth_mosaic: Mosaic) -> None:
     crater = crater_at(PLACES[1])
     chips = [Chip(x, 500e3, 300e3) for x in np.linspace(-2e6, 2e6, 40)]
-    sequential = [chip.sample(smooth_mosaic, crater, 64)[0] for chip in chips]
+    sequential = [smooth_mosaic.sample_on_grid(chip.sampling_grid(crater, 64))[0] for chip in chips]
     with ThreadPoolExecutor(4) as pool:
-        concurrent = pool.map(lambda chip: chip.sample(smooth_mosaic, crater, 64)[0], chips)
+        concurrent = pool.map(
+            lambda chip: smooth_mosaic.sample_on_grid(chip.sampling_grid(crater, 64))[0], chips
+        )
         assert all(np.array_equal(a, b) for a, b in zip(sequential, concurrent, strict=True))

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-Floats = npt.NDArray[np.float64]
+from ejectamap.world.sphere import Array
+
 LIMIT = 1e-6
 """Probabilities are limited to this distance from 0 and 1, so that their log-odds are finite."""
 MIN_PROBABILITY = 0.02
@@ -35,7 +36,7 @@ class RangeCalibration:
     range_slope: float
 
     def apply(
-        self, probability: npt.NDArray[np.float32], range_radii: Floats
+        self, probability: npt.NDArray[np.float32], range_radii: Array
     ) -> npt.NDArray[np.float32]:
         """Calibrate the probabilities of a polar view.
 

@@ -1,11 +1,10 @@
 """Probabilities of the context networks in a crater's polar view, and their interpolation to grids and chips."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ejectamap.networks.ensemble import Ensemble
@@ -13,13 +12,12 @@ from ejectamap.project.bundle_views import PolarViews
 from ejectamap.views.chip import Chip
 from ejectamap.views.ejecta_axes import EjectaAxes
 from ejectamap.views.inputs import polar_input, polar_scaling
-from ejectamap.views.polar import PolarView, polar_size
+from ejectamap.views.polar import PolarView
 from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Floats, Mosaic
 
-Floats = npt.NDArray[np.float32]
 GUIDE_THRESHOLD = 0.1
 """Polar probability above which method `guided` segments a chip: low, so that faint ejecta are not lost."""
 _CHIP_SAMPLES = 64
@@ -78,13 +76,6 @@ class PolarPredictor:
     def _scaling(self) -> ChannelScaling | EjectaAxes:
         return polar_scaling(self.mosaic, self.catalogue, self.networks.views.scaling)
 
-    def __len__(self) -> int:
-        return len(self.networks)
-
-    def member(self, number: int) -> "PolarPredictor":
-        """A predictor with only one of the networks; see `Ensemble.member`."""
-        return replace(self, networks=self.networks.member(number))
-
     def predict(self, crater: Crater) -> PolarPrediction:
         """Predict the probabilities of one crater's ejecta.
 
@@ -92,9 +83,7 @@ class PolarPredictor:
         (`networks.calibration`), and the calibrated probabilities of all networks are averaged.
         """
         radius_m, views = self.mosaic.grid.radius_m, self.networks.views.narrow(PolarViews)
-        size = polar_size(crater.reach, *views.polar_px)
-        reach_m = crater.reach_m(radius_m)
-        view = PolarView(crater, radius_m, reach_m, *size, power=views.polar_power)
+        view = PolarView.of_crater(crater, radius_m, views.polar_px, views.polar_power)
         inputs = torch.from_numpy(polar_input(self.mosaic, self._scaling, view, self.catalogue))
         direct, mirrored = self.networks.probabilities(torch.stack([inputs, inputs.flip(-1)]))
         means = np.asarray((direct + mirrored.flip(-1)) / 2)

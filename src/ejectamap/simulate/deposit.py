@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from ejectamap.simulate.ejecta import compute_cover
 from ejectamap.simulate.ground import STRIP_PIXELS
-from ejectamap.simulate.impacts import Impact, Pattern
+from ejectamap.simulate.impacts import Impact, RayPattern
 from ejectamap.simulate.planet_style import PlanetStyle
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
@@ -63,7 +63,7 @@ def measure_local_std(latent: Floats, grid: Grid, style: PlanetStyle) -> Floats:
     return np.asarray(smooth, np.float32)
 
 
-def deposit_ejecta(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[Window, Bools]:
+def deposit_ejecta(scene: Scene, impact: Impact, pattern: RayPattern) -> tuple[Window, Bools]:
     """Paint one impact's ejecta below those painted before, and return where they are visible.
 
     Returns
@@ -91,7 +91,13 @@ def deposit_ejecta(scene: Scene, impact: Impact, pattern: Pattern) -> tuple[Wind
 
 
 def _paint_pixels(
-    scene: Scene, impact: Impact, pattern: Pattern, rows: Ints, cols: Ints, x_m: Array, y_m: Array
+    scene: Scene,
+    impact: Impact,
+    pattern: RayPattern,
+    rows: Ints,
+    cols: Ints,
+    x_m: Array,
+    y_m: Array,
 ) -> Bools:
     """Paint pixels (rows, cols) given with their azimuthal coordinates; return where ejecta are visible, shape (n,)."""
     range_m = np.hypot(x_m, y_m)
@@ -109,7 +115,7 @@ def _paint_pixels(
 def compute_visibility(
     scene: Scene,
     impact: Impact,
-    pattern: Pattern,
+    pattern: RayPattern,
     rows: Ints,
     cols: Ints,
     range_m: Array,
@@ -140,7 +146,7 @@ def _unburied_fraction(scene: Scene, rows: Ints, cols: Ints) -> Floats:
     return np.asarray(1.0 - 0.8 * scene.buried[rows, cols])
 
 
-def _latent_change(cover: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:
+def _latent_change(cover: Floats, ground: Floats, r: Array, pattern: RayPattern) -> Floats:
     """Change of the latent properties (3, n) by ejecta at r crater radii.
 
     Near the crater the surface becomes excavated material; far from it the ejecta mix with the ground.
@@ -152,7 +158,7 @@ def _latent_change(cover: Floats, ground: Floats, r: Array, pattern: Pattern) ->
     return np.asarray(cover * change, np.float32)
 
 
-def _add_interior(change: Floats, ground: Floats, r: Array, pattern: Pattern) -> Floats:
+def _add_interior(change: Floats, ground: Floats, r: Array, pattern: RayPattern) -> Floats:
     """Change of the latent properties (3, n) including that by the crater's own floor and rim."""
     inside = np.clip((1.0 - r) / 0.4, 0.0, 1.0)
     rim = 0.5 * pattern.cover * np.exp(-(((r - 0.95) / 0.12) ** 2))

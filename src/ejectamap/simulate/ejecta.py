@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.simulate.impacts import Impact, Pattern, azimuth_weight
+from ejectamap.simulate.impacts import Impact, RayPattern, azimuth_weight
 from ejectamap.simulate.noise import fractal, gradient_noise
 from ejectamap.simulate.planet_style import PlanetStyle
 from ejectamap.world.mosaic import Floats
@@ -33,7 +33,7 @@ class Cover(NamedTuple):
 
 def compute_cover(
     impact: Impact,
-    pattern: Pattern,
+    pattern: RayPattern,
     style: PlanetStyle,
     range_m: Array,
     azimuth: Array,
@@ -63,7 +63,7 @@ def compute_cover(
 
 
 def compute_blanket_cover(
-    impact: Impact, pattern: Pattern, style: PlanetStyle, r: Array, azimuth: Array
+    impact: Impact, pattern: RayPattern, style: PlanetStyle, r: Array, azimuth: Array
 ) -> Floats:
     """Compute the cover of the continuous blanket at r crater radii and an azimuth in radians, shape (n,).
 

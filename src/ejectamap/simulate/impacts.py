@@ -15,7 +15,7 @@ from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import Array, distance, wrap_longitude
 
-# Columns of `Pattern.rays`.
+# Columns of `RayPattern.rays`.
 RAY_FIELDS = (
     "azimuth",
     "curve",
@@ -60,7 +60,7 @@ class Impact:
 
 
 @dataclass(frozen=True)
-class Pattern:
+class RayPattern:
     """Pattern of an impact's ejecta in its azimuthal frame; lengths in crater radii, angles in radians.
 
     Attributes
@@ -95,7 +95,7 @@ class Pattern:
     fresh: Array
     seed: int
 
-    def faded(self, factor: float) -> "Pattern":
+    def faded(self, factor: float) -> "RayPattern":
         """Return the same pattern with its cover multiplied by a factor, as an effect of space weathering."""
         rays = self.rays.copy()
         rays[:, RAY_FIELDS.index("strength")] *= factor
@@ -196,12 +196,12 @@ def azimuth_weight(impact: Impact, azimuth: npt.ArrayLike) -> Array:
 
 def draw_pattern(
     rng: np.random.Generator, impact: Impact, style: PlanetStyle, grid: Grid
-) -> Pattern:
+) -> RayPattern:
     """Draw the rays, blanket and material of an impact."""
     youth = 1.0 - impact.age
     fresh = style.fresh * (0.25 + 0.75 * youth) * np.exp(rng.normal(0.0, 0.2))
     material = rng.normal(0.0, [0.25, 0.45, 0.25])
-    pattern = Pattern(
+    pattern = RayPattern(
         rays=_draw_rays(rng, impact, style, grid),
         blanket=impact.blanket_m / impact.crater.radius_m,
         cover=rng.uniform(0.35, 0.9),

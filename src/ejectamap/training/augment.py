@@ -12,8 +12,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from ejectamap.project.settings import ChipAugmentation, CorridorAugmentation, PolarAugmentation
-
-Floats = npt.NDArray[np.float32]
+from ejectamap.world.mosaic import Floats
 
 
 def augment_corridor(

@@ -9,9 +9,9 @@ from ejectamap.networks.calibration import (
     LIMIT,
     MAX_RANGE_RADII,
     MIN_PROBABILITY,
-    Floats,
     RangeCalibration,
 )
+from ejectamap.world.sphere import Array
 
 
 def fit_calibration(
@@ -42,7 +42,7 @@ def fit_calibration(
     fraction = np.asarray(weight, np.float64)[used]
     fraction = fraction / fraction.sum()
 
-    def negative_log_likelihood(coefficients: Floats) -> tuple[float, Floats]:
+    def negative_log_likelihood(coefficients: Array) -> tuple[float, Array]:
         margin = sign * (coefficients @ terms)
         gradient = -terms @ (fraction * sign * expit(-margin))
         return float(fraction @ np.logaddexp(0, -margin)), gradient

@@ -154,8 +154,8 @@ class ChipDataset(Dataset[Sample]):
     def _sampler(
         self, source: Source, scaling: ChannelScaling, pair: Pair, size_px: int
     ) -> ChipSampler:
-        has_distance = "distance" in NETWORK_KINDS[self.kind].channels
-        return chip_sampler(source.world.mosaic, scaling, pair.crater, size_px, has_distance)
+        channels = NETWORK_KINDS[self.kind].channels
+        return chip_sampler(source.world.mosaic, scaling, pair.crater, size_px, channels)
 
     def _target(self, labels: Labels, pair: Pair, places: LonLat) -> Bools:
         return labels.sample(pair.crater.crater_id, *places)

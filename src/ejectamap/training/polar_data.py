@@ -23,9 +23,9 @@ from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import LonLat
 
-Floats = npt.NDArray[np.float32]
 _NO_AUGMENTATION = PolarAugmentation(
     flips=False, contrast=0, brightness=0, blur_px=0, turns=False, stretch=1, fewer_bands=0
 )

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Bools, Grid, Window
-from ejectamap.world.mosaic import Floats, Mosaic
+from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sampling_grid import SamplingGrid
 from ejectamap.world.sphere import (
     Array,
@@ -57,10 +56,6 @@ class Chip:
         x, y = (axis.ravel() for axis in self.pixel_xy(size_px))
         spacing_m = self.side_m / size_px
         return SamplingGrid.azimuthal(crater.lon, crater.lat, x, y, spacing_m)
-
-    def sample(self, mosaic: Mosaic, crater: Crater, size_px: int) -> tuple[Floats, Bools]:
-        """Values (band, size, size) of the mosaic in this chip and where they are data (size, size)."""
-        return mosaic.sample_on_grid(self.sampling_grid(crater, size_px))
 
 
 def largest_chip(crater: Crater, window: Window, grid: Grid) -> Chip:

@@ -4,17 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
 from ejectamap.views.inputs import write_distance
 from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.craters import Crater
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Floats, Mosaic
 from ejectamap.world.sampling_grid import SamplingGrid
 
-Floats = npt.NDArray[np.float32]
 ChannelWriter = Callable[[Chip, Floats], None]
 """Writes one channel of a chip into an array (n, m)."""
 
@@ -72,14 +70,22 @@ class ChipSampler:
 
 
 def chip_sampler(
-    mosaic: Mosaic, scaling: ChannelScaling, crater: Crater, size_px: int, distance: bool = True
+    mosaic: Mosaic,
+    scaling: ChannelScaling,
+    crater: Crater,
+    size_px: int,
+    channels: Sequence[str] = ("distance",),
 ) -> ChipSampler:
-    """Build a sampler of a crater's chips of `size_px` pixels a side, with or without the distance channel."""
+    """Build a sampler of a crater's chips of `size_px` pixels a side.
+
+    If `channels`, the names of the channels after the bands, include "distance", the sampler writes that channel; a
+    channel "guide" is added by `ChipSampler.with_channel`.
+    """
     return ChipSampler(
         mosaic,
         scaling,
         sampling_grid=lambda chip: chip.sampling_grid(crater, size_px),
-        channels=(write_distance,) if distance else (),
+        channels=(write_distance,) if "distance" in channels else (),
     )
 
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Bools
-from ejectamap.world.mosaic import Floats, Mosaic
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sampling_grid import SamplingGrid
 from ejectamap.world.sphere import Array, LonLat, corridor_inverse
 
@@ -77,15 +76,6 @@ class Corridor:
         return SamplingGrid.along_great_circle(
             crater.lon, crater.lat, self.bearing_deg, along, across, spacing_m
         )
-
-    def sample(
-        self, mosaic: Mosaic, crater: Crater, size_px: tuple[int, int]
-    ) -> tuple[Floats, Bools]:
-        """Values (band, width_px, length_px) of the mosaic in this corridor and where they are data.
-
-        Where a pixel of the picture is larger than one of the mosaic it is averaged, by the mosaic's pyramid.
-        """
-        return mosaic.sample_on_grid(self.sampling_grid(crater, size_px))
 
     def write_marker(self, crater: Crater, marker: Floats) -> None:
         """Write the marker channel (width, length): 1 in the crater's disc and in the chip's square, 0 elsewhere."""

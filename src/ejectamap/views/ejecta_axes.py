@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.world.craters import Crater
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Floats, Mosaic
 from ejectamap.world.sphere import Array, destination
 
-Floats = npt.NDArray[np.float32]
 AXES = 3
 """Number of axes, for any number of bands."""
 BLANKET_RADII = (1.1, 2.2)
@@ -44,11 +43,6 @@ class EjectaAxes:
 
     offset: Array
     matrix: Array
-
-    @property
-    def channels(self) -> int:
-        """Number of axes."""
-        return len(self.matrix)
 
     @classmethod
     def measure(cls, mosaic: Mosaic, catalogue: Sequence[Crater]) -> "EjectaAxes":

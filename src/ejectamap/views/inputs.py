@@ -17,10 +17,8 @@ from ejectamap.views.ejecta_axes import AXES, BLANKET_RADII, SURROUNDINGS_RADII,
 from ejectamap.views.polar import PolarView
 from ejectamap.views.scaling import ChannelScaling
 from ejectamap.world.craters import Crater
-from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic import Floats, Mosaic
 from ejectamap.world.sphere import LonLat, destination, unit_vectors
-
-Floats = npt.NDArray[np.float32]
 
 
 def write_distance(chip: Chip, out: Floats) -> None:

@@ -10,15 +10,14 @@ from functools import cached_property, partial
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from ejectamap.views.azimuthal_grid import resample_to_grid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sampling import arctan2
 from ejectamap.world.sphere import Array, LonLat, destination
 
-Floats = npt.NDArray[np.float32]
 _FIRST_ROW_RADII = 0.5
 _RUN = 256  # places processed together: their intermediate values fit the first-level cache
 
@@ -52,6 +51,14 @@ class PolarView:
     power: float = 0.5
     turn_deg: float = 0.0
 
+    @classmethod
+    def of_crater(
+        cls, crater: Crater, radius_m: float, polar_px: tuple[int, int], power: float
+    ) -> "PolarView":
+        """The view out to a crater's reach; `polar_px` is the size (rows, cols) for a reach of 0.25."""
+        size = polar_size(crater.reach, *polar_px)
+        return cls(crater, radius_m, crater.reach_m(radius_m), *size, power=power)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Shape (rows, cols) of the picture."""
@@ -84,9 +91,8 @@ class PolarView:
         return self._places
 
     @cached_property
-    def _places(
-        self,
-    ) -> LonLat:  # cached, because bands, distances and labels are all computed from them
+    def _places(self) -> LonLat:
+        # Cached, because bands, distances and labels are all computed from them.
         return destination(
             self.crater.lon,
             self.crater.lat,

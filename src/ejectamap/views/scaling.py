@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.world.mosaic import Mosaic
-
-Floats = npt.NDArray[np.float32]
+from ejectamap.world.mosaic import Floats, Mosaic
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class ChannelScaling:
         """
         if scaling != "mosaic":
             return cls((0.0,) * mosaic.bands, (255.0,) * mosaic.bands)
-        mean, spread = mosaic.mean_and_std
-        return cls(tuple(mean.tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist()))
+        mean, std = mosaic.mean_and_std
+        return cls(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
 
     def apply(self, values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
         """Scale a copy of channels (channel, ...), and set it to 0 where `valid` (...) is False."""

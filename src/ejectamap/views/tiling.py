@@ -46,6 +46,13 @@ class ChipGrid:
         within = np.hypot(*offset_m) <= reach_m
         return cls(side_m, stride_m, half, np.stack([i[within], j[within]], axis=1))
 
+    @classmethod
+    def of_crater(
+        cls, crater: Crater, radius_m: float, side_m: float, overlap: float
+    ) -> "ChipGrid":
+        """Cover a crater's reach on a body of radius `radius_m`; see `around`."""
+        return cls.around(crater.reach_m(radius_m), side_m, overlap)
+
     def __len__(self) -> int:
         return len(self.cells)
 

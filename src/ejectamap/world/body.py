@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from pyproj import CRS
 
-from ejectamap.errors import MosaicError
-
 _IAU_2015 = "Archinal et al. 2018, Celest. Mech. Dyn. Astron. 130:22 (IAU WGCCRE report 2015)"
 
 
@@ -48,23 +46,6 @@ BODIES = {
 }
 
 
-def find_body(name: str) -> Body:
-    """Find a registered body by its name, ignoring case.
-
-    Raises
-    ------
-    MosaicError
-        If the name is not registered; the message lists the registered ones.
-    """
-    try:
-        return BODIES[name.lower()]
-    except KeyError:
-        known = ", ".join(body.name for body in BODIES.values())
-        raise MosaicError(
-            f"unknown body {name!r}: use one of {known}, or give a radius with custom_body"
-        ) from None
-
-
 def body_near(radius_m: float) -> Body | None:
     """Registered body with the radius nearest to `radius_m`, in metres; None if it differs by more than 0.2 %.
 
@@ -72,19 +53,6 @@ def body_near(radius_m: float) -> Body | None:
     """
     nearest = min(BODIES.values(), key=lambda body: abs(body.radius_m - radius_m))
     return nearest if abs(nearest.radius_m - radius_m) < 0.002 * radius_m else None
-
-
-def custom_body(name: str, radius_m: float, reference: str) -> Body:
-    """Make a body that is not registered, or a registered one with another radius, in metres.
-
-    Raises
-    ------
-    MosaicError
-        If the radius is not positive.
-    """
-    if not radius_m > 0:
-        raise MosaicError(f"radius of {name} is {radius_m} m: give a positive number of metres")
-    return Body(name, radius_m, reference)
 
 
 def cylindrical_crs(radius_m: float, name: str = "sphere") -> CRS:

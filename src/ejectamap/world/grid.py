@@ -1,7 +1,7 @@
 """The geometry of a global raster: where its pixels are on the sphere, and windows of it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -93,15 +93,6 @@ class Grid:
     lon_west: float
     crs: str
     transform: Affine
-
-    def halved(self) -> "Grid":
-        """The same globe with pixels twice as large; height and width are even."""
-        return replace(
-            self,
-            height=self.height // 2,
-            width=self.width // 2,
-            transform=self.transform @ Affine.scale(2),
-        )
 
     @property
     def shape(self) -> tuple[int, int]:

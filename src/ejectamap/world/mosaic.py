@@ -125,17 +125,6 @@ class Mosaic:
             :, window.col - 8 * first :
         ]
 
-    def reduced(self, widest_px: int) -> "Mosaic":
-        """The same mosaic at the finest pyramid level that is at most `widest_px` wide.
-
-        Levels after one with an odd number of rows do not span the whole globe and are not used; if the mosaic is
-        still too wide by then, the coarsest level before is returned.
-        """
-        level, grid = 0, self.grid
-        while grid.width > widest_px and grid.height % 2 == 0 and level + 1 < len(self.levels):
-            level, grid = level + 1, grid.halved()
-        return Mosaic(grid, self.band_names, self.levels[level:], self.masks[level:])
-
     def sample(
         self, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: npt.ArrayLike = 0.0
     ) -> tuple[Floats, Bools]:

@@ -141,8 +141,8 @@ def _sample_pieces(level, work, values, valid, start):  # type: ignore[no-untype
         else:
             _blend(level, work, values, valid, first, size)
         if end < n:
-            here = values[:, start + end]
-            valid[start + end] = _blend_valid(level, corners[:, end], weights[:, end], here)
+            point = start + end
+            valid[point] = _blend_valid(level, corners[:, end], weights[:, end], values[:, point])
         begin = end + 1
 
 
@@ -193,9 +193,9 @@ def _have_data(mask, corners, size):  # type: ignore[no-untyped-def]
     bits = np.uint8(1)
     for j in range(size):
         c, r = corners[0, j], corners[1, j]
-        here, beside = c >> 3, (c + 1) >> 3
-        bits &= (mask[r, here] & mask[r + 1, here]) >> (c & 7)
-        bits &= (mask[r, beside] & mask[r + 1, beside]) >> ((c + 1) & 7)
+        left, right = c >> 3, (c + 1) >> 3
+        bits &= (mask[r, left] & mask[r + 1, left]) >> (c & 7)
+        bits &= (mask[r, right] & mask[r + 1, right]) >> ((c + 1) & 7)
     return bits == 1
 
 
@@ -242,10 +242,10 @@ def _blend_words(words, shape, corners, weights, pairs, values, start, size):  #
         west, east = np.uint64(8 * b), np.uint64(8 * (b + bands))
         out = values[b, start : start + size]
         for j in range(out.size):
-            here, there = _byte(pairs[0, j], west), _byte(pairs[0, j], east)
-            upper = here + weights[0, j] * (there - here)
-            here, there = _byte(pairs[1, j], west), _byte(pairs[1, j], east)
-            lower = here + weights[0, j] * (there - here)
+            left, right = _byte(pairs[0, j], west), _byte(pairs[0, j], east)
+            upper = left + weights[0, j] * (right - left)
+            left, right = _byte(pairs[1, j], west), _byte(pairs[1, j], east)
+            lower = left + weights[0, j] * (right - left)
             out[j] = upper + weights[1, j] * (lower - upper)
 
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from ejectamap.errors import ProjectError
-from ejectamap.pages.viewer.layers import Bytes, encode_png
+from ejectamap.maps.rasters import Bytes
+from ejectamap.pages.viewer.layers import encode_png
 from ejectamap.project.bundle_views import ChipViews, CorridorViews, NetworkViews, PolarViews
 from ejectamap.project.bundles import read_descriptions
 from ejectamap.project.folder import Project
@@ -16,7 +17,7 @@ from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.show.ground import colour_ground, to_bytes
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
-from ejectamap.views.polar import PolarView, polar_size
+from ejectamap.views.polar import PolarView
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.sphere import LonLat, azimuthal_forward, distance
@@ -29,9 +30,8 @@ _PICTURES: dict[str, type[NetworkViews]] = {
     "corridor": CorridorViews,
 }
 _WIDTH_MARK_RADII = 60  # width of a picture, in radii of the mark
-_WIDTH_PX = (
-    512  # pictures are enlarged by the largest whole factor that keeps them within this width
-)
+# Pictures are enlarged by the largest whole factor that keeps them within this width.
+_WIDTH_PX = 512
 
 
 class NetworkInputs:
@@ -73,9 +73,8 @@ class NetworkInputs:
 
     def chips(self, crater: Crater) -> ChipGrid:
         """The chips that cover a crater's reach when it is mapped."""
-        reach_m = crater.reach_m(self.project.grid.radius_m)
-        side_m = self._read_views(ChipViews).tile_m
-        return ChipGrid.around(reach_m, side_m, self.project.settings.views.overlap)
+        radius_m, side_m = self.project.grid.radius_m, self._read_views(ChipViews).tile_m
+        return ChipGrid.of_crater(crater, radius_m, side_m, self.project.settings.views.overlap)
 
     def chip_at(self, crater: Crater, lon: float, lat: float) -> Chip:
         """The chip whose centre is nearest to a place, by the larger of the two offsets along its sides."""
@@ -89,7 +88,7 @@ class NetworkInputs:
         networks = self.project.settings.network_configs
         kind = next(kind for kind in networks if NETWORK_KINDS[kind].views is views)
         if kind not in self._views:
-            self._views[kind] = read_descriptions(self.project.networks(kind))[0].views
+            self._views[kind] = read_descriptions(self.project.networks_folder(kind))[0].views
         described = self._views[kind]
         assert isinstance(described, views)
         return described
@@ -97,9 +96,7 @@ class NetworkInputs:
     def _polar(self, crater: Crater, lon: float, lat: float) -> tuple[LonLat, npt.ArrayLike]:
         """Places of the polar view's pixels, and their spacing in metres."""
         views, radius_m = self._read_views(PolarViews), self.project.grid.radius_m
-        size = polar_size(crater.reach, *views.polar_px)
-        reach_m = crater.reach_m(radius_m)
-        view = PolarView(crater, radius_m, reach_m, *size, power=views.polar_power)
+        view = PolarView.of_crater(crater, radius_m, views.polar_px, views.polar_power)
         return view.places(), view.cell_spacing_m()
 
     def _chip(self, crater: Crater, lon: float, lat: float) -> tuple[LonLat, npt.ArrayLike]:
