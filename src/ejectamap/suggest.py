@@ -27,7 +27,6 @@ Stored = npt.NDArray[np.uint8]
 
 NAME = "suggestions.csv"
 COLUMNS = ("tile_id", "row", "col", "height", "width", "crater_ids", "score", "reason")
-_STRIP_PIXELS = 2**22
 _LEAST_BITS = 0.05  # pairs with less entropy are left out
 
 
@@ -192,7 +191,7 @@ def _disagreement(
     maps = []
     for method in methods:
         crater_map = method.predict(crater)
-        strips = grid.strips(crater_map.window, _STRIP_PIXELS)
+        strips = grid.strips(crater_map.window)
         stored = [quantise(crater_map.probability(strip)) for strip in strips]
         maps.append((crater_map.window, np.concatenate(stored)))
     bits = {

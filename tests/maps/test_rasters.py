@@ -147,20 +147,20 @@ def test_probability_reads_back(tmp_path: Path, probability: np.ndarray) -> None
 def test_strips_make_the_same_file(
     tmp_path: Path, probability: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A raster is never asked for as a whole, and how it is cut does not show."""
-    asked: list[Window] = []
+    """A raster is read strip by strip, never as a whole, and its bytes do not depend on the strips."""
+    strips: list[Window] = []
 
-    def look(strip: Window) -> np.ndarray:
-        asked.append(strip)
+    def read_strip(strip: Window) -> np.ndarray:
+        strips.append(strip)
         return in_memory(WINDOW, probability)(strip)
 
     store(tmp_path / "whole.tif", probability)
-    monkeypatch.setattr("ejectamap.maps.rasters._STRIP_PIXELS", 100 * WINDOW.width + 7)
-    write_probability(tmp_path / "p.tif", GRID, WINDOW, look)
-    assert [strip.height for strip in asked] == [100] * 6
+    monkeypatch.setattr("ejectamap.world.grid.STRIP_PIXELS", 100 * WINDOW.width + 7)
+    write_probability(tmp_path / "p.tif", GRID, WINDOW, read_strip)
+    assert [strip.height for strip in strips] == [100] * 6
     assert (tmp_path / "p.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
     read = list(stored_strips(tmp_path / "p.tif", GRID))
-    assert [strip for strip, _ in read] == asked
+    assert [strip for strip, _ in read] == strips
     assert np.array_equal(np.concatenate([part for _, part in read]), quantise(probability))
 
 

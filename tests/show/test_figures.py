@@ -77,7 +77,7 @@ def make_origin() -> np.ndarray:
     lon, lat = GRID.centres(GRID.whole)
     for crater in CRATERS[:-1]:
         origin.add(crater.crater_id, GRID.whole, quantise(blob(crater)(lon, lat)))
-    return origin.value
+    return origin.origin
 
 
 def has_colour(picture: np.ndarray, crater_id: int) -> bool:

@@ -111,7 +111,8 @@ def test_masks_are_read_in_strips(
     folder: Path, grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = load_labels(folder, grid, CRATERS)
-    monkeypatch.setattr("ejectamap.world.label_files._STRIP_PIXELS", 3 * grid.width)
+    for module in ("grid", "label_files"):
+        monkeypatch.setattr(f"ejectamap.world.{module}.STRIP_PIXELS", 3 * grid.width)
     labels = load_labels(folder, grid, CRATERS)
     assert np.array_equal(labels.any_ejecta(grid.whole), expected.any_ejecta(grid.whole))
 

@@ -23,8 +23,6 @@ PATCH_M = 149e3
 It is that of the published tile, 224 pixels of 665 m.
 """
 
-_STRIP_PIXELS = 2**22
-
 
 class Barycentre(NamedTuple):
     """Barycentre of some ground: its position (degrees), and distance (km) and bearing (degrees) from the crater."""
@@ -105,7 +103,7 @@ def expected_area_km2(
     half = int(np.ceil(np.pi * grid.radius_m / PATCH_M))
     patch_sd_km2 = np.zeros((2 * half + 1) ** 2)
     expected = 0.0
-    for strip in grid.strips(window, _STRIP_PIXELS):
+    for strip in grid.strips(window):
         rows = slice(strip.row - window.row, strip.row - window.row + strip.height)
         i, j = np.nonzero((stored[rows] > 0) & (stored[rows] != NO_DATA) & chosen[rows])
         lon, lat = grid.to_lonlat(j + strip.col + 0.5, i + strip.row + 0.5)

@@ -192,5 +192,5 @@ def _freshness_rank(table: pd.DataFrame) -> pd.Series:
 
 def _cleaned_mask(ejecta_map: EjectaMap, crater: Crater, grid: Grid) -> tuple[Window, Bools]:
     """One crater's mask, its interior included, without small clusters."""
-    window, mask = ejecta_map.labels(crater.crater_id).masks[crater.crater_id]
+    window, mask = ejecta_map.as_labels(crater.crater_id).masks[crater.crater_id]
     return window, without_small_clusters(mask, grid, window)

@@ -65,7 +65,7 @@ def evaluate_project(
         agreement = compare_annotators(evaluation, labels, second, craters, project.tile_side_px)
         evaluation = replace(evaluation, annotator_agreement=agreement)
     if structure:
-        shape = evaluate_structure(labels, craters, ejecta_map.labels)
+        shape = evaluate_structure(labels, craters, ejecta_map.as_labels)
         evaluation = replace(evaluation, structure=shape)
     text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
     replace_file(project.outputs / "evaluation.json", memoryview(text.encode()))

@@ -94,7 +94,7 @@ def model_card(project: Project, mapped: Sequence[Crater]) -> str:
 def _network_lines(project: Project) -> Iterator[str]:
     """One line per network: its name, number of samples, validation F1 and seed."""
     for kind in project.settings.network_configs:
-        for folder in bundle_folders(project.networks(kind)):
+        for folder in bundle_folders(project.networks_folder(kind)):
             training = read_description(folder).training
             facts = [f"`{kind}/{folder.name}`"]
             facts += [f"{training['samples']} samples"] if training.get("samples") else []

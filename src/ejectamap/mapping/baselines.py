@@ -16,9 +16,9 @@ from ejectamap.maps.connections import no_connections
 from ejectamap.maps.crater_map import CraterMap
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import distance
 
-Floats = npt.NDArray[np.float32]
 _STRIP_PIXELS = 2**18
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -12,9 +11,9 @@ from ejectamap.mapping.gpu_sampling import on_device, read_on_device
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.views.chip import Chip
 from ejectamap.views.chip_sampler import ChipSampler
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sampling_grid import SamplingGrid
 
-Floats = npt.NDArray[np.float32]
 BATCH = 16
 """Inputs in a batch on a processor."""
 _GPU_BATCH = 128  # smaller batches leave a large GPU idle

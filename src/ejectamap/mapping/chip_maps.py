@@ -14,9 +14,8 @@ from ejectamap.project.folder import Project
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import azimuthal_inverse
-
-Floats = npt.NDArray[np.float32]
 
 
 def map_from_chips(

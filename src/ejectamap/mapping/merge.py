@@ -10,9 +10,9 @@ from ejectamap.views.azimuthal_grid import resample_to_grid
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import Array
 
-Floats = npt.NDArray[np.float32]
 _RUN = 256  # pixels processed together: their intermediate values fit the first-level cache
 _FAST = {"contract", "nsz"}
 

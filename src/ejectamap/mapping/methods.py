@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 
 import numpy as np
-import numpy.typing as npt
 
 from ejectamap.maps.backend_choice import backend_names
 from ejectamap.maps.crater_map import CraterMap
@@ -19,8 +18,7 @@ from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window
-
-Floats = npt.NDArray[np.float32]
+from ejectamap.world.mosaic import Floats
 
 
 class Method(ABC):

@@ -14,7 +14,6 @@ from ejectamap.maps.rasters import NO_DATA, STEPS, Bytes
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 
-_STRIP_PIXELS = 2**22
 _MAX_ID = np.iinfo(np.uint16).max - 1
 
 
@@ -86,7 +85,7 @@ class OriginMap:
         whole = self.grid.whole
         strips = (
             (s, self._origin[s.row : s.row + s.height].astype(dtype, copy=False))
-            for s in self.grid.strips(whole, _STRIP_PIXELS)
+            for s in self.grid.strips(whole)
         )
         write_cog(
             path,

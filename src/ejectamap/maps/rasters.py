@@ -28,7 +28,6 @@ NO_DATA = 255
 """Stored value where the probability is unknown."""
 STEPS = 250
 """Stored value of a probability of 1."""
-_STRIP_PIXELS = 2**22
 
 
 def quantise(probability: Floats) -> Bytes:
@@ -69,7 +68,7 @@ def write_probability(path: Path, grid: Grid, window: Window, probability: Strip
     OutputError
         If the file cannot be written.
     """
-    strips = grid.strips(window, _STRIP_PIXELS)
+    strips = grid.strips(window)
     write_cog(
         path,
         ((strip, quantise(probability(strip))) for strip in strips),
@@ -187,7 +186,7 @@ def stored_strips(path: Path, grid: Grid) -> Iterator[tuple[Window, Bytes]]:
     """Read a raster of the map as `read_stored` does, in strips of whole rows from north to south."""
     with _opened(path) as source:
         window = _window(source, grid)
-        for strip in grid.strips(window, _STRIP_PIXELS):
+        for strip in grid.strips(window):
             yield strip, _read_part(source, window, strip)
 
 

@@ -73,7 +73,7 @@ def guide_sources(project: Project, sources: Sequence[Source]) -> list[Source]:
     BundleError
         If there are no context networks, or they take another number of bands.
     """
-    folder = project.start_networks("context") or project.networks("context")
+    folder = project.start_networks("context") or project.networks_folder("context")
     networks = Ensemble.load(folder, project.mosaic.bands)
     return [_add_guides(networks, source) for source in sources]
 

@@ -91,7 +91,7 @@ class TrainingSetup(ABC):
     def usable_sources(self) -> list[Source]:
         """The sources with only those pairs that this kind of network is trained on."""
         sources = self.sources.sources
-        match NETWORK_KINDS[self.kind].learns_from:
+        match NETWORK_KINDS[self.kind].training_samples:
             case "connected pairs":
                 return connected_only(sources)
             case "tiles":

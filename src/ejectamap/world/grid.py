@@ -11,6 +11,8 @@ from affine import Affine
 from ejectamap.world.sphere import Array, LonLat, wrap_longitude
 
 Bools = npt.NDArray[np.bool_]
+STRIP_PIXELS = 2**22
+"""Pixels that are processed at a time where arrays of a whole window would be too large."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +195,9 @@ class Grid:
             return whole_rows
         return Window(top, left, bottom - top, right - left)
 
-    def strips(self, window: Window, max_pixels: int) -> Iterator[Window]:
-        """Cut a window into strips of whole rows of at most `max_pixels` pixels, north to south."""
-        rows = max(1, max_pixels // window.width)
+    def strips(self, window: Window, max_pixels: int | None = None) -> Iterator[Window]:
+        """Cut a window into strips of whole rows, of at most `max_pixels` (`STRIP_PIXELS`) pixels, north to south."""
+        rows = max(1, (max_pixels or STRIP_PIXELS) // window.width)
         for row in range(window.row, window.row + window.height, rows):
             height = min(rows, window.row + window.height - row)
             yield Window(row, window.col, height, window.width)

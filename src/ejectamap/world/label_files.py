@@ -15,14 +15,13 @@ from pyproj import CRS
 from ejectamap.errors import LabelError
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import check_radius, cylinder, open_raster, raster_crs
-from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.grid import STRIP_PIXELS, Bools, Grid, Window
 from ejectamap.world.labels import Labels, PackedMasks, Tile, extract_window
 from ejectamap.world.sphere import distance
 from ejectamap.world.tables import read_table
 
 _MASK_NAME = re.compile(r"mask_crater_(\d+)\.tiff?", re.IGNORECASE)
 _ON_GRID_PX = 0.05  # tolerance for rounding in a mask's transform: distance of its corner from the grid, in pixels
-_STRIP_PIXELS = 2**22
 
 
 def load_labels(
@@ -99,7 +98,7 @@ def check_reach(name: object, crater: Crater, window: Window, mask: Bools, grid:
         If all of the mask is outside the reach.
     """
     reach_m = crater.reach_m(grid.radius_m)
-    for strip in grid.strips(window, _STRIP_PIXELS):
+    for strip in grid.strips(window):
         lon, lat = grid.centres(strip)
         near = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) <= reach_m
         if (near & extract_window(window, mask, strip, grid.width)).any():
@@ -183,7 +182,7 @@ def to_mosaic_px(
 def read_nonzero(source: "rasterio.io.DatasetReader") -> Bools:
     """Read where a raster is neither 0 nor no-data, bool (row, col); in strips, to limit the memory."""
     mask = np.empty((source.height, source.width), bool)
-    rows = max(1, _STRIP_PIXELS // source.width)
+    rows = max(1, STRIP_PIXELS // source.width)
     for top in range(0, source.height, rows):
         height = min(rows, source.height - top)
         strip = rasterio.windows.Window(0, top, source.width, height)

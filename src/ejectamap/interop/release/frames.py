@@ -19,8 +19,6 @@ from ejectamap.world.label_files import read_nonzero
 from ejectamap.world.sphere import azimuthal_forward
 from ejectamap.world.tables import read_table
 
-_STRIP_PIXELS = 2**22
-
 
 def frame_size(grid: Grid) -> int:
     """Side of a frame, in pixels: twice the number of whole pixels in half the planet's circumference."""
@@ -85,7 +83,7 @@ def read_on_grid(path: Path, crater: Crater, grid: Grid) -> Iterator[tuple[Windo
                 f"{path}: is {source.height} x {source.width} pixels, a frame on this mosaic {size} x {size}"
             )
         frame = read_nonzero(source)
-    for strip in grid.strips(grid.whole, _STRIP_PIXELS):
+    for strip in grid.strips(grid.whole):
         x_m, y_m = azimuthal_forward(*grid.centres(strip), crater.lon, crater.lat, grid.radius_m)
         # Near the antipode, positions may lie up to half a pixel outside the frame.
         col = np.clip(size / 2 + x_m / grid.pixel_m, 0, size - 1).astype(np.intp)

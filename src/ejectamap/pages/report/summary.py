@@ -74,7 +74,7 @@ def _settings(project: Project) -> str:
 def _networks(project: Project) -> Iterator[str]:
     """Number and source of the networks of each kind."""
     for kind in project.settings.network_configs:
-        folder = project.networks(kind)
+        folder = project.networks_folder(kind)
         count = len(bundle_folders(folder))
         if folder == project.models / kind:
             source = "in the project's models folder"
