@@ -19,8 +19,9 @@ from ejectamap.mapping.run import map_project
 from ejectamap.maps.connections import no_connections
 from ejectamap.maps.crater_map import CraterMap
 from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.state import card_path
 from ejectamap.project.folder import Project
-from ejectamap.show.run import card_path, draw_card
+from ejectamap.show.run import draw_card
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import read_grid
 

@@ -17,7 +17,7 @@ from ejectamap.maps.state import mask_path
 from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import check_reach
+from ejectamap.world.label_files import check_reach, label_path
 from ejectamap.world.labels import Labels, Tile
 
 CORRECTED_LABELS = "labels-corrected"
@@ -57,11 +57,11 @@ def import_labels(project: Project, path: Path) -> LabelChanges:
     if project.settings.inputs.labels != CORRECTED_LABELS:
         _copy_labels(project, folder)
     for crater_id, mask in changes.drawn.items():
-        _write_mask(_label_path(folder, crater_id), crater_id, mask, project.grid)
+        _write_mask(label_path(folder, crater_id), crater_id, mask, project.grid)
     for crater in project.chosen_craters(changes.accepted):
-        _copy_file(mask_path(project, crater), _label_path(folder, crater.crater_id))
+        _copy_file(mask_path(project, crater), label_path(folder, crater.crater_id))
     for crater_id in changes.removed:
-        _label_path(folder, crater_id).unlink(missing_ok=True)
+        label_path(folder, crater_id).unlink(missing_ok=True)
     _update_settings(project, changes.tiles)
     return changes
 
@@ -92,8 +92,8 @@ def _copy_labels(project: Project, folder: Path) -> None:
     if labels is None or setting is None:
         return
     for crater_id, mask in labels.masks.items():
-        source = _label_path(project.input_path(setting), crater_id)
-        target = _label_path(folder, crater_id)
+        source = label_path(project.input_path(setting), crater_id)
+        target = label_path(folder, crater_id)
         if source.is_file():
             _copy_file(source, target)
         else:
@@ -143,8 +143,3 @@ def _tile_table(tiles: Sequence[Tile]) -> str:
         for t in tiles
     ]
     return "\n".join(["tile_id,row,col,height,width", *lines]) + "\n"
-
-
-def _label_path(folder: Path, crater_id: int) -> Path:
-    """Path of a crater's label in a folder of masks."""
-    return folder / f"mask_crater_{crater_id}.tif"

@@ -20,7 +20,7 @@ from ejectamap.interop.map_metadata import body_class, map_title, write_citation
 from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import require_mapped
 from ejectamap.maps.rasters import NO_DATA, STEPS, stored_window
-from ejectamap.maps.state import mask_path, probability_path
+from ejectamap.maps.state import card_path, mask_path, probability_path
 from ejectamap.project.folder import Project
 from ejectamap.world.body import body_near
 from ejectamap.world.craters import Crater
@@ -165,7 +165,7 @@ def _add_assets(item: pystac.Item, project: Project, crater: Crater) -> None:
         )
         item.add_asset(key, asset)
         RasterExtension.ext(asset, add_if_missing=True).bands = [band]
-    card = project.maps / f"crater_{crater.crater_id}.png"
+    card = card_path(project, crater)
     if card.exists():
         asset = pystac.Asset(
             str(card.resolve()), title="Mosaic and map", media_type="image/png", roles=["overview"]

@@ -89,6 +89,11 @@ def mask_path(project: Project, crater: Crater) -> Path:
     return crater_path(project.maps, crater.crater_id, "mask")
 
 
+def card_path(project: Project, crater: Crater) -> Path:
+    """Path of a crater's card, its figure for people."""
+    return project.maps / f"crater_{crater.crater_id}.png"
+
+
 def outline_path(project: Project, crater: Crater) -> Path:
     """Path of the table with a crater's own polygon."""
     return project.maps / ".done" / f"outline_{crater.crater_id}.parquet"

@@ -1,13 +1,12 @@
 """Draw the pictures of a finished map: the global picture, and a card for each crater."""
 
 from functools import partial
-from pathlib import Path
 
 from rich.progress import track
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.state import is_newer_than_masks, mask_path, probability_path
+from ejectamap.maps.state import card_path, is_newer_than_masks, mask_path, probability_path
 from ejectamap.project.folder import Project
 from ejectamap.show.card import SampleLabels, plot_crater_card
 from ejectamap.show.globe import plot_global_map
@@ -31,7 +30,7 @@ def draw_maps(project: Project) -> None:
     path = project.maps / "global.png"
     plot_global_map(path, project.mosaic, project.craters, origin, second)
     blankets_m = _blankets_m(project)
-    stale = [crater for crater in mapped if _is_stale(project, crater, bool(blankets_m))]
+    stale = [crater for crater in mapped if _card_is_outdated(project, crater, bool(blankets_m))]
     for crater in track(stale, "drawing cards", disable=not stale):
         draw_card(project, crater, blankets_m.get(crater.crater_id))
 
@@ -54,11 +53,6 @@ def _label_sampler(labels: Labels | None, crater: Crater) -> SampleLabels | None
     return partial(labels.sample, crater.crater_id)
 
 
-def card_path(project: Project, crater: Crater) -> Path:
-    """Path of a crater's card."""
-    return project.maps / f"crater_{crater.crater_id}.png"
-
-
 def _blankets_m(project: Project) -> dict[int, float]:
     """Measured radius of each crater's blanket, by crater id; empty unless measured on the present maps."""
     if not is_newer_than_masks(project, project.outputs / ANALYSIS_NAME):
@@ -68,7 +62,7 @@ def _blankets_m(project: Project) -> dict[int, float]:
     return dict(zip(table.loc[radii_m.index, "crater_id"], radii_m, strict=True))
 
 
-def _is_stale(project: Project, crater: Crater, measured: bool) -> bool:
+def _card_is_outdated(project: Project, crater: Crater, measured: bool) -> bool:
     """Whether a card is missing, or older than the map or than the measurements that it shows."""
     card, sources = card_path(project, crater), [mask_path(project, crater)]
     if measured:

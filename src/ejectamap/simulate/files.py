@@ -10,6 +10,7 @@ import rasterio
 
 from ejectamap.simulate.planet import Planet
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.label_files import label_path
 from ejectamap.world.labels import Labels, Tile
 
 
@@ -27,7 +28,7 @@ def write_planet(planet: Planet, folder: Path, tiles: Sequence[Tile] = ()) -> No
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     _write_mosaic(planet, folder / "mosaic.tif")
     for crater_id in planet.truth.masks:
-        _write_mask(planet.truth, crater_id, folder / "labels" / f"mask_crater_{crater_id}.tif")
+        _write_mask(planet.truth, crater_id, label_path(folder / "labels", crater_id))
     craters = [(c.crater_id, c.name, c.lon, c.lat, c.radius_m, c.reach) for c in planet.craters]
     _write_csv(
         folder / "craters.csv", ("crater_id", "name", "lon", "lat", "radius_m", "reach"), craters

@@ -24,6 +24,11 @@ _MASK_NAME = re.compile(r"mask_crater_(\d+)\.tiff?", re.IGNORECASE)
 _ON_GRID_PX = 0.05  # tolerance for rounding in a mask's transform: distance of its corner from the grid, in pixels
 
 
+def label_path(folder: Path, crater_id: int) -> Path:
+    """Path of a crater's label in a folder of masks."""
+    return folder / f"mask_crater_{crater_id}.tif"
+
+
 def load_labels(
     path: Path | str,
     grid: Grid,

@@ -31,6 +31,7 @@ from ejectamap.project.pairs import make_pairs
 from ejectamap.project.splits import make_split, write_split
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import open_raster
+from ejectamap.world.label_files import label_path
 from ejectamap.world.labels import Tile
 from ejectamap.world.mosaic import read_grid
 
@@ -202,7 +203,7 @@ def _write_references(project: Project, release: Release, craters: Iterable[Crat
             continue
         try:
             strips = read_on_grid(path, crater, project.grid)
-            write_reference(folder / f"mask_crater_{crater.crater_id}.tif", project.grid, strips)
+            write_reference(label_path(folder, crater.crater_id), project.grid, strips)
         except EjectamapError as problem:
             warnings.append(str(problem))
     return warnings

@@ -10,10 +10,10 @@ import pyogrio
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.state import card_path
 from ejectamap.pages.report.parts import Picture, embed_jpeg
 from ejectamap.project.folder import Project
 from ejectamap.show.card import panel_boxes
-from ejectamap.show.run import card_path
 from ejectamap.world.craters import Crater
 
 Row = Mapping[str, Any]

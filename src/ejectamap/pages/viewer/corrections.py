@@ -25,7 +25,7 @@ from ejectamap.project.folder import Project
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Window
-from ejectamap.world.label_files import read_mask
+from ejectamap.world.label_files import label_path, read_mask
 from ejectamap.world.labels import Labels, Tile, extract_window
 
 FOLDER = "corrections"
@@ -203,7 +203,7 @@ class Corrections:
         """Write the masks of some craters, then the table of tiles."""
         self.folder.mkdir(exist_ok=True)
         for crater_id in crater_ids:
-            path = self._mask_path(crater_id)
+            path = label_path(self.folder, crater_id)
             if any(crater_id in masks for masks in self._masks.values()):
                 self._write_mask(path, crater_id)
             else:
@@ -251,9 +251,6 @@ class Corrections:
             if crater_id in masks:
                 yield self.tiles[tile_id].window, masks[crater_id]
 
-    def _mask_path(self, crater_id: int) -> Path:
-        return self.folder / f"mask_crater_{crater_id}.tif"
-
     def _load(self) -> None:
         """Read the corrections from the folder."""
         table = pd.read_csv(self.folder / "tiles.csv")
@@ -261,7 +258,7 @@ class Corrections:
         masks = {
             crater_id: read_mask(path, self.project.grid)
             for crater_id in craters
-            if (path := self._mask_path(crater_id)).exists()
+            if (path := label_path(self.folder, crater_id)).exists()
         }
         labels = Labels(self.project.grid, masks, None)
         for row in table.itertuples(index=False):
