@@ -1,5 +1,6 @@
 """What a change makes stale: just what depends on it."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import rasterio
+from ruamel.yaml import YAML
 
 from ejectamap.mapping import run as map_run
 from ejectamap.mapping.run import map_project
 from ejectamap.maps import writing
 from ejectamap.maps.provenance import compute_fingerprints, mapped_craters
 from ejectamap.project.folder import Project
+from version_0_1 import as_version_0_1
 
 MakeReady = Callable[..., Project]
 Contents = Callable[[Path], dict[str, bytes]]
@@ -128,4 +131,33 @@ def test_going_back_to_an_old_threshold_does_not_mix_two_maps(
         with pytest.raises(KeyboardInterrupt):
             map_project(higher)
     map_project(change(project, "\n  threshold: 0.6 ", "\n  threshold: 0.5 "))
+    assert contents(project.maps) == first
+
+
+@pytest.mark.parametrize("method", ["polar", "two-stage"])
+def test_a_project_of_the_version_before_is_current(
+    make_ready: MakeReady,
+    monkeypatch: pytest.MonkeyPatch,
+    contents: Contents,
+    reopened: Reopened,
+    method: str,
+) -> None:
+    """Settings and bundles with the keys of 0.1; a bundle's bytes are part of the fingerprint."""
+    project = make_ready(f"method={method}")
+    for path in project.models.glob("*/*/bundle.json"):
+        bundle = json.loads(path.read_text())
+        del bundle["views"]["version"]
+        if "chip_px" in bundle["views"]:
+            bundle["views"] |= {"distance": "metres", "log_distance": True}
+        path.write_text(json.dumps(bundle, indent=2) + "\n")
+    map_project(reopened(project))
+    first = contents(project.maps)
+    settings = project.folder / "project.yaml"
+    yaml = YAML(typ="safe")
+    values = as_version_0_1(yaml.load(settings.read_text()))
+    with settings.open("w") as file:
+        yaml.dump(values, file)
+    monkeypatch.setattr(map_run, "load_method", None)  # would fail if networks were loaded
+    assert mapped_craters(reopened(project)) == list(project.craters)
+    map_project(reopened(project))
     assert contents(project.maps) == first

@@ -18,6 +18,7 @@ from ejectamap.project.yaml import (
     read_settings,
     write_settings,
 )
+from version_0_1 import as_version_0_1
 
 INPUTS = {"mosaic": "m.tif", "craters": "c.csv"}
 
@@ -228,16 +229,8 @@ def test_bad_changes(change: str, words: str) -> None:
 
 
 def old_file(folder: Path, **changes: Any) -> Path:
-    """A `project.yaml` as ejectamap 0.1 wrote it: every key, and no version."""
-    values = preset("poster").model_dump(mode="json")
-    del values["version"]
-    values["views"] |= {"rivals": False, "radial_up": False}
-    values["views"] |= {"distance": "metres", "log_distance": True}
-    values["training"]["plant"] = 0
-    for section in ("connection", "segmentation", "context"):
-        values[section]["share"] = values[section].pop("budget_weight")
-        values[section]["accumulate"] = 1
-    values["segmentation"]["share_weights"] = values["segmentation"].pop("ejecta_ratio_weights")
+    """A `project.yaml` as ejectamap 0.1 wrote it, with changes."""
+    values = as_version_0_1(preset("poster").model_dump(mode="json"))
     path = folder / "project.yaml"
     with path.open("w") as file:
         YAML(typ="safe").dump(merge(values, changes), file)
