@@ -114,7 +114,7 @@ def test_labelled_tiles_by_hand() -> None:
     assert (pixels.tp, pixels.fp, pixels.fn) == (16 + 4, 4 + 6, 12)
     assert pixels.tp + pixels.fp + pixels.fn + pixels.tn == 4 * 100
     assert evaluation.test == evaluation.all
-    assert not evaluation.split
+    assert not evaluation.has_training_pairs
     # Alpha's ray reaches into tile 1 and is missed; Beta is in tile 1 only.
     assert evaluation.all.tile == Counts(tp=2, fp=0, fn=1, tn=1)
     # Gamma is on the far side: no tile in reach.
@@ -151,7 +151,7 @@ def test_areas_are_true_ground() -> None:
 def test_split_separates_the_test_pairs() -> None:
     split = {(0, 0): "train", (0, 1): "test", (4, 0): "validation"}
     evaluation = evaluate(LABELS, CRATERS, predicted, split, tile_px=10, origin=origin)
-    assert evaluation.split
+    assert evaluation.has_training_pairs
     # Left: Alpha in tile 1 (9 ray pixels missed) and Beta in tile 1, which the split does not know.
     assert evaluation.test.pixel == Counts(tp=4, fp=6, fn=9, tn=181)
     assert evaluation.test.tile == Counts(tp=1, fp=0, fn=1, tn=0)

@@ -76,7 +76,7 @@ def test_scores_of_published_masks_equal_scikit_learn(release: MiniRelease, tmp_
             assert counts.recall == pytest.approx(recall_score(*arrays), abs=1e-12)
             assert counts.iou == pytest.approx(jaccard_score(*arrays), abs=1e-12)
             assert 0 < counts.f1 <= 1
-    assert evaluation.split
+    assert evaluation.has_training_pairs
     assert evaluation.all.pixel.f1 < 1 > evaluation.all.tile.f1
 
 
