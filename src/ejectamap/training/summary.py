@@ -19,7 +19,7 @@ from ejectamap.project.folder import Project
 # Entries of `training` in a bundle's description, with their headings and decimals in the printed table.
 FIGURES = {
     "samples": ("samples", 0),
-    "validation_samples": ("validation", 0),
+    "validation_samples": ("held out", 0),
     "epochs": ("epochs", 0),
     "best_epoch": ("best", 0),
     "validation_f1": ("F1", 3),
