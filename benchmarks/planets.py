@@ -56,6 +56,8 @@ def noise_planet(
         # Imported here because it is slow, and a worker that has this module as its preload does not need it.
         from ejectamap.training.untrained import save_untrained_networks  # noqa: PLC0415
 
+        # Without a seed, chance decides whether chips are connected, and with it the work of the published networks.
+        torch.manual_seed(0)
         save_untrained_networks(project)
     return project
 
