@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rich.progress import track
 
 from ejectamap.evaluation.rings import DISTANCE_EDGES, DISTANCES
+from ejectamap.files import replace_file
 from ejectamap.mapping.methods import Method, load_method, single_network_methods
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import require_mapped
 from ejectamap.maps.rasters import NO_DATA, STEPS, quantise
 from ejectamap.maps.state import is_imported
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
@@ -159,7 +159,7 @@ def _uncertain_pairs(
     index = {tile.tile_id: k for k, tile in enumerate(tiles)}
     methods = _single_network_methods(project, craters)
     rows, reasons = [], []
-    for c, crater in enumerate(track(craters, "uncertainty of each crater", transient=True)):
+    for c, crater in enumerate(track(craters, "uncertainty of each crater")):
         entropy = {
             tile: entropy_bits(files.stored(crater.crater_id, tile.window))
             for tile in tiles_in_reach(crater, tiles, grid)

@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from ejectamap.analysis.colour import Colour, blanket_colour, ray_colour
 from ejectamap.analysis.columns import describe
@@ -22,9 +21,10 @@ from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.rings import SECTORS
+from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import require_mapped
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
@@ -57,11 +57,10 @@ def analyze_project(project: Project) -> pd.DataFrame:
     craters = require_mapped(project)
     grid = project.mosaic.grid
     ejecta_map, count = EjectaMap(project.maps, grid), EjectaCount(grid)
-    for crater in track(craters, "reading masks", transient=True):
+    for crater in track(craters, "reading masks"):
         count.add(*_cleaned_mask(ejecta_map, crater, grid))
     rows = [
-        measure_crater(project, ejecta_map, count, crater)
-        for crater in track(craters, "measuring", transient=True)
+        measure_crater(project, ejecta_map, count, crater) for crater in track(craters, "measuring")
     ]
     table = pd.DataFrame(rows)
     table["freshness_rank"] = _freshness_rank(table)

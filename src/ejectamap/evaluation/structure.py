@@ -11,12 +11,12 @@ from typing import Any
 
 import numba
 import numpy as np
-from rich.progress import track
 from scipy.ndimage import binary_dilation, label
 from skimage.morphology import skeletonize
 
 from ejectamap.evaluation.counts import harmonic_mean, none_if_nan
 from ejectamap.evaluation.crater_rasters import AZIMUTHS, CraterRasters, distances_km
+from ejectamap.progress import track
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools
 from ejectamap.world.labels import Labels
@@ -91,7 +91,7 @@ def evaluate_structure(
 
     with ThreadPoolExecutor(_THREADS) as pool:
         evaluated = pool.map(evaluate, labelled)
-        rows = list(track(evaluated, "evaluating structure", total=len(labelled), transient=True))
+        rows = list(track(evaluated, "evaluating structure", total=len(labelled)))
     spacing_km = rows[0][0] if rows else float("nan")
     by_crater = zip(labelled, (figures for _, figures in rows), strict=True)
     return Structure(

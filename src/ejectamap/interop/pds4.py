@@ -7,13 +7,13 @@ from xml.sax.saxutils import escape
 
 import rasterio.shutil
 from rasterio.errors import RasterioError
-from rich.progress import track
 
 from ejectamap.errors import OutputError
+from ejectamap.files import replace_file
 from ejectamap.interop.map_metadata import body_class, map_title, write_citation_and_model_card
-from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import require_mapped
 from ejectamap.maps.state import mask_path, probability_path
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.world.body import body_near
 from ejectamap.world.craters import Crater
@@ -50,7 +50,7 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
     folder.mkdir(exist_ok=True)
     body = body_near(project.grid.radius_m)
     target, target_type = ("Unknown", "planet") if body is None else (body.name, body_class(body))
-    for path, title in track(list(_rasters(project, mapped)), "writing labels", transient=True):
+    for path, title in track(list(_rasters(project, mapped)), "writing labels"):
         values = {
             "LOGICAL_IDENTIFIER": f"{collection}:{path.stem}".lower(),
             "TITLE": title,

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from rich.progress import track
-
 from ejectamap.errors import ProjectError
 from ejectamap.mapping.backend_selection import select_backends
 from ejectamap.mapping.cluster import run_on_dask
@@ -18,6 +16,7 @@ from ejectamap.mapping.methods import Method, load_method
 from ejectamap.maps.provenance import Fingerprints, compute_fingerprints
 from ejectamap.maps.state import is_done, is_predicted, prepare_folders
 from ejectamap.maps.writing import rewrite_mask, write_crater_files, write_global_files
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.settings import Settings
 from ejectamap.world.craters import Crater
@@ -66,7 +65,7 @@ def map_project(
         for _ in track(mapped, "mapping craters", total=len(missing)):
             pass
     unmasked = [c for c in craters if not is_done(project, c, fingerprints.craters[c.crater_id])]
-    for crater in track(unmasked, "masks", transient=True):
+    for crater in track(unmasked, "masks"):
         rewrite_mask(project, crater, fingerprints.craters[crater.crater_id])
     write_global_files(project, fingerprints)
 

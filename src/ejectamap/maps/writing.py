@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import pandas as pd
-from rich.progress import track
 
 from ejectamap.maps.colours import crater_colour
 from ejectamap.maps.connections import no_connections, write_connections
@@ -28,6 +27,7 @@ from ejectamap.maps.state import (
     record_done,
     record_predicted,
 )
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 
@@ -57,7 +57,7 @@ def write_global_files(project: Project, fingerprints: Fingerprints) -> None:
     outlines = {crater: outline_path(project, crater) for crater in craters}
     write_polygons(project.maps / "ejecta.gpkg", grid, outlines)
     origin = OriginMap(grid, project.settings.map.threshold)
-    for crater in track(craters, "origin map", transient=True):
+    for crater in track(craters, "origin map"):
         for strip, stored in stored_strips(probability_path(project, crater), grid):
             origin.add(crater.crater_id, strip, stored)
     origin.write(project.maps / "origin.tif", craters)

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from rich.progress import track
-
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.state import card_path, is_newer_than_masks, mask_path, probability_path
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.show.card import SampleLabels, plot_crater_card
 from ejectamap.show.globe import plot_global_map
@@ -31,7 +30,7 @@ def draw_maps(project: Project) -> None:
     plot_global_map(path, project.mosaic, project.craters, origin, second)
     blankets_m = _blankets_m(project)
     stale = [crater for crater in mapped if _card_is_outdated(project, crater, bool(blankets_m))]
-    for crater in track(stale, "drawing cards", disable=not stale):
+    for crater in track(stale, "drawing cards"):
         draw_card(project, crater, blankets_m.get(crater.crater_id))
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.progress import track
 from torch.utils.data import Dataset
 
+from ejectamap.progress import track
 from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.project.pairs import Pair
 from ejectamap.project.settings import Connection, Segmentation, Views
@@ -197,7 +197,7 @@ def _read_pairs(
 
     with ThreadPoolExecutor() as pool:
         arrays = pool.map(read_job, jobs)
-        return list(track(arrays, title, total=len(jobs), transient=True))
+        return list(track(arrays, title, total=len(jobs)))
 
 
 def _pair_metadata(

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich.progress import track
 
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_prediction import GUIDE_THRESHOLD, PolarPrediction, PolarPredictor
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair
 from ejectamap.training.datasets import ChipDataset, Sample, SampleKey
@@ -82,10 +82,7 @@ def _add_guides(networks: Ensemble, source: Source) -> GuidedSource:
     mosaic = source.world.mosaic
     predictor = PolarPredictor(networks, mosaic, source.world.craters)
     craters = list(dict.fromkeys(pair.crater for pair in source.pairs))
-    guides = {
-        crater: predictor.predict(crater)
-        for crater in track(craters, "predicting guides", transient=True)
-    }
+    guides = {crater: predictor.predict(crater) for crater in track(craters, "predicting guides")}
 
     def has_ejecta(pair: Pair) -> bool:
         chip = largest_chip(pair.crater, pair.window, mosaic.grid)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 from torch import Tensor, nn
 
 from ejectamap.errors import ReleaseError
@@ -18,6 +17,7 @@ from ejectamap.interop.release.hyperparameters import ModelVersion
 from ejectamap.interop.release.pickles import open_archive
 from ejectamap.interop.release.results import CheckpointSet
 from ejectamap.networks.bundle import Bundle, build_network, save_bundle
+from ejectamap.progress import track
 from ejectamap.project.bundle_views import ChipViews, CorridorViews
 from ejectamap.project.bundles import BundleDescription, library_versions
 from ejectamap.project.folder import Project
@@ -44,7 +44,7 @@ def convert_checkpoints(project: Project, checkpoints: CheckpointSet, tile_px: i
     version = checkpoints.version
     bundles = [
         _convert(project, version, path, tile_px)
-        for path in track(checkpoints.paths, f"reading {version.kind} networks", transient=True)
+        for path in track(checkpoints.paths, f"reading {version.kind} networks")
     ]
     for number, bundle in enumerate(bundles):
         save_bundle(bundle, project.models / version.kind / f"member-{number:02d}")

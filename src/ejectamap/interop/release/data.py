@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from ejectamap.errors import EjectamapError, ReleaseError
+from ejectamap.progress import track
 from ejectamap.world.craters import Crater, load_craters
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import read_mask
@@ -211,7 +211,7 @@ def check_labels(
         One line for each label with a tile whose number of ejecta pixels differs from its table.
     """
     errors, warnings = [], []
-    for crater_id in track(sorted(labelled), "reading labels", transient=True):
+    for crater_id in track(sorted(labelled), "reading labels"):
         path = release.positions(crater_id)
         try:
             labels = Labels(grid, {crater_id: read_mask(release.mask(crater_id), grid)}, None)

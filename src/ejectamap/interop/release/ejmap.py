@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from ejectamap.errors import EjectamapError, MosaicError, ProjectError, ReleaseError
 from ejectamap.interop.release.data import (
@@ -26,6 +25,7 @@ from ejectamap.interop.release.results import (
     read_published_maps,
 )
 from ejectamap.maps.writing import import_maps
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import make_pairs
 from ejectamap.project.splits import make_split, write_split
@@ -196,7 +196,7 @@ def _write_references(project: Project, release: Release, craters: Iterable[Crat
     folder = project.folder / "release" / "reference"
     folder.mkdir(parents=True, exist_ok=True)
     warnings = []
-    for path in track(paths, "resampling reference masks", transient=True):
+    for path in track(paths, "resampling reference masks"):
         crater = by_name.get(_comparable_name(path.stem.removeprefix("az_manual_")))
         if crater is None:
             warnings.append(f"{path}: no crater has this name")

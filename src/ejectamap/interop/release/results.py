@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from ejectamap.errors import LabelError, ReleaseError
 from ejectamap.interop.release.data import Release
 from ejectamap.interop.release.hyperparameters import FINAL_VERSION, ModelVersion, read_version
 from ejectamap.maps.crater_map import CraterMap, in_memory
+from ejectamap.progress import track
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import read_mask
@@ -106,7 +106,7 @@ def read_published_maps(
     A line is added to `warnings` for each mask that cannot be read or does not fit the grid.
     """
     published = [crater for crater in craters if crater.crater_id in masks]
-    for crater in track(published, "reading published masks", transient=True):
+    for crater in track(published, "reading published masks"):
         try:
             window, mask = read_mask(masks[crater.crater_id], grid)
         except LabelError as problem:

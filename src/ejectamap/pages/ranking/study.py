@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import track
 
 from ejectamap.errors import RankingError
 from ejectamap.evaluation.ranking.choices import read_choices
 from ejectamap.evaluation.ranking.figures import ReadMap
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.maps.state import crater_path
 from ejectamap.pages.ranking.pictures import draw_crater
+from ejectamap.progress import track
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
@@ -156,7 +156,7 @@ def open_study(
     replace_file(folder / "study.json", memoryview(json.dumps(plan).encode()))
     folders = {name: folder / text for name, text in plan["maps"].items()}
     pictures = {}
-    for crater in track(project.chosen_craters(plan["craters"]), "drawing maps", transient=True):
+    for crater in track(project.chosen_craters(plan["craters"]), "drawing maps"):
         paths = _mask_paths(folders, crater.crater_id)
         masks = {
             name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()

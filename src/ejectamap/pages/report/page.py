@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from rich.progress import track
 
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.maps.provenance import require_mapped
 from ejectamap.pages.report.cards import OVERVIEW, CraterRows, build_card
 from ejectamap.pages.report.parts import embed_jpeg
@@ -19,6 +18,7 @@ from ejectamap.pages.report.sections import (
     provenance_section,
 )
 from ejectamap.pages.report.summary import summarise
+from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.show.run import draw_maps
 
@@ -46,7 +46,7 @@ def write_report(project: Project) -> Path:
     evaluation_path = project.outputs / "evaluation.json"
     evaluation = json.loads(evaluation_path.read_text()) if evaluation_path.exists() else None
     crater_rows = CraterRows.read(project)
-    cards = [build_card(project, c, crater_rows) for c in track(mapped, "writing", transient=True)]
+    cards = [build_card(project, c, crater_rows) for c in track(mapped, "writing")]
     alt = "The whole planet: the mosaic in grey, the ejecta of each crater in its own colour"
     template = _environment().get_template("report.html.j2")
     text = template.render(
