@@ -13,8 +13,8 @@ from ejectamap.errors import LabelError, SettingsError
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.evaluation.scores import Evaluation, Scores
 from ejectamap.evaluation.tables import format_figure
+from ejectamap.files import replace_file
 from ejectamap.mapping.run import map_project
-from ejectamap.maps.files import replace_file
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
 from ejectamap.training.run import train

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.pages.viewer.app import Viewer
 from ejectamap.pages.viewer.corrections import Change, Corrections
 from ejectamap.project.folder import Project

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.mixture import GaussianMixture
 
+from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import require_mapped
 from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings

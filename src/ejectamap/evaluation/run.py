@@ -8,8 +8,8 @@ from ejectamap.errors import LabelError, ProjectError
 from ejectamap.evaluation.pixels import compare_annotators, evaluate
 from ejectamap.evaluation.scores import Evaluation
 from ejectamap.evaluation.structure import evaluate_structure
+from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import global_files_are_current, require_mapped
 from ejectamap.project.folder import Project
 from ejectamap.project.splits import leakage_of, read_split

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ejectamap.errors import LabelError
+from ejectamap.files import replace_file
 from ejectamap.interop.label_changes import LabelChanges, Mask, read_label_changes
 from ejectamap.maps.colours import crater_colour
-from ejectamap.maps.files import replace_file, write_cog
+from ejectamap.maps.files import write_cog
 from ejectamap.maps.state import mask_path
 from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ejectamap.evaluation.tables import figure_tables
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.project.bundles import bundle_folders, library_versions, read_description
 from ejectamap.project.folder import Project
 from ejectamap.world.body import Body, body_near

@@ -17,8 +17,8 @@ from pyproj import CRS
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from ejectamap.errors import OutputError
+from ejectamap.files import replace_file
 from ejectamap.interop import qgis_styles as styles
-from ejectamap.maps.files import replace_file
 from ejectamap.maps.outlines import fixed_date, outline_of
 from ejectamap.maps.provenance import require_mapped
 from ejectamap.project.folder import Project, relative_path

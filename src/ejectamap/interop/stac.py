@@ -16,8 +16,8 @@ from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension
 from shapely.geometry import MultiPolygon, box, mapping
 
+from ejectamap.files import replace_file
 from ejectamap.interop.map_metadata import body_class, map_title, write_citation_and_model_card
-from ejectamap.maps.files import replace_file
 from ejectamap.maps.provenance import require_mapped
 from ejectamap.maps.rasters import NO_DATA, STEPS, stored_window
 from ejectamap.maps.state import card_path, mask_path, probability_path

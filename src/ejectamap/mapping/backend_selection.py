@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ejectamap.files import hash_file, replace_file
 from ejectamap.mapping.cost import sample_inputs
 from ejectamap.maps.backend_choice import read_trial, trial_path
-from ejectamap.maps.files import hash_file, replace_file
 from ejectamap.networks.backends import choose_backend, usable_backends
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project.bundles import WEIGHTS_NAME, library_versions

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 
 _TYPES = {
     "crater_id": "int64",

@@ -1,11 +1,8 @@
-"""Write files that are either complete or absent, and write rasters as cloud-optimised GeoTIFFs (COGs).
+"""Write rasters as cloud-optimised GeoTIFFs (COGs).
 
-A file is made in memory, written under a temporary name in the same folder, and renamed. A raster is compressed strip
-by strip, and is never held uncompressed as a whole.
+A raster is compressed strip by strip in memory, and is never held uncompressed as a whole.
 """
 
-import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from math import ceil, log2
 from pathlib import Path
@@ -21,6 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from ejectamap.errors import OutputError
+from ejectamap.files import replace_file
 from ejectamap.world.grid import Grid, Window
 
 Strips = Iterable[tuple[Window, npt.NDArray[np.unsignedinteger]]]
@@ -94,25 +92,3 @@ def _plain_profile(
 def _overviews(window: Window) -> list[int]:
     """Factors of the overviews of a raster, down to one that is a single block."""
     return [2**k for k in range(1, ceil(log2(max(window.shape) / _BLOCK_PX)) + 1)]
-
-
-def replace_file(path: Path, content: memoryview) -> None:
-    """Write a file under a temporary name and rename it; leave nothing behind if that fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}): free some space, or check the folder, "
-            "and run again"
-        ) from error
-
-
-def hash_file(path: Path) -> str:
-    """Digest (BLAKE2b, 128 bits, hexadecimal) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

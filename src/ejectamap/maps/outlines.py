@@ -15,7 +15,7 @@ import pyogrio
 from rasterio.features import shapes
 from shapely import MultiPolygon, Polygon, from_wkb, to_wkb
 
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.maps.rasters import STEPS, exceeds, read_part, stored_strips
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import reduce
 
 from ejectamap.errors import ProjectError
+from ejectamap.files import hash_file, replace_file
 from ejectamap.maps.backend_choice import backend_names
-from ejectamap.maps.files import hash_file, replace_file
 from ejectamap.maps.state import IMPORTED, is_done, is_imported
 from ejectamap.project.bundles import library_versions
 from ejectamap.project.folder import Project

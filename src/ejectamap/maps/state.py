@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from ejectamap.errors import OutputError
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 

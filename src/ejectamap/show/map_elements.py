@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 
 HALO = (withStroke(linewidth=2.2, foreground="#101010", alpha=0.85),)
 _LONGEST_NAME = 28

@@ -19,7 +19,7 @@ from optuna.visualization import matplotlib as plots
 from rich.console import Console
 from rich.table import Table
 
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import is_counted
 

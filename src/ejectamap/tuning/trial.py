@@ -13,8 +13,8 @@ from optuna.trial import Trial
 from ejectamap.errors import LabelError
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.evaluation.scores import value_of
+from ejectamap.files import replace_file
 from ejectamap.mapping.run import map_project
-from ejectamap.maps.files import replace_file
 from ejectamap.project.copy import copy_project
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.project.pairs import make_pairs

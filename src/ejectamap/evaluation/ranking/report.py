@@ -21,7 +21,7 @@ from ejectamap.evaluation.ranking.combination import Combination, fit_combinatio
 from ejectamap.evaluation.ranking.davidson import Strengths, fit_strengths
 from ejectamap.evaluation.ranking.figures import higher_is_better, objective
 from ejectamap.evaluation.tables import FigureTable, format_figure, format_interval, print_table
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 
 _DIGITS = 2  # of printed figures
 

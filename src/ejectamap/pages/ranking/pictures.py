@@ -11,7 +11,7 @@ from matplotlib.image import imsave
 from scipy.ndimage import binary_erosion
 
 from ejectamap.evaluation.ranking.figures import ReadMap
-from ejectamap.maps.files import replace_file
+from ejectamap.files import replace_file
 from ejectamap.show.ground import colour_ground, half_side_m, square_around, to_bytes
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools

@@ -17,7 +17,8 @@ from rasterio.features import rasterize
 from shapely.geometry import LineString, Point
 
 from ejectamap.errors import LabelError
-from ejectamap.maps.files import replace_file, write_cog
+from ejectamap.files import replace_file
+from ejectamap.maps.files import write_cog
 from ejectamap.maps.state import mask_path
 from ejectamap.pages.viewer.outlines import outline_window
 from ejectamap.pages.viewer.place import read_window

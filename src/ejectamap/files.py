@@ -1,0 +1,104 @@
+"""Write files that are either complete or absent, whatever happens meanwhile: an error, a kill, or a loss of power.
+
+A file is written under a temporary name in the same folder, flushed to the disk, and renamed. The temporary name says
+which process of which machine writes it, so that what a killed process left behind is told from what another one
+still writes.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import time
+from pathlib import Path
+
+import psutil
+
+from ejectamap.errors import OutputError
+
+_PARTIAL = re.compile(r"\.(?P<pid>\d+)(?:@(?P<host>[^@]*))?\.partial$")
+_FORGOTTEN_S = 86400.0  # after which a partial file of another machine, whose processes cannot be seen, is removed
+
+
+def replace_file(path: Path, content: bytes | memoryview) -> None:
+    """Write a file, or replace the one that is there; leave the old one, and nothing else, if that fails.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    temporary = partial_path(path)
+    try:
+        try:
+            temporary.write_bytes(content)
+            move_into_place(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}): free some space, or check the folder, "
+            "and run again"
+        ) from error
+
+
+def partial_path(path: Path) -> Path:
+    """Temporary name under which this process writes a file before `move_into_place`."""
+    return path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.partial")
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Rename a complete file, or folder of files, once its content is on the disk; raises `OSError`."""
+    written = [temporary] if temporary.is_file() else [*temporary.rglob("*"), temporary]
+    for part in written:
+        _flush(part)
+    temporary.replace(path)
+    _flush(path.parent)
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what interrupted processes left half-written in a folder; files of running ones stay.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be removed.
+    """
+    try:
+        for path in folder.glob(".*.partial"):
+            if _is_left_behind(path):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be cleaned up ({error.strerror}): check its permissions"
+        ) from error
+
+
+def hash_file(path: Path) -> str:
+    """Digest (BLAKE2b, 128 bits, hexadecimal) of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows opens no folders, and needs no such step
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Whether the process that wrote a partial file has ended, as far as can be told."""
+    name = _PARTIAL.search(path.name)
+    if name is None:
+        return False
+    if name["host"] in (None, platform.node()):  # earlier versions wrote no name of the machine
+        return not psutil.pid_exists(int(name["pid"]))
+    try:
+        return time.time() - path.stat().st_mtime > _FORGOTTEN_S
+    except FileNotFoundError:  # renamed meanwhile
+        return False
