@@ -59,7 +59,7 @@ class CraterRasters:
             x_m, y_m = np.meshgrid(across, -across[top : top + step])
             near = np.hypot(x_m, y_m) <= crater.reach_m(grid.radius_m)
             lonlat = azimuthal_inverse(x_m[near], y_m[near], crater.lon, crater.lat, grid.radius_m)
-            known = _in_tiles(lonlat, labels.tiles, grid)
+            known = _in_tiles(lonlat, labels.tiles, crater.crater_id, grid)
             for layer, source in ((0, labels), (1, prediction)):
                 layers[layer, top : top + step][near] = known & source.sample(
                     crater.crater_id, *lonlat
@@ -114,13 +114,13 @@ def _half_width(ejecta: Bools, half: int) -> int:
     return min(half, int(np.ceil(np.abs(offsets).max())) + 2)
 
 
-def _in_tiles(lonlat: LonLat, tiles: tuple[Tile, ...] | None, grid: Grid) -> Bools:
-    """Whether places lie in any of some tiles; True for all without tiles."""
+def _in_tiles(lonlat: LonLat, tiles: tuple[Tile, ...] | None, crater_id: int, grid: Grid) -> Bools:
+    """Whether places lie in any of some tiles in which a crater was labelled; True for all without tiles."""
     if tiles is None:
         return np.ones(lonlat.lon.shape, bool)
     col, row = grid.to_pixel(*lonlat)
     inside = np.zeros(col.shape, bool)
-    for tile in tiles:
+    for tile in (tile for tile in tiles if tile.is_labelled_for(crater_id)):
         top, left = tile.window.row, tile.window.col
         within = (row >= top) & (row < top + tile.window.height)
         inside |= within & ((col - left) % grid.width < tile.window.width)

@@ -87,7 +87,8 @@ def planet_tiles(grid: Grid, side_px: int) -> tuple[Tile, ...]:
 
 
 def tiles_in_reach(crater: Crater, tiles: tuple[Tile, ...], grid: Grid) -> list[Tile]:
-    """Tiles whose centre lies within a crater's reach."""
+    """Tiles whose centre lies within a crater's reach, without those in which other craters alone were labelled."""
+    tiles = tuple(tile for tile in tiles if tile.is_labelled_for(crater.crater_id))
     lon, lat = grid.window_centres([tile.window for tile in tiles])
     near = distance(crater.lon, crater.lat, lon, lat, grid.radius_m) <= crater.reach_m(
         grid.radius_m

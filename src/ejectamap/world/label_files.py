@@ -16,11 +16,12 @@ from ejectamap.errors import LabelError
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import check_radius, cylinder, open_raster, raster_crs
 from ejectamap.world.grid import STRIP_PIXELS, Bools, Grid, Window
-from ejectamap.world.labels import Labels, PackedMasks, Tile, extract_window
+from ejectamap.world.labels import Labels, PackedMasks, Tile, extract_window, shortest_span
 from ejectamap.world.sphere import distance
-from ejectamap.world.tables import read_table
+from ejectamap.world.tables import Table, read_table
 
 _MASK_NAME = re.compile(r"mask_crater_(\d+)\.tiff?", re.IGNORECASE)
+_LABELLED = "labelled_craters"  # column of the table of tiles
 _ON_GRID_PX = 0.05  # tolerance for rounding in a mask's transform: distance of its corner from the grid, in pixels
 
 
@@ -272,11 +273,7 @@ def crop_to_ones(window: Window, mask: Bools, grid_width: int) -> tuple[Window, 
     if rows.size == 0:
         return Window(0, 0, 0, 0), np.zeros((0, 0), bool)
     cols = np.sort((window.col + np.flatnonzero(mask.any(axis=0))) % grid_width)
-    # Columns wrap around: the window begins after the widest gap without ones.
-    gaps = np.diff(cols, append=cols[0] + grid_width)
-    widest = int(np.argmax(gaps))
-    first = int(cols[(widest + 1) % cols.size])
-    width = int(grid_width - gaps[widest] + 1)
+    first, width = shortest_span(cols, grid_width)
     small = Window(window.row + int(rows[0]), first, int(rows[-1] - rows[0]) + 1, width)
     return small, extract_window(window, mask, small, grid_width)
 
@@ -287,7 +284,8 @@ def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ..
     Parameters
     ----------
     path : Path
-        A table with columns tile_id, row, col, height, width, in mosaic pixels.
+        A table with columns tile_id, row, col, height, width, in mosaic pixels, and optionally labelled_craters: ids of
+        the craters whose ejecta were labelled in the tile, separated by spaces; an empty cell means all craters.
     grid : Grid
     numbered : bool
         Number the rows from 0 if the file has no column of ids.
@@ -306,8 +304,9 @@ def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ..
     cols = table.integers(table.require("col", "x"))
     heights = table.integers(table.require("height"))
     widths = table.integers(table.require("width"))
+    labelled = [_crater_ids(table, text) for text in table.texts(table.find(_LABELLED))]
     tiles = []
-    for tile_id, *sides in zip(ids, rows, cols, heights, widths, strict=True):
+    for tile_id, craters, *sides in zip(ids, labelled, rows, cols, heights, widths, strict=True):
         window = Window(*sides)
         if not (
             0 <= window.row < window.row + window.height <= grid.height
@@ -319,5 +318,27 @@ def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ..
                 f" {window.width}) is not in the mosaic of {grid.height} x {grid.width}"
                 " pixels: give mosaic pixels"
             )
-        tiles.append(Tile(tile_id, window))
+        tiles.append(Tile(tile_id, window, craters))
     return tuple(tiles)
+
+
+def format_tiles(tiles: Sequence[Tile]) -> str:
+    """Tiles as the content of a table that `load_tiles` reads; with a column of craters only if a tile names some."""
+    rows = [["tile_id", "row", "col", "height", "width"]]
+    for tile in tiles:
+        place = tile.window.row, tile.window.col, tile.window.height, tile.window.width
+        rows.append([str(number) for number in (tile.tile_id, *place)])
+    if any(tile.craters is not None for tile in tiles):
+        craters = [" ".join(map(str, sorted(tile.craters or ()))) for tile in tiles]
+        rows = [[*row, cell] for row, cell in zip(rows, [_LABELLED, *craters], strict=True)]
+    return "".join(",".join(row) + "\n" for row in rows)
+
+
+def _crater_ids(table: Table, text: str) -> frozenset[int] | None:
+    """Crater ids of a cell of the column of labelled craters; None if it is empty."""
+    words = text.split()
+    if not all(word.isdecimal() for word in words):
+        table.fail(
+            f"column {_LABELLED}: {text!r} is no list of crater ids: give whole numbers, separated by spaces"
+        )
+    return frozenset(map(int, words)) or None

@@ -16,7 +16,7 @@ Value = TypeVar("Value", bound=np.generic)
 
 @dataclass(frozen=True)
 class Tile:
-    """A window of the mosaic in which every crater's ejecta were labelled.
+    """A window of the mosaic in which ejecta were labelled completely: every crater's, or those of some craters.
 
     Attributes
     ----------
@@ -24,10 +24,17 @@ class Tile:
         Unique, 0 or more.
     window : Window
         In mosaic pixels; it may wrap around the mosaic's right edge.
+    craters : frozenset of int or None
+        Ids of the craters whose ejecta were labelled in it; None means all of the catalogue.
     """
 
     tile_id: int
     window: Window
+    craters: frozenset[int] | None = None
+
+    def is_labelled_for(self, crater_id: int) -> bool:
+        """Whether the ejecta of a crater were labelled in the tile."""
+        return self.craters is None or crater_id in self.craters
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,29 @@ def extract_window(
     for rows, cols, destination in _intersections(window, target, grid_width):
         part[destination] = values[rows, cols]
     return part
+
+
+def joint_window(windows: Iterable[Window], grid_width: int) -> Window:
+    """Smallest window that holds several, which may wrap around as they may; 0 x 0 if they are all empty."""
+    filled = [window for window in windows if window.height and window.width]
+    if not filled:
+        return Window(0, 0, 0, 0)
+    marked = np.zeros(grid_width, bool)
+    for window in filled:
+        marked[np.arange(window.col, window.col + window.width) % grid_width] = True
+    top = min(window.row for window in filled)
+    bottom = max(window.row + window.height for window in filled)
+    first, width = shortest_span(np.flatnonzero(marked), grid_width)
+    return Window(top, first, bottom - top, width)
+
+
+def shortest_span(columns: Indices, grid_width: int) -> tuple[int, int]:
+    """First column and width of the shortest span that holds some columns (sorted, at least one), wrapped around."""
+    if columns.size == grid_width:
+        return 0, grid_width
+    gaps = np.diff(columns, append=columns[0] + grid_width)
+    widest = int(np.argmax(gaps))
+    return int(columns[(widest + 1) % columns.size]), int(grid_width - gaps[widest] + 1)
 
 
 def _intersections(
