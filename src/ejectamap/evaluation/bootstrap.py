@@ -12,11 +12,16 @@ Interval = list[float | None]
 Draws = npt.NDArray[np.int64]
 
 _DRAWS = 2000
-_PERCENTILES = (2.5, 97.5)
+_MOST_DRAWS = 100_000  # more would take too much memory
+_TAIL_PERCENT = 2.5  # left out at either end of an interval
 
 
 def bootstrap_interval(
-    craters: int, statistics: Callable[[Draws], Array], seed: int, draws: int = _DRAWS
+    craters: int | Sequence[int],
+    statistics: Callable[[Draws], Array],
+    seed: int,
+    draws: int = _DRAWS,
+    comparisons: int = 1,
 ) -> tuple[Array, Array]:
     """95 % interval of one or more statistics by the percentile bootstrap over craters.
 
@@ -25,13 +30,16 @@ def bootstrap_interval(
 
     Parameters
     ----------
-    craters : int
-        Number of craters, at least 2.
+    craters : int, or sequence of int
+        Number of craters, at least 2; or of each of several planets, whose craters are drawn apart.
     statistics : callable
         Indices of the craters in each draw, shape (draws, craters), to the statistics of each draw, shape (draws, k);
-        nan where a draw leaves one undefined.
+        nan where a draw leaves one undefined. Craters of several planets stand side by side, and are numbered on.
     seed : int
     draws : int
+    comparisons : int
+        Of how many such intervals all are to hold together with 95 % probability (Bonferroni's correction); there are
+        up to as many times more draws.
 
     Returns
     -------
@@ -41,13 +49,17 @@ def bootstrap_interval(
     # scipy.stats.bootstrap makes the same draws, but returns nan as soon as one draw leaves the statistic undefined
     # (draws of craters without ejecta do), and its percentiles differ in the last digit, so that files written earlier
     # would change.
-    samples = np.random.default_rng(seed).integers(0, craters, (draws, craters))
-    values = statistics(samples)
+    sizes = [craters] if isinstance(craters, int) else craters
+    rng = np.random.default_rng(seed)
+    number = min(draws * comparisons, max(draws, _MOST_DRAWS))
+    samples = [rng.integers(0, n, (number, n)) + sum(sizes[:k]) for k, n in enumerate(sizes)]
+    values = statistics(np.concatenate(samples, axis=1))
     low, high = np.full((2, values.shape[1]), np.nan)
+    tail = _TAIL_PERCENT / comparisons
     for k, column in enumerate(values.T):
         defined = column[~np.isnan(column)]
         if defined.size:
-            low[k], high[k] = np.percentile(defined, _PERCENTILES)
+            low[k], high[k] = np.percentile(defined, (tail, 100 - tail))
     return low, high
 
 
