@@ -48,6 +48,9 @@ def test_rings_against_numpy(grid, lon, lat, reach):
         prediction, truth, within & (ratio >= 3) & (ratio < 10)
     )
     assert table.pixels.sum() == within.sum() == table.levels.sum()
+    for name, counts in table.reliability().items():
+        classed = table.distances()[name]
+        assert counts.levels[1].sum() == classed.tp + classed.fn
     expected = compare(prediction, truth, beyond, area_km2)
     assert table.outside_km2().to_dict() == pytest.approx(expected.to_dict(), nan_ok=True)
     for k, name in enumerate(SECTORS):

@@ -51,6 +51,13 @@ def test_calibration_by_hand():
     levels[0, 50], levels[1, 50], levels[1, 250], levels[1, 255] = 3, 1, 2, 1
     calibration = ReliabilityCounts(levels)
     assert calibration.ece == pytest.approx((4 * 0.05 + 2 * 0) / 6)
+    # Far more pixels of 0.1 and less, all without ejecta, change the error over all pixels only.
+    levels[0, :26] = 10_000
+    flooded = ReliabilityCounts(levels)
+    assert flooded.ece < 0.06
+    expected = {"ece": 0.2 / 6, "mean_probability": 2.8 / 6, "ejecta_fraction": 0.5, "pixels": 6}
+    assert flooded.above_faint() == pytest.approx(expected)
+    levels[0, :26] = 0
     assert calibration.counts_at(0.5) == Counts(tp=2, fp=0, fn=2, tn=3)
     assert calibration.best_threshold == (0.2, pytest.approx(2 / 3))
     perfect = ReliabilityCounts(np.array([[5] + [0] * 255, [0] * 250 + [5] + [0] * 5]))

@@ -140,6 +140,8 @@ def test_shows_measurements_and_evaluation(full_page: str, mapped: Project) -> N
         "by distance",
         "Each crater",
         "Calibration of the probabilities",
+        "probabilities above 0.1 are off by",
+        "against the probability, above 0.1, by distance",
     ):
         assert text in full_page
     assert "True ejecta with a wrong origin" in full_page

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from ejectamap.errors import LabelError
 from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.origin_counts import OriginCounts
-from ejectamap.evaluation.reliability import ReliabilityCounts
 from ejectamap.evaluation.rings import (
     RingTable,
     counts_from_row,
@@ -178,7 +177,7 @@ class _Evaluator:
             distance=table.distances(),
             deciles=table.deciles(),
             sectors=table.sectors(),
-            calibration=ReliabilityCounts(table.levels),
+            reliability=table.reliability(),
             origin=None if self.origin is None else origin_counts,
         )
 

@@ -10,7 +10,11 @@ import numpy.typing as npt
 from ejectamap.evaluation.counts import Counts, none_if_nan
 from ejectamap.maps.rasters import NO_DATA, STEPS, exceeds
 
+FAINT = 0.1
+"""Probabilities up to this one belong to nearly all of a planet's pixels, where nothing is mapped."""
+
 _BINS = 10
+_PER_BIN = STEPS // _BINS
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class ReliabilityCounts:
     def reliability(self) -> list[dict[str, float | None]]:
         """Mean probability, fraction of ejecta and number of pixels in ten equal bins of probability."""
         rows = []
-        for low, high in pairwise(range(0, STEPS + 1, STEPS // _BINS)):
+        for low, high in pairwise(range(0, STEPS + 1, _PER_BIN)):
             stop = high + (high == STEPS)  # the last bin includes probability 1
             levels = self.levels[:, low:stop]
             pixels = int(levels.sum())
@@ -60,12 +64,30 @@ class ReliabilityCounts:
         It is the mean over pixels of the difference between their bin's mean probability and its fraction of ejecta.
         Most pixels are far from any ejecta and have a probability near 0, which makes the error small.
         """
-        known = int(self.levels[:, :NO_DATA].sum())
+        return self._ece_from(0)
+
+    def above_faint(self) -> dict[str, float | None]:
+        """Number of pixels with a probability above `FAINT`, their mean, fraction of ejecta and `ece`."""
+        first = int(FAINT * STEPS) + 1
+        levels = self.levels[:, first:NO_DATA]
+        pixels = int(levels.sum())
+        summed = float(levels.sum(axis=0) @ np.arange(first, NO_DATA)) / STEPS
+        return {
+            "ece": none_if_nan(self._ece_from(first)),
+            "mean_probability": summed / pixels if pixels else None,
+            "ejecta_fraction": int(levels[1].sum()) / pixels if pixels else None,
+            "pixels": pixels,
+        }
+
+    def _ece_from(self, first: int) -> float:
+        """Expected calibration error of the pixels whose stored probability is at least `first`."""
+        levels = self.levels[:, first : STEPS + 1]
+        known = int(levels.sum())
         if not known:
             return float("nan")
-        level = np.arange(STEPS + 1)
-        bins = np.minimum(level // (STEPS // _BINS), _BINS - 1)
-        gap = level / STEPS * self.levels[:, : STEPS + 1].sum(axis=0) - self.levels[1, : STEPS + 1]
+        level = np.arange(first, STEPS + 1)
+        gap = level / STEPS * levels.sum(axis=0) - levels[1]
+        bins = np.minimum(level // _PER_BIN, _BINS - 1)
         return float(np.abs(np.bincount(bins, gap, _BINS)).sum() / known)
 
     def counts_at(self, threshold: float) -> Counts:
@@ -91,6 +113,7 @@ class ReliabilityCounts:
         threshold, f1 = self.best_threshold
         return {
             "ece": none_if_nan(self.ece),
+            "above_a_tenth": self.above_faint(),
             "best_threshold": none_if_nan(threshold),
             "best_f1": none_if_nan(f1),
             "reliability": self.reliability(),

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.evaluation.counts import Counts
+from ejectamap.evaluation.reliability import ReliabilityCounts
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.sphere import Array
@@ -44,8 +45,8 @@ class RingTable:
         Columns tn, fp, fn, tp.
     area_km2 : float64 array (rings, sectors, 4)
         The same by ground area.
-    levels : int64 array (2, 256)
-        Pixels by label (no ejecta, ejecta) and by stored probability.
+    levels : int64 array (3, 2, 256)
+        Pixels by distance class, by label (no ejecta, ejecta) and by stored probability.
     """
 
     crater: Crater
@@ -59,7 +60,7 @@ class RingTable:
     def empty(cls, crater: Crater, reach_m: float, deciles_m: Array) -> "RingTable":
         """A table of zeros."""
         shape = len(_RADII) + deciles_m.size + 1, len(SECTORS), 4
-        levels = np.zeros((2, LEVELS), np.int64)
+        levels = np.zeros((len(DISTANCES), 2, LEVELS), np.int64)
         return cls(crater, reach_m, deciles_m, np.zeros(shape, np.int64), np.zeros(shape), levels)
 
     @property
@@ -94,17 +95,24 @@ class RingTable:
             np.cos(np.minimum(self.edges_m / grid.radius_m, np.pi)),
             np.cos(reach_rad) if reach_rad < np.pi else -2.0,
             row_area_m2 / _M2_PER_KM2,
+            self._distance_class(),
             (self.pixels, self.area_km2, self.levels),
         )
         return np.asarray(self.pixels.sum(axis=(0, 1)) - before, np.int64)
 
     def distances(self) -> dict[str, Counts]:
         """Pixels by distance class."""
-        edges_m = np.multiply(DISTANCE_EDGES, self.crater.radius_m)
-        class_of_ring = np.searchsorted(edges_m, self._inner_edges_m(), "right")
+        class_of_ring = self._distance_class()
         return {
             name: counts_from_row(self.pixels[class_of_ring == k].sum(axis=(0, 1)))
             for k, name in enumerate(DISTANCES)
+        }
+
+    def reliability(self) -> dict[str, ReliabilityCounts]:
+        """Pixels by stored probability and label, by distance class."""
+        return {
+            name: ReliabilityCounts(levels)
+            for name, levels in zip(DISTANCES, self.levels, strict=True)
         }
 
     def outside_km2(self) -> Counts:
@@ -125,6 +133,11 @@ class RingTable:
         """Ground area beyond the rim, by direction from the crater."""
         area_km2 = self.area_km2[self._beyond_rim()].sum(axis=0)
         return {name: counts_from_row(row) for name, row in zip(SECTORS, area_km2, strict=True)}
+
+    def _distance_class(self) -> npt.NDArray[np.intp]:
+        """Index of each ring's distance class."""
+        edges_m = np.multiply(DISTANCE_EDGES, self.crater.radius_m)
+        return np.searchsorted(edges_m, self._inner_edges_m(), "right")
 
     def _inner_edges_m(self) -> Array:
         """Inner edge of each ring."""
@@ -273,7 +286,7 @@ def _clear_far(mask, coordinates, reach_cos):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(masks, coordinates, edge_cos, reach_cos, row_area, tables):  # type: ignore[no-untyped-def]
+def _count(masks, coordinates, edge_cos, reach_cos, row_area, ring_class, tables):  # type: ignore[no-untyped-def]
     """Count each pixel in its ring and sector. Comparing cosines of distances avoids an arccosine for each pixel."""
     truth, prediction, stored = masks
     dlon, lat, lat0 = coordinates
@@ -295,7 +308,7 @@ def _count(masks, coordinates, edge_cos, reach_cos, row_area, tables):  # type: 
             case = 2 * truth[r, c] + prediction[r, c]
             pixels[ring, sector, case] += 1
             area[ring, sector, case] += row_area[r]
-            levels[int(truth[r, c]), stored[r, c]] += 1
+            levels[ring_class[ring], int(truth[r, c]), stored[r, c]] += 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -38,7 +38,8 @@ class Scores:
         Ground area beyond the rim, by tenth of the true ejecta's area from the centre outwards.
     sectors : mapping of str to Counts
         Ground area beyond the rim, by direction in degrees clockwise from north; keys are `rings.SECTORS`.
-    calibration : ReliabilityCounts
+    reliability : mapping of str to ReliabilityCounts
+        Pixels by distance as in `distance`.
     origin : OriginCounts or None
         None without an origin map.
     """
@@ -50,7 +51,7 @@ class Scores:
     distance: Mapping[str, Counts]
     deciles: tuple[Counts, ...]
     sectors: Mapping[str, Counts]
-    calibration: ReliabilityCounts
+    reliability: Mapping[str, ReliabilityCounts]
     origin: OriginCounts | None
 
     @classmethod
@@ -64,7 +65,7 @@ class Scores:
             dict.fromkeys(DISTANCES, Counts()),
             (Counts(),) * DECILES,
             dict.fromkeys(SECTORS, Counts()),
-            ReliabilityCounts(np.zeros((2, LEVELS), np.int64)),
+            dict.fromkeys(DISTANCES, ReliabilityCounts(np.zeros((2, LEVELS), np.int64))),
             OriginCounts() if with_origin else None,
         )
 
@@ -77,7 +78,7 @@ class Scores:
             {name: self.distance[name] + other.distance[name] for name in self.distance},
             tuple(a + b for a, b in zip(self.deciles, other.deciles, strict=True)),
             {name: self.sectors[name] + other.sectors[name] for name in self.sectors},
-            self.calibration + other.calibration,
+            {name: self.reliability[name] + other.reliability[name] for name in self.reliability},
             None if self.origin is None or other.origin is None else self.origin + other.origin,
         )
 
@@ -92,9 +93,20 @@ class Scores:
             "distance": {name: counts.to_dict() for name, counts in self.distance.items()},
             "deciles": {str(k): counts.to_dict() for k, counts in deciles},
             "sectors": {name: counts.to_dict() for name, counts in self.sectors.items()},
-            "calibration": self.calibration.to_dict(),
+            "calibration": self._calibration(),
             "owner": None if self.origin is None else self.origin.to_dict(),
         }
+
+    def _calibration(self) -> dict[str, Any] | None:
+        """Figures of calibration over all pixels and, above a probability of 0.1, by distance; None without any."""
+        figures = reduce(add, self.reliability.values()).to_dict()
+        if figures is None:
+            return None
+        by_distance = {
+            name: {**counts.above_faint(), "reliability": counts.reliability()}
+            for name, counts in self.reliability.items()
+        }
+        return figures | {"distance": by_distance}
 
 
 @dataclass(frozen=True)

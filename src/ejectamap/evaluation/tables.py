@@ -187,16 +187,36 @@ def _distance_table(title: str, scores: Content, content: Content, is_test: bool
         accuracy = format_figure(scores["owner"]["fraction"])
         notes.append(f"Origin map: attribution accuracy {accuracy}.")
     calibration = scores["calibration"]
-    if calibration is not None and calibration["best_f1"] is not None:
-        notes.append(
-            f"Probabilities: expected calibration error {calibration['ece']:.3f};"
-            f" best pixel F1 {calibration['best_f1']:.3f} at threshold {calibration['best_threshold']:.3f}."
-        )
+    if calibration is not None:
+        notes += _calibration_notes(calibration)
     if is_test and content["leakage"] is not None:
         notes.append(f"Leakage: {Leakage(**content['leakage'])}.")
     rows = tuple((name, *_cells(counts)) for name, counts in scores["distance"].items())
     head = ("Crater radii from centre", *_FIGURES)
     return FigureTable(f"{title}: by distance", head, rows, tuple(notes))
+
+
+def _calibration_notes(calibration: Content) -> list[str]:
+    """How far off probabilities above 0.1 are, by distance too, and the threshold with the best F1."""
+    notes, above = (
+        [],
+        calibration.get("above_a_tenth"),
+    )  # missing where an earlier version evaluated
+    if above is not None and above["pixels"]:
+        parts = ", ".join(
+            f"{format_figure(figures['ece'])} at {name} radii"
+            for name, figures in calibration["distance"].items()
+        )
+        notes.append(
+            f"Calibration: probabilities above 0.1 are off by {above['ece']:.3f} on average"
+            f" (mean {above['mean_probability']:.3f}, fraction of true ejecta {above['ejecta_fraction']:.3f});"
+            f" {parts}. Over all pixels, most of them near 0: {calibration['ece']:.3f}."
+        )
+    if calibration["best_f1"] is not None:
+        notes.append(
+            f"Best pixel F1 {calibration['best_f1']:.3f} at threshold {calibration['best_threshold']:.3f}."
+        )
+    return notes
 
 
 def _structure_table(content: Content) -> FigureTable:

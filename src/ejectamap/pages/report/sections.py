@@ -22,6 +22,7 @@ from ejectamap.pages.report.summary import changed_settings
 from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
 from ejectamap.show.connections import plot_connections
+from ejectamap.show.reliability import plot_reliability
 
 Content = Mapping[str, Any]
 
@@ -107,7 +108,8 @@ def evaluation_section(project: Project, evaluation: Content | None) -> ReportSe
     optional = (wrong_origin_table(evaluation), reliability_table(evaluation))
     tables = (*figure_tables(evaluation), *(table for table in optional if table is not None))
     text = ("docs/metrics.md of the program explains every figure.",)
-    return ReportSection("evaluation", "Evaluation", text, missing, (), tables)
+    pictures = _reliability_diagram(evaluation)
+    return ReportSection("evaluation", "Evaluation", text, missing, pictures, tables)
 
 
 def provenance_section(project: Project) -> ReportSection:
@@ -164,6 +166,15 @@ def _missing(project: Project, path: Path, problem: str, command: str) -> tuple[
         text = f"This section was made before the present map: {path.name} is older."
         return (Missing(text, command),)
     return ()
+
+
+def _reliability_diagram(evaluation: Content) -> tuple[Picture, ...]:
+    """Reliability diagram of the test pairs, or of all labels where none were held out."""
+    calibration = evaluation["test" if evaluation["split"] else "all"]["calibration"]
+    if calibration is None or "distance" not in calibration:
+        return ()
+    alt = "Fraction of true ejecta against the probability, above 0.1, by distance"
+    return (_draw_temporary(lambda file: plot_reliability(file, calibration), alt),)
 
 
 def _draw_temporary(draw: Callable[[Path], None], alt: str) -> Picture:
