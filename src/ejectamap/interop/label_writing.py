@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ejectamap.maps.colours import crater_colour
 from ejectamap.maps.files import write_cog
 from ejectamap.world import label_sources
-from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import crop_to_ones, label_path
+from ejectamap.world.grid import Grid
+from ejectamap.world.label_files import as_raster, label_path
 from ejectamap.world.label_sources import SourcedMask, source_path
-from ejectamap.world.labels import extract_window
 
 
 def write_label(folder: Path, crater_id: int, label: SourcedMask, grid: Grid) -> None:
@@ -22,7 +20,7 @@ def write_label(folder: Path, crater_id: int, label: SourcedMask, grid: Grid) ->
     OutputError
         If a file cannot be written.
     """
-    window, values = _as_raster(label, label.source, grid)
+    window, values = as_raster(label.window, label.source, grid)
     write_cog(
         source_path(folder, crater_id),
         [(window, values)],
@@ -33,7 +31,7 @@ def write_label(folder: Path, crater_id: int, label: SourcedMask, grid: Grid) ->
         resampling="nearest",
         colours={int(code): colour for code, colour in label_sources.COLOURS.items()},
     )
-    window, values = _as_raster(label, label.mask.view(np.uint8), grid)
+    window, values = as_raster(label.window, label.mask.view(np.uint8), grid)
     write_cog(
         label_path(folder, crater_id),
         [(window, values)],
@@ -44,15 +42,3 @@ def write_label(folder: Path, crater_id: int, label: SourcedMask, grid: Grid) ->
         resampling="mode",
         colours={1: (*crater_colour(crater_id), 255)},
     )
-
-
-def _as_raster(
-    label: SourcedMask, values: npt.NDArray[np.uint8], grid: Grid
-) -> tuple[Window, npt.NDArray[np.uint8]]:
-    """Values in the smallest window that holds those above 0; whole rows if it wraps around, a pixel if it is empty."""
-    window, _ = crop_to_ones(label.window, values > 0, grid.width)
-    if window.width == 0:
-        window = Window(0, 0, 1, 1)
-    elif window.col + window.width > grid.width:
-        window = Window(window.row, 0, window.height, grid.width)
-    return window, extract_window(label.window, values, window, grid.width)

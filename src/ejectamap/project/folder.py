@@ -23,6 +23,7 @@ from ejectamap.project.yaml import (
 )
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
+from ejectamap.world.label_sources import LabelSources
 from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.world import World
@@ -198,6 +199,11 @@ class Project:
     def labels(self) -> Labels | None:
         """The labels, or None if the project has none; raises `LabelError`."""
         return self.input_files.labels
+
+    @property
+    def label_sources(self) -> LabelSources:
+        """Where the labels' pixels come from."""
+        return self.input_files.label_sources
 
     @property
     def tile_side_px(self) -> int:

@@ -10,6 +10,7 @@ from ejectamap.world.craters import Crater, load_craters
 from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Grid
 from ejectamap.world.label_files import load_labels
+from ejectamap.world.label_sources import LabelSources
 from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Mosaic, read_grid
 
@@ -72,6 +73,12 @@ class InputFiles:
             return None
         tiles = None if inputs.tiles is None else self._path(inputs.tiles)
         return load_labels(self._path(inputs.labels), self.grid, self.craters, tiles)
+
+    @cached_property
+    def label_sources(self) -> LabelSources:
+        """Where the labels' pixels come from."""
+        labels = self.inputs.labels
+        return LabelSources(None if labels is None else self._path(labels), self.grid)
 
     def _path(self, text: str) -> Path:
         return (self.folder / text).resolve()

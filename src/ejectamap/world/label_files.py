@@ -18,10 +18,11 @@ from ejectamap.world.georeference import check_radius, cylinder, open_raster, ra
 from ejectamap.world.grid import STRIP_PIXELS, Bools, Grid, Window
 from ejectamap.world.labels import Labels, PackedMasks, Tile, extract_window, shortest_span
 from ejectamap.world.sphere import distance
-from ejectamap.world.tables import Table, read_table
+from ejectamap.world.tables import read_table
 
 _MASK_NAME = re.compile(r"mask_crater_(\d+)\.tiff?", re.IGNORECASE)
-_LABELLED = "labelled_craters"  # column of the table of tiles
+LABELLED_CRATERS = "labelled_craters"
+"""Column of a table of tiles: ids of the craters whose ejecta were labelled in the tile."""
 _ON_GRID_PX = 0.05  # tolerance for rounding in a mask's transform: distance of its corner from the grid, in pixels
 
 
@@ -35,6 +36,7 @@ def load_labels(
     grid: Grid,
     craters: Sequence[Crater],
     tiles_csv: Path | str | None = None,
+    may_be_empty: bool = False,
 ) -> Labels:
     """Read the labels: a folder of rasters, or a layer of polygons.
 
@@ -53,12 +55,14 @@ def load_labels(
         Columns tile_id, row, col, height, width, in mosaic pixels: the windows in which every
         crater's ejecta were labelled. Without it the labels are taken as complete within the reach
         of each labelled crater.
+    may_be_empty : bool
+        Whether all masks may be empty.
 
     Raises
     ------
     LabelError
         If something is missing or unreadable, does not fit the mosaic or the catalogue, or all
-        masks are empty. A single empty mask means that its crater has no visible ejecta.
+        masks are empty though they may not be. A single empty mask means that its crater has no visible ejecta.
     """
     path = Path(path)
     tiles = None if tiles_csv is None else load_tiles(Path(tiles_csv), grid)
@@ -81,7 +85,7 @@ def load_labels(
             yield crater_id, window, mask
 
     packed = PackedMasks(checked())
-    if not any(packed.window(crater_id).height for crater_id in packed):
+    if not may_be_empty and not any(packed.window(crater_id).height for crater_id in packed):
         raise LabelError(f"{path}: every mask is empty: draw the ejecta of at least one crater")
     return Labels(grid, packed, tiles)
 
@@ -278,6 +282,21 @@ def crop_to_ones(window: Window, mask: Bools, grid_width: int) -> tuple[Window, 
     return small, extract_window(window, mask, small, grid_width)
 
 
+def as_raster(
+    window: Window, values: npt.NDArray[np.uint8], grid: Grid
+) -> tuple[Window, npt.NDArray[np.uint8]]:
+    """Crop values (row, col) for a file: to the smallest window that holds those above 0 and does not wrap around.
+
+    It has whole rows where it would wrap around, and one pixel where all values are 0.
+    """
+    small, _ = crop_to_ones(window, values > 0, grid.width)
+    if small.width == 0:
+        small = Window(0, 0, 1, 1)
+    elif small.col + small.width > grid.width:
+        small = Window(small.row, 0, small.height, grid.width)
+    return small, extract_window(window, values, small, grid.width)
+
+
 def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ...]:
     """Read and check a table of tiles, in the file's order; column names of the published release are accepted too.
 
@@ -304,7 +323,7 @@ def load_tiles(path: Path, grid: Grid, numbered: bool = False) -> tuple[Tile, ..
     cols = table.integers(table.require("col", "x"))
     heights = table.integers(table.require("height"))
     widths = table.integers(table.require("width"))
-    labelled = [_crater_ids(table, text) for text in table.texts(table.find(_LABELLED))]
+    labelled = [parse_crater_ids(path, text) for text in table.texts(table.find(LABELLED_CRATERS))]
     tiles = []
     for tile_id, craters, *sides in zip(ids, labelled, rows, cols, heights, widths, strict=True):
         window = Window(*sides)
@@ -330,15 +349,22 @@ def format_tiles(tiles: Sequence[Tile]) -> str:
         rows.append([str(number) for number in (tile.tile_id, *place)])
     if any(tile.craters is not None for tile in tiles):
         craters = [" ".join(map(str, sorted(tile.craters or ()))) for tile in tiles]
-        rows = [[*row, cell] for row, cell in zip(rows, [_LABELLED, *craters], strict=True)]
+        rows = [[*row, cell] for row, cell in zip(rows, [LABELLED_CRATERS, *craters], strict=True)]
     return "".join(",".join(row) + "\n" for row in rows)
 
 
-def _crater_ids(table: Table, text: str) -> frozenset[int] | None:
-    """Crater ids of a cell of the column of labelled craters; None if it is empty."""
+def parse_crater_ids(path: Path, text: str) -> frozenset[int] | None:
+    """Crater ids of a cell of the column `labelled_craters` of a table of tiles; None if it is empty.
+
+    Raises
+    ------
+    LabelError
+        If it is no list of ids, with the table's `path` in the message.
+    """
     words = text.split()
     if not all(word.isdecimal() for word in words):
-        table.fail(
-            f"column {_LABELLED}: {text!r} is no list of crater ids: give whole numbers, separated by spaces"
+        raise LabelError(
+            f"{path}: column {LABELLED_CRATERS}: {text!r} is no list of crater ids: give whole numbers, separated by"
+            " spaces"
         )
     return frozenset(map(int, words)) or None

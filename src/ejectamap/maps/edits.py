@@ -1,0 +1,125 @@
+"""Edits: ground of a crater's map that a person corrected, and that stays so whatever the networks predict.
+
+They are kept in the folder `edits` beside the map, `edit_crater_{id}.tif`: uint8, a window of the mosaic's grid, 1 where
+the person added ejecta, 2 where they removed some, 0 elsewhere. Mask, polygons and origin map follow them; the
+probabilities stay those of the networks. Without the file the map is the networks' own again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.errors import RasterioError
+
+from ejectamap.errors import OutputError
+from ejectamap.files import hash_file
+from ejectamap.maps.files import write_cog
+from ejectamap.project.folder import Project
+from ejectamap.world.grid import Grid, Window
+from ejectamap.world.label_files import as_raster
+from ejectamap.world.labels import extract_window, joint_window
+
+Bytes = npt.NDArray[np.uint8]
+
+ADDED, REMOVED = 1, 2
+"""Values in the file."""
+CERTAIN = 251
+"""Stands for the probability of added ejecta: above every stored one (`rasters.STEPS`), below `rasters.NO_DATA`."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The edited ground of one crater's map.
+
+    Attributes
+    ----------
+    window : Window
+        It may wrap around the grid's right edge.
+    values : uint8 array (height, width)
+        `ADDED`, `REMOVED` or 0.
+    """
+
+    window: Window
+    values: Bytes
+
+    def apply(self, strip: Window, stored: Bytes, grid_width: int) -> Bytes:
+        """Stored probabilities of a strip as mask and origin map take them: `CERTAIN` or 0 on edited ground."""
+        values = extract_window(self.window, self.values, strip, grid_width)
+        return np.select(
+            [values == ADDED, values == REMOVED], [np.uint8(CERTAIN), np.uint8(0)], stored
+        )
+
+    def area_km2(self, grid: Grid) -> float:
+        """Edited ground area, in square kilometres."""
+        rows = slice(self.window.row, self.window.row + self.window.height)
+        return float((self.values > 0).sum(axis=1) @ grid.row_area_m2[rows]) / 1e6
+
+    def with_later(self, later: "Edit", grid_width: int) -> "Edit":
+        """This edit and a later one, which counts where both are."""
+        window = joint_window([self.window, later.window], grid_width)
+        earlier, values = (
+            extract_window(edit.window, edit.values, window, grid_width) for edit in (self, later)
+        )
+        return Edit(window, np.where(values > 0, values, earlier))
+
+
+def edit_path(project: Project, crater_id: int) -> Path:
+    """Path of the edit of a crater's map."""
+    return project.outputs / "edits" / f"edit_crater_{crater_id}.tif"
+
+
+def read_edit(project: Project, crater_id: int) -> Edit | None:
+    """Read the edit of a crater's map; None if there is none.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read, or is none of edits on the mosaic's grid.
+    """
+    path, grid = edit_path(project, crater_id), project.grid
+    if not path.is_file():
+        return None
+    remedy = "remove it, and the map is the networks' own there, or pin the corrections again"
+    try:
+        with rasterio.open(path) as source:
+            window = grid.window_of(source.transform, source.shape)
+            values = source.read(1)
+    except RasterioError as error:
+        raise OutputError(f"{path}: cannot be read ({error}): {remedy}") from error
+    fits = window.row >= 0 <= window.col and window.row + window.height <= grid.height
+    if not fits or window.col + window.width > grid.width or values.max() > REMOVED:
+        raise OutputError(f"{path}: is not a file of edits on the mosaic's grid: {remedy}")
+    return Edit(window, values.astype(np.uint8))
+
+
+def add_edit(project: Project, crater_id: int, edit: Edit) -> None:
+    """Add an edit to those of a crater's map; raises `OutputError` if the file cannot be read or written."""
+    earlier, grid, path = read_edit(project, crater_id), project.grid, edit_path(project, crater_id)
+    joined = edit if earlier is None else earlier.with_later(edit, grid.width)
+    window, values = as_raster(joined.window, joined.values, grid)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_cog(
+        path,
+        [(window, values)],
+        grid,
+        window,
+        description="edited by hand: 1 = ejecta added, 2 = ejecta removed",
+        nodata=0,
+        resampling="nearest",
+        colours={ADDED: (40, 160, 70, 255), REMOVED: (220, 60, 50, 255)},
+    )
+
+
+def edit_digest(project: Project, crater_id: int) -> str | None:
+    """Digest of the edit of a crater's map; None if there is none."""
+    path = edit_path(project, crater_id)
+    return hash_file(path) if path.is_file() else None
+
+
+def edited_areas_km2(project: Project) -> Mapping[int, float]:
+    """Edited ground area by crater id, of the craters with an edit; `OutputError` as in `read_edit`."""
+    edits = {c.crater_id: read_edit(project, c.crater_id) for c in project.craters}
+    return {k: edit.area_km2(project.grid) for k, edit in edits.items() if edit is not None}
