@@ -147,9 +147,12 @@ GOOD = "1,a,10,20,30000,0.25,x\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not a CSV table"),
+        ("", "is empty: give a table"),
         (HEADER, "no rows"),
-        ("name,lon,lat,radius_m\na,1,2,30000\n", "no column crater_id.*present: name, lon, lat"),
+        (
+            "crater_id,name,lon,radius_m\n1,a,1,30000\n",
+            "no column lat.*present: crater_id, name, lon",
+        ),
         ("crater_id,lon,radius_m\n1,1,30000\n", "no column lat"),
         ("crater_id,lon,lat\n1,1,2\n", "no column radius_m or .*diameter_km"),
         (HEADER + "1,a,east,20,30000,,\n", "column lon, row 1 is 'east', not a number"),

@@ -1,6 +1,7 @@
 """Reading the catalogue of fresh craters from a CSV, a GeoPackage or a shapefile."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +11,18 @@ from shapely.geometry.base import BaseGeometry
 
 from ejectamap.errors import CraterError
 from ejectamap.world.body import geographic_crs
+from ejectamap.world.crater_columns import (
+    has_places,
+    read_ids,
+    read_latitudes,
+    read_longitudes,
+    read_names,
+    read_radii,
+)
 from ejectamap.world.georeference import check_radius
 from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import Array, LonLat, wrap_longitude
 from ejectamap.world.tables import Table, read_table
-
-# Column names of this package first, then those of the published release. Shapefiles truncate names to ten letters.
-_ID = ("crater_id", "crat_fid")
-_LON = ("lon", "center_lon")
-_LAT = ("lat", "center_lat")
-_METRES_PER_UNIT = {
-    "radius_m": 1.0,
-    "radius": 1.0,
-    "radius_km": 1000.0,
-    "diameter_km": 500.0,
-    "diameter_k": 500.0,
-}
 
 
 @dataclass(frozen=True)
@@ -60,19 +57,28 @@ class Crater:
         return self.reach * np.pi * body_radius_m
 
 
-def load_craters(path: Path | str, grid: Grid) -> tuple[Crater, ...]:
-    """Read the catalogue from a CSV, a GeoPackage or a shapefile with one crater per row.
+def load_craters(
+    path: Path | str,
+    grid: Grid,
+    columns: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
+) -> tuple[Crater, ...]:
+    """Read the catalogue from a text table, a GeoPackage or a shapefile with one crater per row.
 
-    Columns, in any case and order: `crater_id`; `lon`, `lat` in degrees (optional in a vector file: by
-    default its points, or the centroids of its polygons, are used); `radius_m`, `radius_km` or
-    `diameter_km`; optional `name`, `reach` (fraction of pi R, default 0.25) and `family`. The
-    column names of the published release are accepted too.
+    Columns, in any case and order: `crater_id` (by default rows are numbered from 1); `lon`, `lat` in degrees
+    (optional in a vector file: by default its points, or the centroids of its polygons, are used); `radius_m`,
+    `radius_km`, `diameter_km` or `diameter_m`; optional `name`, `reach` (fraction of pi R, default 0.25) and `family`.
+    Names that published catalogues have are known too; see `crater_columns`.
 
     Parameters
     ----------
     path : Path or str
     grid : Grid
         Grid of the mosaic, for the body's radius and the pixel size.
+    columns : mapping of str to str, optional
+        Columns of the file to use, by one of `crater_columns.COLUMNS`.
+    notes : list of str, optional
+        What the user should know about how the file was read is added, one line each.
 
     Returns
     -------
@@ -82,21 +88,24 @@ def load_craters(path: Path | str, grid: Grid) -> tuple[Crater, ...]:
     ------
     CraterError
         If the file or a column is missing or unreadable, a value is impossible, two craters have
-        the same id, a unit or the order of lon and lat seems wrong, or the radius of the file's CRS is
-        not that of the mosaic's.
+        the same id, columns contradict each other, a unit or the order of lon and lat seems wrong, or the file's CRS
+        is not of the mosaic's body.
     """
     table = read_table(Path(path), CraterError)
+    table = replace(table, chosen=columns or {}, notes=table.notes if notes is None else notes)
+    _check_chosen(table)
     _check_crs(table, grid)
-    ids = table.unique_ids(table.require(*_ID))
+    ids, id_texts = read_ids(table)
     lon, lat = _positions(table, ids, grid)
-    radius_m = _radii(table, ids, grid)
-    reach = _reaches(table, ids)
-    names = table.texts(table.find("name"))
+    radius_m = read_radii(table, ids, grid)
+    reach_column = table.find("reach")
+    reach = _reaches(table, ids, reach_column)
+    names = read_names(table)
     families = table.texts(table.find("family"))
     craters = [
         Crater(
             crater_id,
-            names[i] or f"crater {crater_id}",
+            names[i] or id_texts[i] or f"crater {crater_id}",
             float(lon[i]),
             float(lat[i]),
             float(radius_m[i]),
@@ -105,7 +114,42 @@ def load_craters(path: Path | str, grid: Grid) -> tuple[Crater, ...]:
         )
         for i, crater_id in enumerate(ids)
     ]
+    check_reaches(craters, grid, f"{table.path}: column {reach_column}")
     return tuple(sorted(craters, key=lambda crater: crater.crater_id))
+
+
+def check_reaches(craters: Iterable[Crater], grid: Grid, source: str) -> None:
+    """Check that every crater's reach ends beyond its rim, and at least a pixel away.
+
+    Parameters
+    ----------
+    craters : iterable of Crater
+    grid : Grid
+    source : str
+        Where the reaches come from, for the error message.
+
+    Raises
+    ------
+    CraterError
+        If one does not.
+    """
+    for crater in craters:
+        least_m = max(crater.radius_m, grid.pixel_m)
+        if crater.reach_m(grid.radius_m) <= least_m:
+            least = least_m / (np.pi * grid.radius_m)
+            raise CraterError(
+                f"{source}, crater {crater.crater_id}: a reach of {crater.reach:g} ends within the rim or its pixel:"
+                f" give a fraction of pi R above {least:.2g}"
+            )
+
+
+def _check_chosen(table: Table) -> None:
+    for key, column in table.chosen.items():
+        if column not in table.columns:
+            table.fail(
+                f"has no column {column}, which inputs.columns of project.yaml names for {key}: correct it"
+                f" (columns present: {table.present})"
+            )
 
 
 def _check_crs(table: Table, grid: Grid) -> None:
@@ -115,23 +159,10 @@ def _check_crs(table: Table, grid: Grid) -> None:
 
 def _positions(table: Table, ids: list[int], grid: Grid) -> LonLat:
     """Read and check longitudes and latitudes of the craters, in degrees; longitudes are wrapped."""
-    if table.geometry is not None and table.find(*_LON) is None and table.find(*_LAT) is None:
+    if table.geometry is not None and not has_places(table):
         lon, lat = _centroids(table, ids, grid)
-    else:
-        lon = table.numbers(table.require(*_LON))
-        lat = table.numbers(table.require(*_LAT))
-    for i, crater_id in enumerate(ids):
-        if abs(lat[i]) > 90.0:
-            table.fail(
-                f"crater {crater_id}: lat is {lat[i]:g}, beyond 90 degrees: lon and lat may be"
-                " swapped, or not in degrees"
-            )
-        if not -180.0 <= lon[i] <= 360.0:
-            table.fail(
-                f"crater {crater_id}: lon is {lon[i]:g}, not between -180 and 360: give degrees"
-                " east"
-            )
-    return LonLat(wrap_longitude(lon), lat)
+        return LonLat(wrap_longitude(lon), lat)
+    return LonLat(read_longitudes(table, ids), read_latitudes(table, ids))
 
 
 def _centroids(table: Table, ids: list[int], grid: Grid) -> LonLat:
@@ -168,40 +199,8 @@ def _centroid(
     )
 
 
-def _radii(table: Table, ids: list[int], grid: Grid) -> Array:
-    """Read and check the radii of the craters, in metres."""
-    column = table.require(*_METRES_PER_UNIT)
-    unit_m = _METRES_PER_UNIT[column.strip().lower()]
-    radius_m = table.numbers(column) * unit_m
-    largest_m = grid.radius_m / 2
-    if unit_m == 1.0 and _may_be_km(radius_m, grid):
-        table.fail(
-            f"column {column}: looks like kilometres (median {np.median(radius_m):g}, a mosaic"
-            f" pixel is {grid.pixel_m:.0f} m): name it radius_km, or multiply by 1000"
-        )
-    for crater_id, value in zip(ids, radius_m, strict=True):
-        if value <= 0:
-            table.fail(
-                f"column {column}, crater {crater_id}: is not above 0: give the rim's radius"
-            )
-        if value > largest_m:
-            hint = "it looks like metres: name it radius_m" if unit_m > 1 else "check its unit"
-            table.fail(
-                f"column {column}, crater {crater_id}: {value / unit_m:g} makes a radius of"
-                f" {value:.0f} m, more than half of the body's: {hint}"
-            )
-    return radius_m
-
-
-def _may_be_km(radius_m: Array, grid: Grid) -> bool:
-    """Whether the median crater is smaller than a pixel, but has a possible radius if the unit is kilometres."""
-    median_m = float(np.median(radius_m))
-    return 0 < median_m < grid.pixel_m / 2 and 1000 * median_m <= grid.radius_m / 2
-
-
-def _reaches(table: Table, ids: list[int]) -> Array:
+def _reaches(table: Table, ids: list[int], column: str | None) -> Array:
     """Read and check the reaches of the craters; the default where the column or a value is missing."""
-    column = table.find("reach")
     if column is None:
         return np.full(table.rows, Crater.reach)
     reach = table.numbers(column, default=Crater.reach)
