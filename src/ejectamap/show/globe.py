@@ -1,6 +1,6 @@
 """Picture of the whole planet: a cylindrical panel between two latitudes, and a panel for each pole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,9 @@ from ejectamap.show.panels import CUT_DEG, CylindricalPanel, Panel, Pole
 from ejectamap.world.craters import Crater
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.sphere import destination
+
+ColoursAt = Callable[[npt.ArrayLike, npt.ArrayLike], Image]
+"""From places (lon, lat, degrees), each (row, col), to colour and cover (row, col, 4), 0 to 1."""
 
 _DPI = 144
 _WIDTH_IN, _HEIGHT_IN = 16.0, 11.6
@@ -55,19 +58,57 @@ def plot_global_map(
     OutputError
         If the file cannot be written.
     """
-    figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
     areas_km2 = origin_areas_km2(origin, mosaic.grid.radius_m)
     by_area = sorted(craters, key=lambda c: (-areas_km2.get(c.crater_id, 0.0), c.crater_id))
-    for panel in _panels(mosaic.grid.radius_m):
-        axes = add_axes(figure, *panel.box)
-        picture = _draw_panel(panel, mosaic, origin, second)
-        image = axes.imshow(picture, extent=panel.extent, aspect="auto", interpolation="nearest")
-        frame = panel.draw_frame(axes, image)
-        _draw_craters(axes, frame, panel, by_area, areas_km2)
+
+    def colours_at(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Image:
+        colours = origin_colours(origin, mosaic.grid, lon, lat)
+        if second is None:
+            return colours
+        other = origin_colours(second, mosaic.grid, lon, lat)
+        return np.where(_stripes(colours) & (other[..., 3:] > 0), other, colours)
+
+    figure = draw_planet(mosaic, colours_at, by_area, areas_km2.keys())
     overlaps = second is not None and bool(second.any())
     _draw_legend(figure, [c for c in by_area if c.crater_id in areas_km2], areas_km2, overlaps)
     save_figure(figure, path)
+
+
+def draw_planet(
+    mosaic: Mosaic,
+    colours_at: ColoursAt,
+    craters: Sequence[Crater],
+    mapped_ids: Collection[int],
+) -> Figure:
+    """Draw the whole planet in its three panels, with graticules, rims and names; there is room for `legend_axes`.
+
+    Parameters
+    ----------
+    mosaic : Mosaic
+        Drawn in grey.
+    colours_at : callable
+        From places (lon, lat, degrees), each (row, col) of a picture, to colour and cover (row, col, 4), 0 to 1.
+    craters : sequence of Crater
+        Whose rims are drawn, and whose names where there is room; earlier ones come first.
+    mapped_ids : collection of int
+        Craters with ejecta, whose names are bold.
+    """
+    figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), dpi=_DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    for panel in _panels(mosaic.grid.radius_m):
+        axes = add_axes(figure, *panel.box)
+        picture = _draw_panel(panel, mosaic, colours_at)
+        image = axes.imshow(picture, extent=panel.extent, aspect="auto", interpolation="nearest")
+        frame = panel.draw_frame(axes, image)
+        _draw_craters(axes, frame, panel, craters, mapped_ids)
+    return figure
+
+
+def legend_axes(figure: Figure) -> Axes:
+    """Axes without a frame in the space between the polar panels of `draw_planet`."""
+    axes = add_axes(figure, 5.6, 0.5, _WIDTH_IN - 11.0, 3.7)
+    axes.set_axis_off()
+    return axes
 
 
 def _panels(radius_m: float) -> tuple[Panel, ...]:
@@ -82,19 +123,13 @@ def _panels(radius_m: float) -> tuple[Panel, ...]:
     )
 
 
-def _draw_panel(
-    panel: Panel, mosaic: Mosaic, origin: Origin, second: Origin | None
-) -> npt.NDArray[np.uint8]:
+def _draw_panel(panel: Panel, mosaic: Mosaic, colours_at: ColoursAt) -> npt.NDArray[np.uint8]:
     """Picture (row, col, 3) of a panel; colours of ejecta are the mean of four samples in each pixel."""
     ground = grey_ground(mosaic, *panel.pixel_places(0.0, 0.0), panel.pixel_m)
     colour = np.zeros((*ground.shape[:2], 4), np.float32)
     for dx in _SUBPIXELS:
         for dy in _SUBPIXELS:
-            places = panel.pixel_places(dx, dy)
-            sample = origin_colours(origin, mosaic.grid, *places)
-            if second is not None:
-                other = origin_colours(second, mosaic.grid, *places)
-                sample = np.where(_stripes(sample) & (other[..., 3:] > 0), other, sample)
+            sample = colours_at(*panel.pixel_places(dx, dy))
             colour += sample / 4
     cover = colour[..., 3]
     tint = (colour[..., :3] / np.maximum(cover, 1e-6)[..., None]).astype(np.float32)
@@ -112,13 +147,13 @@ def _draw_craters(
     axes: Axes,
     frame: Patch,
     panel: Panel,
-    by_area: Sequence[Crater],
-    areas_km2: Mapping[int, float],
+    craters: Sequence[Crater],
+    mapped_ids: Collection[int],
 ) -> None:
-    """Draw rims and names, craters with the most ejecta first."""
+    """Draw rims and names; earlier craters have priority."""
     names = []
-    for crater in (c for c in by_area if panel.contains(c.lat)):
-        mapped = crater.crater_id in areas_km2
+    for crater in (c for c in craters if panel.contains(c.lat)):
+        mapped = crater.crater_id in mapped_ids
         size_px = max(crater.radius_m / panel.pixel_m, _LEAST_RIM_PX)
         bearing_deg = np.arange(0, 361, 10)
         rim = destination(
@@ -139,19 +174,20 @@ def origin_areas_km2(origin: Origin, radius_m: float) -> dict[int, float]:
     rows, cols = origin.shape
     edges = np.sin(np.radians(np.linspace(90.0, -90.0, rows + 1)))
     pixel_km2 = -np.diff(edges) * radius_m**2 * 2 * np.pi / cols / 1e6
-    areas = np.zeros(int(origin.max()) + 1)
+    numbers = np.unique(origin)
+    areas = np.zeros(len(numbers))
     for row, area in zip(origin, pixel_km2, strict=True):
-        areas += area * np.bincount(row, minlength=len(areas))
-    crater_ids = np.flatnonzero(areas[1:]).tolist()
-    return {crater_id: float(areas[crater_id + 1]) for crater_id in crater_ids}
+        areas += area * np.bincount(np.searchsorted(numbers, row), minlength=len(areas))
+    return {
+        int(number) - 1: float(area) for number, area in zip(numbers, areas, strict=True) if number
+    }
 
 
 def _draw_legend(
     figure: Figure, by_area: Sequence[Crater], areas_km2: Mapping[int, float], overlaps: bool
 ) -> None:
     """List the craters with the most ejecta, in the space between the polar panels."""
-    axes = add_axes(figure, 5.6, 0.5, _WIDTH_IN - 11.0, 3.7)
-    axes.set_axis_off()
+    axes = legend_axes(figure)
     shown = by_area[: _LEGEND_ROWS * _LEGEND_COLUMNS]
     rows = max(1, -(-len(shown) // _LEGEND_COLUMNS))
     middle = (rows - 2) / 2
