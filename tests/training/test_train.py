@@ -211,7 +211,9 @@ def test_blended_weights_are_interpolated_between_start_and_trained(
         assert torch.allclose(blended[name], expected, atol=1e-6), name
 
 
-def test_the_calibration_of_the_start_is_kept(make_project: MakeProject) -> None:
+def test_the_calibration_of_the_start_is_kept_without_held_out_craters(
+    make_project: MakeProject,
+) -> None:
     first = make_project("method=polar", name="first")
     train(first)
     folder = first.models / "context" / "member-00"
@@ -220,9 +222,15 @@ def test_the_calibration_of_the_start_is_kept(make_project: MakeProject) -> None
     changes = {"calibration": asdict(calibration)}
     description = bundle.description.model_copy(update=changes)
     save_bundle(replace(bundle, description=description), folder)
-    second = make_project("method=polar", "training.start_from=../first/models", name="second")
+    no_held_out = "training.start_from=../first/models", "training.validation_fraction=0"
+    second = make_project("method=polar", *no_held_out, name="second")
     train(second)
-    assert load_bundle(second.models / "context" / "member-00").calibration == calibration
+    bundle = load_bundle(second.models / "context" / "member-00")
+    assert bundle.calibration == calibration
+    assert bundle.description.training["calibration"] == {
+        "outcome": "kept: too few held-out cells with ejecta to fit it to",
+        "craters": 0,
+    }
 
 
 def test_training_starts_from_trained_networks(make_project: MakeProject) -> None:

@@ -47,7 +47,13 @@ class RangeCalibration:
         range_radii : array (rows,)
             Range of each row in crater radii; above 0.
         """
-        log_range = np.log10(np.minimum(range_radii, MAX_RANGE_RADII))[:, None]
+        return self.at(probability, range_radii[:, None])
+
+    def at(
+        self, probability: npt.NDArray[np.floating], range_radii: Array
+    ) -> npt.NDArray[np.float32]:
+        """Calibrate probabilities at ranges, in crater radii; the two arrays broadcast."""
+        log_range = np.log10(np.minimum(range_radii, MAX_RANGE_RADII))
         log_odds = logit(np.clip(probability.astype(np.float64), MIN_PROBABILITY, 1 - LIMIT))
         level = self.level + self.range_level * log_range
         slope = self.slope + self.range_slope * log_range

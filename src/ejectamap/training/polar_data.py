@@ -83,7 +83,10 @@ class PolarDataset(Dataset[Sample]):
         epoch, index = key
         rng = np.random.default_rng((self.seed, epoch, index))
         labelled = self.craters[index]
-        view = self._view(labelled, self.size(index), rng)
+        # Reduced further than enlarged, because labels are unknown beyond the reach.
+        stretch = self.augment.stretch ** rng.uniform(-1, 0.5)
+        turn_deg = float(rng.uniform(0, 360)) * self.augment.turns
+        view = self.view(index, stretch, turn_deg)
         world = labelled.source.world
         bands, valid = polar_bands(world.mosaic, labelled.scaling, view)
         drop_bands(bands, self.augment.fewer_bands, rng)
@@ -98,17 +101,15 @@ class PolarDataset(Dataset[Sample]):
             name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()
         }
 
-    def _view(
-        self, labelled: LabelledCrater, size: tuple[int, int], rng: np.random.Generator
-    ) -> PolarView:
-        """The crater's view with random range and turn."""
-        radius_m = labelled.source.world.mosaic.grid.radius_m
-        # Reduced further than enlarged, because labels are unknown beyond the reach.
-        stretch = self.augment.stretch ** rng.uniform(-1, 0.5)
-        range_m = min(labelled.crater.reach_m(radius_m) * stretch, 0.95 * np.pi * radius_m)
-        turn_deg = float(rng.uniform(0, 360)) * self.augment.turns
+    def view(self, index: int, stretch: float = 1.0, turn_deg: float = 0.0) -> PolarView:
+        """A crater's view; its range may be stretched by a factor, and its first column turned from north."""
+        crater = self.craters[index].crater
+        radius_m = self.craters[index].source.world.mosaic.grid.radius_m
+        range_m = min(crater.reach_m(radius_m) * stretch, 0.95 * np.pi * radius_m)
         power = self.views.polar_power
-        return PolarView(labelled.crater, radius_m, range_m, *size, power=power, turn_deg=turn_deg)
+        return PolarView(
+            crater, radius_m, range_m, *self.size(index), power=power, turn_deg=turn_deg
+        )
 
 
 def _craters(source: Source, scaling: str) -> list[LabelledCrater]:

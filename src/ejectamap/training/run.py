@@ -1,69 +1,47 @@
 """Train the networks of a project, one after another, and save them as bundles."""
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
 
 from ejectamap.errors import LabelError
 from ejectamap.networks.bundle import Bundle, save_bundle
 from ejectamap.networks.ensemble import blend_weights, load_initial
 from ejectamap.networks.losses import build_loss
-from ejectamap.project.bundles import BundleDescription, library_versions
+from ejectamap.project.bundles import (
+    BundleDescription,
+    delete_replaced,
+    library_versions,
+    set_aside,
+    tidy_bundles,
+)
 from ejectamap.project.folder import Project
+from ejectamap.project.lineage import Lineage, inherit
 from ejectamap.project.settings import TrainingConfig
 from ejectamap.project.splits import write_split
 from ejectamap.training.callbacks import EpochCallback
 from ejectamap.training.checkpoints import delete_checkpoints, discard_if_changed
 from ejectamap.training.loaders import make_loader
+from ejectamap.training.plan import Job, Member, Plan, members
+from ejectamap.training.polar_data import PolarDataset
+from ejectamap.training.recalibration import recalibrate
 from ejectamap.training.setups import (
     TrainingData,
     TrainingSetup,
     training_setup,
     validate_training,
 )
-from ejectamap.training.sources import gather_sources
 from ejectamap.training.summary import summarise
 from ejectamap.training.task import Task
 from ejectamap.training.trainer import FitResult, fit, loader_workers
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network of an ensemble.
-
-    Attributes
-    ----------
-    kind : str
-        One of `NETWORK_KINDS`.
-    number : int
-        Index in the ensemble, from 0.
-    settings : TrainingConfig
-        Section of the settings of this kind.
-    """
-
-    kind: str
-    number: int
-    settings: TrainingConfig
-
-    @property
-    def name(self) -> str:
-        """Name of the member's bundle."""
-        return f"member-{self.number:02d}"
-
-
-def members(project: Project) -> list[Member]:
-    """Networks that the project's method needs, in the order of training."""
-    return [
-        Member(kind, number, config)
-        for kind, config in project.settings.network_configs.items()
-        for number in range(config.members)
-    ]
 
 
 def train(
@@ -72,9 +50,11 @@ def train(
     fresh: bool = False,
     after_epoch: Callable[[Member, int, float], None] | None = None,
 ) -> None:
-    """Train the networks that the project's method needs and that are not trained yet.
+    """Train the networks that the project's method needs and that are missing, damaged or not current.
 
-    An interrupted training is resumed.
+    Where labels have changed, training goes on from the present networks; where settings have, it starts anew. A
+    network is replaced once the new one is complete. An interrupted training is resumed.
+
 
     Parameters
     ----------
@@ -82,7 +62,7 @@ def train(
     max_minutes : float, optional
         Time budget of all networks together, instead of `training.max_minutes`.
     fresh : bool
-        Delete all trained networks first.
+        Train all networks anew.
     after_epoch : callable, optional
         Called after each epoch with the network, the epoch (from 0) and its F1 on the validation data. An exception
         that it raises ends the training, which can be resumed later.
@@ -92,63 +72,84 @@ def train(
     LabelError
         If there are no training data.
     ProjectError
-        If the project has networks that were trained with another split.
+        If the split on disk is damaged, or networks of other methods depend on it.
     SettingsError
         If a network, loss or optimiser is unknown.
     """
-    if fresh:
-        project.delete_models()
-    all_members = members(project)
-    missing = [m for m in all_members if not (project.models / m.kind / m.name).exists()]
-    if missing:
-        _train_members(project, missing, max_minutes, after_epoch)
-    for member in all_members:
+    rank_zero_only(_prepare_models)(project, fresh)
+    plan = Plan(project)
+    rank_zero_only(_print)(plan)
+    if plan.jobs:
+        _train_members(plan, max_minutes, after_epoch)
+    for member in members(project):
         # An earlier run may have ended between saving a network and deleting its checkpoints.
         delete_checkpoints(project.logs / member.kind / member.name)
+    rank_zero_only(delete_replaced)(project.models)
     rank_zero_only(summarise)(project)
 
 
+def _prepare_models(project: Project, fresh: bool) -> None:
+    """Put right what a killed training left, and make way for new networks."""
+    tidy_bundles(project.models)
+    if fresh:
+        project.delete_models()
+    for folder in (project.models, *(project.models / k for k in project.settings.network_configs)):
+        if folder.is_file():
+            set_aside(folder)
+
+
+def _print(plan: Plan) -> None:
+    """Say what is trained again and why, or that there is nothing to do."""
+    console = Console()
+    for note in plan.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    if not plan.jobs:
+        folder = plan.project.folder
+        text = f"all networks are trained; ejectamap train {folder} --fresh trains them anew"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _train_members(
-    project: Project,
-    missing: Sequence[Member],
+    plan: Plan,
     max_minutes: float | None,
     after_epoch: Callable[[Member, int, float], None] | None,
 ) -> None:
-    """Train some networks, one after another, within a time budget."""
+    """Train the networks of a plan, one after another, within a time budget."""
+    project = plan.project
     budget = max_minutes or project.settings.training.max_minutes
     started = time.monotonic()
-    sources = gather_sources(project)
     # Reports an error in the settings of the last network before the first one is trained.
-    validate_training(project, sources)
-    rank_zero_only(write_split)(project, sources.split)
-    for member, minutes in _divide_budget(missing, budget, started):
-        callback = None if after_epoch is None else partial(after_epoch, member)
-        setup = training_setup(member.kind, project, sources)
-        _train_member(project, member, setup, minutes, callback)
+    validate_training(project, plan.sources)
+    rank_zero_only(plan.prepare)()
+    rank_zero_only(write_split)(project, plan.sources.split)
+    for job, minutes in _divide_budget(plan.jobs, budget, started):
+        callback = None if after_epoch is None else partial(after_epoch, job.member)
+        setup = training_setup(job.member.kind, project, plan.sources)
+        _train_member(plan, job, setup, minutes, callback)
 
 
 def _divide_budget(
-    missing: Sequence[Member], budget: float | None, started: float
-) -> Iterator[tuple[Member, float | None]]:
-    """Each member with its part, in minutes, of the remaining budget, computed when the member is yielded."""
-    for k, member in enumerate(missing):
+    jobs: Sequence[Job], budget: float | None, started: float
+) -> Iterator[tuple[Job, float | None]]:
+    """Each job with its part, in minutes, of the remaining budget, computed when the job is yielded."""
+    weights = [job.member.settings.budget_weight / job.member.settings.members for job in jobs]
+    for k, job in enumerate(jobs):
         if budget is None:
-            yield member, None
+            yield job, None
             continue
         remaining = budget - (time.monotonic() - started) / 60
-        total = sum(m.settings.budget_weight / m.settings.members for m in missing[k:])
-        weight = member.settings.budget_weight
-        yield member, max(remaining * weight / member.settings.members / total, 0.05)
+        yield job, max(remaining * weights[k] / sum(weights[k:]), 0.05)
 
 
 def _train_member(
-    project: Project,
-    member: Member,
+    plan: Plan,
+    job: Job,
     setup: TrainingSetup,
     minutes: float | None,
     after_epoch: EpochCallback | None,
 ) -> None:
     """Train one network and save its bundle."""
+    project, member = plan.project, job.member
     settings = member.settings
     seed = project.settings.seed + 1000 * member.number
     L.seed_everything(seed, verbose=False)
@@ -158,12 +159,13 @@ def _train_member(
             f"{project.folder}: nothing to train the {member.kind} network on: label ejecta in tiles within"
             " their crater's reach"
         )
-    start = _load_start(project, member, setup)
+    start = plan.start(job) or _load_start(project, member, setup)
     task = _make_task(start, settings, setup, data, seed)
     # Without validation data the best epoch is chosen on the training data.
     validation = data.validation if len(data.validation) else data.train
     folder = project.logs / member.kind / member.name
-    discard_if_changed(folder, _dependencies(member, setup, data))
+    lineage = plan.lineage(member.kind)
+    discard_if_changed(folder, _dependencies(job, setup, data, lineage))
     options = settings.batch_size, seed, loader_workers(project.settings.training)
     result = fit(
         task,
@@ -177,13 +179,24 @@ def _train_member(
     )
     if settings.blend < 1 and start is not None:
         blend_weights(task.network, start.model.state_dict(), settings.blend)
-    description = _describe(member, setup, data, start, seed, result)
+    description = _describe(setup, data, start, seed, result)
+    description = description.model_copy(update={"lineage": _inherit(lineage, start)})
     bundle = Bundle(description, task.network)
+    if isinstance(data.validation, PolarDataset):
+        bundle = recalibrate(bundle, data.validation, project.settings.map.threshold)
     _save(bundle, project.models / member.kind / member.name, folder)
 
 
+def _inherit(lineage: Lineage, start: Bundle | None) -> Lineage:
+    """Lineage of a network with those that it started from."""
+    if start is None:
+        return lineage
+    before = start.description.lineage
+    is_complete = before is not None and before.is_complete
+    return lineage.model_copy(update={"inherited": inherit(before), "is_complete": is_complete})
+
+
 def _describe(
-    member: Member,
     setup: TrainingSetup,
     data: TrainingData,
     start: Bundle | None,
@@ -202,7 +215,7 @@ def _describe(
         "minutes": result.minutes,
     }
     return BundleDescription(
-        kind=member.kind,
+        kind=setup.kind,
         network=setup.arguments,
         views=setup.views,
         normalisation=data.normalisation,
@@ -220,15 +233,20 @@ def _save(bundle: Bundle, folder: Path, logs: Path) -> None:
     delete_checkpoints(logs)
 
 
-def _dependencies(member: Member, setup: TrainingSetup, data: TrainingData) -> dict[str, Any]:
+def _dependencies(
+    job: Job, setup: TrainingSetup, data: TrainingData, lineage: Lineage
+) -> dict[str, Any]:
     """What a training depends on, without settings that may change while it is interrupted."""
     of_length = {"members", "budget_weight", "max_epochs", "patience"}
+    seen = json.dumps([planet.model_dump() for planet in lineage.trained_on])
     return {
-        "settings": member.settings.model_dump(mode="json", exclude=of_length),
+        "settings": job.member.settings.model_dump(mode="json", exclude=of_length),
         "network": setup.arguments,
         "views": setup.views.to_dict(),
         "samples": [len(data.train), len(data.validation)],
         "normalisation": [data.normalisation.offset, data.normalisation.divisor],
+        "labels": hashlib.blake2b(seen.encode(), digest_size=16).hexdigest(),
+        "goes_on": job.goes_on,
     }
 
 
