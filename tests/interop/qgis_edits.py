@@ -18,17 +18,17 @@ IDS = (0, 1, 2, 3)
 LABELLED = (1, 2)
 
 
-def round_mask(project: Project, k: int) -> np.ndarray:
-    """All ground within 500 km of a crater."""
+def round_mask(project: Project, k: int, range_m: float = 5e5) -> np.ndarray:
+    """All ground within a distance of a crater."""
     crater, grid = project.craters[k], project.mosaic.grid
     lon, lat = grid.centres(grid.whole)
-    return distance(crater.lon, crater.lat, lon, lat, grid.radius_m) < 5e5
+    return distance(crater.lon, crater.lat, lon, lat, grid.radius_m) < range_m
 
 
-def round_map(project: Project, k: int) -> CraterMap:
-    """A map with probability 1 within 500 km of a crater, and 0 elsewhere."""
+def round_map(project: Project, k: int, range_m: float = 5e5) -> CraterMap:
+    """A map with probability 1 within a distance of a crater, and 0 elsewhere."""
     whole = project.mosaic.grid.whole
-    near = round_mask(project, k).astype(np.float32)
+    near = round_mask(project, k, range_m).astype(np.float32)
     return CraterMap(project.craters[k], whole, in_memory(whole, near))
 
 

@@ -18,7 +18,7 @@ from ejectamap.interop.release.checkpoints import load_weights, read_normalisati
 from ejectamap.interop.release.ejmap import import_ejmap
 from ejectamap.interop.release.hyperparameters import read_version
 from ejectamap.mapping.run import map_project
-from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.mapped import mapped_craters
 from ejectamap.maps.state import crater_path
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.segmentation import build_segmentation

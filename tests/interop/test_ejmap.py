@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_sco
 from ejectamap.errors import EjectamapError, ProjectError, ReleaseError
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.interop.release.ejmap import import_ejmap
-from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.mapped import mapped_craters
 from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.label_files import load_labels

@@ -33,7 +33,7 @@ from ejectamap.maps.colours import crater_colour
 from ejectamap.maps.outlines import outline_of
 from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import rasterise
+from ejectamap.world.label_polygons import rasterise
 
 
 def test_exported_layers_have_styles_with_the_craters_colours(
@@ -82,7 +82,7 @@ def test_import_without_edits_changes_nothing(project: Project, tmp_path: Path) 
     before = contents(project.folder)
     edit(package, lambda frame: frame.sample(frac=1, random_state=0))  # another order of rows
     changes = import_labels(project, package)
-    assert (changes.drawn, changes.accepted, changes.removed, changes.tiles) == ({}, (), (), None)
+    assert (changes.labels, changes.edits, changes.tiles) == ({}, {}, None)
     assert contents(project.folder) == before
 
 
@@ -97,18 +97,18 @@ def test_import_changes_only_edited_labels(project: Project, tmp_path: Path) -> 
     after = contents(project.folder)
     changed = {name for name in after if after[name] != before.get(name)}
     names = {k: f"{CORRECTED_LABELS}/mask_crater_{k}.tif" for k in IDS}
-    assert changed == {"project.yaml", *names.values()}
+    sources = {f"{CORRECTED_LABELS}/source_crater_{k}.tif" for k in (0, 3)}
+    assert changed == {"project.yaml", *names.values(), *sources}
     assert contents(tmp_path / "drawn") == drawn
-    # Unchanged labels are copied; the accepted one is a copy of the map's mask.
-    for k in LABELLED:
+    for k in LABELLED:  # unchanged labels are copied
         assert after[names[k]] == drawn[f"mask_crater_{k}.tif"]
-    assert after[names[3]] == before["map/crater_3_mask.tif"]
     expected = round_mask(project, 0)
     expected[window.row : window.row + window.height, grid.columns(window)[:, None].ravel()] = True
     labels = Project.open(project.folder).labels
     assert labels is not None
     assert set(labels.masks) == set(IDS)
     np.testing.assert_array_equal(labels.read(0, grid.whole), expected)
+    np.testing.assert_array_equal(labels.read(3, grid.whole), round_mask(project, 3))
     lines = [(project.folder / "project.yaml").read_text(), before["project.yaml"].decode()]
     new, old = (text.splitlines() for text in lines)
     assert [a.split()[:2] for a, b in zip(new, old, strict=True) if a != b] == [
@@ -124,7 +124,6 @@ def test_repeated_corrections_accumulate(project: Project, tmp_path: Path) -> No
     first = contents(project.folder / CORRECTED_LABELS)
     again = Project.open(project.folder)
     export_qgis(again, package)
-    edit(package, lambda frame: frame[frame["crater_id"] != 2])
     edit(
         package,
         lambda f: f.assign(
@@ -133,11 +132,10 @@ def test_repeated_corrections_accumulate(project: Project, tmp_path: Path) -> No
             ]
         ),
     )
-    changes = import_labels(again, package)
-    assert changes.removed == (2,)
+    assert set(import_labels(again, package).labels) == {3}
     second = contents(project.folder / CORRECTED_LABELS)
-    assert set(second) == {"mask_crater_0.tif", "mask_crater_1.tif", "mask_crater_3.tif"}
-    assert all(second[f"mask_crater_{k}.tif"] == first[f"mask_crater_{k}.tif"] for k in (0, 1))
+    assert set(second) == {*first, "mask_crater_3.tif", "source_crater_3.tif"}
+    assert all(second[name] == content for name, content in first.items())
     labels = Project.open(project.folder).labels
     assert labels is not None
     assert labels.masks[3][0].shape == (0, 0)

@@ -39,7 +39,7 @@ def test_qclassipy_tiles_and_masks_are_imported(project: Project, tmp_path: Path
         import_labels(project, folder / "tiles.csv")
     old = Window(60, 60, 8, 8)
     changes = import_labels(with_tiles(project, old), folder / "tiles.csv")
-    assert set(changes.drawn) == {0}
+    assert set(changes.labels) == {0}
     labels = Project.open(project.folder).labels
     assert labels is not None
     assert labels.tiles is not None
@@ -69,7 +69,7 @@ def test_labels_outside_corrected_tiles_stay(
     row = f"33,{window.row},{window.col},{window.height},{window.width}"
     (folder / "tiles.csv").write_text(f"tile_id,row,col,height,width\n{row}\n")
     opened = with_tiles(project, Window(60, 60, 8, 8))
-    assert set(import_labels(opened, folder).drawn) == {k}
+    assert set(import_labels(opened, folder).labels) == {k}
     labels = Project.open(project.folder).labels
     assert labels is not None
     before[window.row : window.row + window.height, grid.columns(window)] = striped
@@ -79,5 +79,5 @@ def test_labels_outside_corrected_tiles_stay(
         tmp_path / "drawn" / other
     ).read_bytes()
     again = contents(project.folder)
-    assert import_labels(Project.open(project.folder), folder).drawn == {}
+    assert import_labels(Project.open(project.folder), folder).labels == {}
     assert contents(project.folder) == again

@@ -56,31 +56,34 @@ def labels(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="GeoPackage of export qgis, CSV of QClassiPy, masks or polygons.",
+            help="GeoPackage of export qgis, folder corrections of view, CSV of QClassiPy, masks or polygons.",
             show_default=False,
         ),
     ],
+    pin: Annotated[
+        bool,
+        typer.Option(
+            "--pin",
+            help="Corrected ground also stays as corrected in the map, whatever is trained later; remove"
+            " edits/edit_crater_{id}.tif to undo.",
+        ),
+    ] = False,
 ) -> None:
-    """Import labels that a person drew or corrected; only labels that differ are changed."""
+    """Import labels that a person drew or corrected; only pixels that the person changed are changed."""
     from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
     from ejectamap.project.folder import Project
 
-    project = Project.open(folder)
-    changes = import_labels(project, file)
-    changed_ids = {
-        "drawn": changes.drawn,
-        "accepted": changes.accepted,
-        "removed": changes.removed,
-    }
-    parts = [
-        f"{len(ids)} {change} ({', '.join(map(str, ids))})"
-        for change, ids in changed_ids.items()
-        if ids
-    ]
-    parts += [] if changes.tiles is None else [f"{len(changes.tiles)} tiles"]
-    target = project.folder / CORRECTED_LABELS
-    message = "nothing was changed" if changes.is_empty else f"{target}: {'; '.join(parts)}"
-    Console().print(message, soft_wrap=True)
+    project, console = Project.open(folder), Console()
+    changes = import_labels(project, file, pin)
+    lines = [f"crater {k}: {change.describe()}" for k, change in sorted(changes.labels.items())]
+    lines += [] if changes.tiles is None else [f"{len(changes.tiles)} tiles"]
+    target = f"{project.folder / CORRECTED_LABELS}:"
+    lines = ["no label was changed"] if changes.is_empty else [target, *lines]
+    if pin:
+        ids = ", ".join(map(str, sorted(changes.edits)))
+        lines += [f"pinned to the map: {ids}; next: ejectamap map {project.folder}"]
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 exports = typer.Typer(no_args_is_help=True)

@@ -1,34 +1,67 @@
-"""Read what a file that a person drew in changes in a project's labels, in whichever form the file is."""
+"""Read what a file that a person drew in changes in a project's labels, in whichever form the file is.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+A pixel keeps its value where the person did not change it, and its source for as long as it keeps its value. Only an
+accepted map replaces a label as a whole.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyogrio
 from pyproj import CRS
 
 from ejectamap.errors import LabelError
 from ejectamap.interop.qgis import EDITED, MAPPED, TILES
+from ejectamap.maps.edits import ADDED, REMOVED, Edit
 from ejectamap.maps.state import mask_path
 from ejectamap.project.folder import Project
+from ejectamap.views.tiling import tiles_in_reach
+from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import check_radius, one_line
 from ejectamap.world.grid import Bools, Grid, Window
-from ejectamap.world.label_files import (
-    crop_to_ones,
-    load_labels,
-    load_tiles,
-    rasterise,
-    read_mask,
-    to_mosaic_px,
-)
-from ejectamap.world.labels import Labels, Tile
+from ejectamap.world.label_files import LABELLED_CRATERS, load_labels, load_tiles, parse_crater_ids
+from ejectamap.world.label_masks import read_mask
+from ejectamap.world.label_polygons import rasterise, to_mosaic_px
+from ejectamap.world.label_sources import LabelSource, LabelSources, SourcedMask
+from ejectamap.world.labels import Labels, Tile, extract_window, joint_window
 from ejectamap.world.tables import read_table
 
 Mask = tuple[Window, Bools]
 """A window and, in it, where the ejecta are."""
+NewLabel = tuple[SourcedMask, str]
+"""A label, and what a person did to it (`LabelChange.action`)."""
+_EMPTY: Mask = Window(0, 0, 0, 0), np.zeros((0, 0), bool)
+
+
+@dataclass(frozen=True)
+class LabelChange:
+    """A crater's changed label.
+
+    Attributes
+    ----------
+    label : SourcedMask
+        The new one.
+    action : str
+        What the person did: "drawn", "corrected", "accepted", "accepted and corrected" or "imported".
+    added_px, removed_px : int
+        Pixels of ejecta that the present label lacks, and that it alone has.
+    """
+
+    label: SourcedMask
+    action: str
+    added_px: int
+    removed_px: int
+
+    def describe(self) -> str:
+        """Describe the change: "corrected, 120 px added, 812 px removed"."""
+        numbers = {"added": self.added_px, "removed": self.removed_px}
+        parts = [f"{px:,} px {what}" for what, px in numbers.items() if px]
+        return ", ".join([self.action, *(parts or ["no pixel changes"])])
 
 
 @dataclass(frozen=True)
@@ -37,25 +70,22 @@ class LabelChanges:
 
     Attributes
     ----------
-    drawn : mapping of int to Mask
-        New masks, by crater id.
-    accepted : tuple of int
-        Ids of craters whose mapped mask becomes their label unchanged.
-    removed : tuple of int
-        Ids of craters whose label is removed.
+    labels : mapping of int to LabelChange
+        By crater id, of the labels that differ from the present ones.
+    edits : mapping of int to Edit
+        By crater id, the ground that the person corrected in the map, whether or not the label changes there.
     tiles : tuple of Tile or None
         All tiles of the changed labels; None if they stay as they are.
     """
 
-    drawn: dict[int, Mask]
-    accepted: tuple[int, ...] = ()
-    removed: tuple[int, ...] = ()
+    labels: dict[int, LabelChange]
+    edits: dict[int, Edit] = field(default_factory=dict)
     tiles: tuple[Tile, ...] | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing changes."""
-        return not (self.drawn or self.accepted or self.removed or self.tiles is not None)
+        """Whether no label and no tile changes."""
+        return not self.labels and self.tiles is None
 
 
 def read_label_changes(project: Project, path: Path) -> LabelChanges:
@@ -68,7 +98,8 @@ def read_label_changes(project: Project, path: Path) -> LabelChanges:
     """
     grid = project.grid
     if path.suffix.lower() == ".csv":
-        return _changes_within_tiles(project, path, *_read_qclassipy(path, grid))
+        masks, tiles = _read_qclassipy(path, grid)
+        return _changes_within_tiles(project, path, Labels(grid, masks, tiles))
     if path.suffix.lower() == ".gpkg" and path.is_file():
         try:
             layers = {str(name) for name, _ in pyogrio.list_layers(path)}
@@ -78,71 +109,203 @@ def read_label_changes(project: Project, path: Path) -> LabelChanges:
             ) from problem
         if {EDITED, MAPPED} <= layers:
             return _changes_of_export(project, path, layers)
-    tiles = path / "tiles.csv"
-    if tiles.exists():
-        labels = load_labels(path, grid, project.craters, tiles)
-        return _changes_within_tiles(project, path, labels.masks, labels.tiles or ())
-    return LabelChanges(dict(load_labels(path, grid, project.craters).masks))
+    if (path / "tiles.csv").exists():
+        labels = load_labels(path, grid, project.craters, path / "tiles.csv", may_be_empty=True)
+        return _changes_within_tiles(project, path, labels)
+    labels = load_labels(path, grid, project.craters)
+    changes = {k: _replaced(project, path, labels, k, None) for k in labels.masks}
+    return LabelChanges(_differing(project, changes))
+
+
+def apply_difference(
+    base: SourcedMask, mapped: Mask, edited: Mask, grid_width: int, source: LabelSource
+) -> SourcedMask:
+    """Change a label where a map was edited: what was added becomes ejecta, what was removed becomes none.
+
+    All other pixels keep their values and sources; `source` becomes that of each pixel whose value changes.
+    """
+    window = joint_window([base.window, mapped[0], edited[0]], grid_width)
+    before, after = (extract_window(*mask, window, grid_width) for mask in (mapped, edited))
+    old = base.extract(window, grid_width)
+    new = np.where(before == after, old.mask, after)
+    return SourcedMask(window, new, np.where(new == old.mask, old.source, np.uint8(source)))
 
 
 def _changes_of_export(project: Project, path: Path, layers: set[str]) -> LabelChanges:
-    """Changes to a GeoPackage since `export qgis` wrote it: compares its layers `ejecta` and `mapped`."""
+    """Changes to a GeoPackage since `export qgis` wrote it: compares its layers `ejecta` and `mapped`.
+
+    A deleted row counts as a row whose polygons were all deleted.
+    """
     grid = project.grid
     edited, mapped = _read_masks(path, EDITED, grid), _read_masks(path, MAPPED, grid)
-    table = gpd.read_file(path, layer=EDITED, ignore_geometry=True)
-    is_accepted = table["accepted"].fillna(False).astype(bool) if "accepted" in table else []
-    accepted = sorted({int(k) for k in table["crater_id"][is_accepted]}) if len(table) else []
-    drawn = {
-        k: mask for k, mask in edited.items() if k not in mapped or not _are_equal(mask, mapped[k])
-    }
-    unchanged = []
-    for k in (k for k in accepted if k not in drawn):  # if accepted and changed, the change counts
-        if _is_current_mask(project, k, mapped[k]):
-            unchanged.append(k)
-        else:
-            drawn[k] = mapped[k]
-    labelled = set() if project.labels is None else set(project.labels.masks)
-    removed = sorted((mapped.keys() - edited.keys()) & labelled)
+    accepted = _accepted_ids(path)
+    changes: dict[int, NewLabel] = {}
+    edits: dict[int, Edit] = {}
+    for k in sorted(edited.keys() | mapped.keys()):
+        before, after = mapped.get(k, _EMPTY), edited.get(k, _EMPTY)
+        is_edited = not _are_equal(before, after)
+        if is_edited:
+            edits[k] = _edit(before, after, grid.width)
+        if is_edited or k in accepted:
+            crater = _crater(project, path, k)
+            base, action = _base(project, crater, before, k in accepted), "corrected"
+            if k not in mapped and not _is_labelled(project, k):
+                action = "drawn"
+            source = LabelSource.DRAWN if action == "drawn" else LabelSource.CORRECTED
+            actions = ["accepted"] * (k in accepted) + [action] * is_edited
+            label = apply_difference(base, before, after, grid.width, source)
+            changes[k] = label, " and ".join(actions)
     tiles = _read_tile_layer(path, grid) if TILES in layers else ()
     present = None if project.labels is None else project.labels.tiles
-    same_tiles = set(tiles) == set(present or ())
-    return LabelChanges(drawn, tuple(unchanged), tuple(removed), None if same_tiles else tiles)
+    changed_tiles = None if set(tiles) == set(present or ()) else tiles
+    return LabelChanges(_differing(project, changes), edits, changed_tiles)
 
 
-def _changes_within_tiles(
-    project: Project, path: Path, masks: Mapping[int, Mask], tiles: Sequence[Tile]
-) -> LabelChanges:
-    """Changes by masks that are complete within tiles: inside these they replace the present labels."""
-    grid, present = project.grid, project.labels
-    if present is None:
-        return LabelChanges(dict(masks), tiles=tuple(tiles))
-    if present.tiles is None:
+def _changes_within_tiles(project: Project, path: Path, new: Labels) -> LabelChanges:
+    """Changes by labels that are complete within tiles: inside these they replace the present labels."""
+    present, tiles = project.labels, new.tiles or ()
+    by_crater = all(tile.craters is not None for tile in tiles)
+    if present is not None and present.tiles is None and not by_crater:
         raise LabelError(
             f"{path}: its labels are complete within tiles, the project's within the whole reach of each crater, and"
             " these cannot be combined: set inputs.labels and inputs.tiles of project.yaml to one of the two"
         )
-    labels = Labels(grid, masks, None)
-    changed = {}
-    for crater_id in masks:
-        mask = present.read(crater_id, grid.whole)
-        for tile in tiles:
-            rows = slice(tile.window.row, tile.window.row + tile.window.height)
-            mask[rows, grid.columns(tile.window)] = labels.read(crater_id, tile.window)
-        cropped = crop_to_ones(grid.whole, mask, grid.width)
-        if crater_id not in present.masks or not _are_equal(cropped, present.masks[crater_id]):
-            changed[crater_id] = cropped
-    known = {tile.window for tile in present.tiles}
-    new = [tile.window for tile in tiles if tile.window not in known]
-    next_id = max((tile.tile_id for tile in present.tiles), default=-1) + 1
-    joined = *present.tiles, *(Tile(next_id + k, window) for k, window in enumerate(new))
-    return LabelChanges(changed, tiles=joined if new else None)
+    changes, edits = {}, {}
+    for k in new.masks:
+        windows = [tile.window for tile in tiles if tile.is_labelled_for(k)]
+        changes[k] = _replaced(project, path, new, k, windows)
+        edit = _recorded_edit(path, new, k, windows)
+        if edit.values.any():
+            edits[k] = edit
+    differing = _differing(project, changes)
+    if present is None:
+        return LabelChanges(differing, edits, tiles)
+    joined = None if present.tiles is None else _join_tiles(present.tiles, tiles)
+    return LabelChanges(differing, edits, None if joined == present.tiles else joined)
 
 
-def _is_current_mask(project: Project, crater_id: int, mask: Mask) -> bool:
-    """Whether a mask equals the crater's mask of the present map."""
-    (crater,) = project.chosen_craters([crater_id])
-    path = mask_path(project, crater)
-    return path.exists() and _are_equal(read_mask(path, project.grid), mask)
+def _replaced(
+    project: Project, path: Path, new: Labels, crater_id: int, windows: Sequence[Window] | None
+) -> NewLabel:
+    """A crater's present label replaced by a new one, within some windows or, for None, as a whole."""
+    grid, recorded = project.grid, LabelSources(path, project.grid)
+    crater = _crater(project, path, crater_id)
+    base = _base(project, crater, None if windows is None else _mapped(project, crater), False)
+    covered = recorded.label(new, crater_id).window
+    window = joint_window([base.window, covered, *(windows or ())], grid.width)
+    inside = np.full(window.shape, windows is None)
+    for part in windows or ():
+        inside |= extract_window(part, np.ones(part.shape, bool), window, grid.width)
+    old = base.extract(window, grid.width)
+    mask = np.where(inside, new.read(crater_id, window), old.mask)
+    sources = np.where(mask == old.mask, old.source, np.uint8(LabelSource.IMPORTED))
+    codes = np.where(inside, recorded.read(crater_id, window), np.uint8(0))
+    return SourcedMask(window, mask, np.where(codes > 0, codes, sources)), _action(codes)
+
+
+def _action(codes: npt.NDArray[np.uint8]) -> str:
+    """What a person did, from the sources that a file of corrections has; "imported" if it has none."""
+    present = {LabelSource(code) for code in np.unique(codes).tolist()}
+    words = {LabelSource.ACCEPTED: "accepted", LabelSource.CORRECTED: "corrected"}
+    actions = [word for source, word in words.items() if source in present]
+    return " and ".join(actions) or ("drawn" if LabelSource.DRAWN in present else "imported")
+
+
+def _base(project: Project, crater: Crater, mapped: Mask | None, is_accepted: bool) -> SourcedMask:
+    """What a correction of a crater starts from: its present label or, without one or where it is accepted, its map."""
+    labels = project.labels
+    if _is_labelled(project, crater.crater_id) and not is_accepted:
+        return _present(project, crater.crater_id)
+    window, mask = mapped or _EMPTY
+    mask = mask.copy()
+    if labels is not None and not is_accepted:
+        # In tiles where all craters were labelled, a crater without a mask is labelled to have no ejecta.
+        for tile in tiles_in_reach(crater, labels.tiles or (), project.grid):
+            labelled = np.ones(tile.window.shape, bool)
+            mask &= ~extract_window(tile.window, labelled, window, project.grid.width)
+    return SourcedMask(window, mask, np.where(mask, np.uint8(LabelSource.ACCEPTED), np.uint8(0)))
+
+
+def _mapped(project: Project, crater: Crater) -> Mask | None:
+    """Mask of a crater's present map, where labels need one for the ground beyond the corrected tiles."""
+    labels, path = project.labels, mask_path(project, crater)
+    if labels is None or labels.tiles is not None or not path.is_file():
+        return None
+    return read_mask(path, project.grid)
+
+
+def _differing(project: Project, labels: Mapping[int, NewLabel]) -> dict[int, LabelChange]:
+    """The labels that differ from the present ones, in a pixel's value or in its source."""
+    changes, width = {}, project.grid.width
+    for k, (label, action) in labels.items():
+        old = _present(project, k)
+        window = joint_window([old.window, label.window], width)
+        old, new = old.extract(window, width), label.extract(window, width)
+        is_same = np.array_equal(old.mask, new.mask) and np.array_equal(old.source, new.source)
+        if not is_same or not _is_labelled(project, k):
+            added, removed = new.mask & ~old.mask, old.mask & ~new.mask
+            changes[k] = LabelChange(label, action, int(added.sum()), int(removed.sum()))
+    return changes
+
+
+def _present(project: Project, crater_id: int) -> SourcedMask:
+    """A crater's present label; empty if it has none."""
+    labels = project.labels or Labels(project.grid, {}, None)
+    if crater_id not in labels.masks:
+        return SourcedMask(*_EMPTY, np.zeros((0, 0), np.uint8))
+    return project.label_sources.label(labels, crater_id)
+
+
+def _is_labelled(project: Project, crater_id: int) -> bool:
+    return project.labels is not None and crater_id in project.labels.masks
+
+
+def _crater(project: Project, path: Path, crater_id: int) -> Crater:
+    """A crater of the catalogue by its id."""
+    for crater in project.craters:
+        if crater.crater_id == crater_id:
+            return crater
+    raise LabelError(
+        f"{path}: crater {crater_id} is not in the catalogue: add it there, or remove its row"
+    )
+
+
+def _edit(before: Mask, after: Mask, grid_width: int) -> Edit:
+    """What a person changed in a map."""
+    window = joint_window([before[0], after[0]], grid_width)
+    old, new = (extract_window(*mask, window, grid_width) for mask in (before, after))
+    return Edit(window, np.uint8(ADDED) * (new & ~old) + np.uint8(REMOVED) * (old & ~new))
+
+
+def _recorded_edit(path: Path, new: Labels, crater_id: int, windows: Iterable[Window]) -> Edit:
+    """What a person changed in a map, from the sources in a folder of corrections."""
+    window = joint_window(windows, new.grid.width)
+    is_corrected = LabelSources(path, new.grid).read(crater_id, window) == LabelSource.CORRECTED
+    values = np.where(new.read(crater_id, window), np.uint8(ADDED), np.uint8(REMOVED))
+    return Edit(window, values * is_corrected)
+
+
+def _join_tiles(present: Sequence[Tile], new: Sequence[Tile]) -> tuple[Tile, ...]:
+    """Present tiles and new ones; those of the same window become one, which is labelled for the craters of both."""
+    joined = {tile.window: tile for tile in present}
+    next_id = max((tile.tile_id for tile in present), default=-1) + 1
+    for tile in new:
+        known = joined.get(tile.window)
+        if known is None:
+            joined[tile.window] = replace(tile, tile_id=next_id)
+            next_id += 1
+        elif known.craters is not None:
+            craters = None if tile.craters is None else known.craters | tile.craters
+            joined[tile.window] = replace(known, craters=craters)
+    return tuple(joined.values())
+
+
+def _accepted_ids(path: Path) -> set[int]:
+    """Ids of the craters that are marked as accepted in the edited layer."""
+    table = gpd.read_file(path, layer=EDITED, ignore_geometry=True)
+    if "accepted" not in table or not len(table):
+        return set()
+    return {int(k) for k in table["crater_id"][table["accepted"].fillna(False).astype(bool)]}
 
 
 def _read_masks(path: Path, layer: str, grid: Grid) -> dict[int, Mask]:
@@ -165,10 +328,12 @@ def _read_tile_layer(path: Path, grid: Grid) -> tuple[Tile, ...]:
     """Read a layer of rectangles as tiles, rounded to whole pixels; missing and repeated ids are replaced."""
     frame = gpd.read_file(path, layer=TILES)
     crs = CRS.from_user_input(frame.crs)
+    labelled = frame[LABELLED_CRATERS] if LABELLED_CRATERS in frame else [None] * len(frame)
+    craters = [None if pd.isna(text) else parse_crater_ids(path, str(text)) for text in labelled]
     given_ids = [None if pd.isna(k) else int(k) for k in frame["tile_id"]]
     next_id = max((k for k in given_ids if k is not None), default=-1) + 1
     tiles: list[Tile] = []
-    for given_id, shape in zip(given_ids, frame.geometry, strict=True):
+    for given_id, ids, shape in zip(given_ids, craters, frame.geometry, strict=True):
         if shape is None or shape.is_empty:
             continue
         left, bottom, right, top = shape.bounds
@@ -180,7 +345,7 @@ def _read_tile_layer(path: Path, grid: Grid) -> tuple[Tile, ...]:
             tile_id, next_id = next_id, next_id + 1
         window = Window(upper, first % grid.width, lower - upper, min(last - first, grid.width))
         if window.height > 0 and window.width > 0:
-            tiles.append(Tile(tile_id, window))
+            tiles.append(Tile(tile_id, window, ids))
     return tuple(tiles)
 
 

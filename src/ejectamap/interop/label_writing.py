@@ -8,8 +8,9 @@ from ejectamap.maps.colours import crater_colour
 from ejectamap.maps.files import write_cog
 from ejectamap.world import label_sources
 from ejectamap.world.grid import Grid
-from ejectamap.world.label_files import as_raster, label_path
+from ejectamap.world.label_files import label_path
 from ejectamap.world.label_sources import SourcedMask, source_path
+from ejectamap.world.labels import as_raster
 
 
 def write_label(folder: Path, crater_id: int, label: SourcedMask, grid: Grid) -> None:

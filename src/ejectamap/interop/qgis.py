@@ -19,12 +19,13 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 from ejectamap.errors import OutputError
 from ejectamap.files import replace_file
 from ejectamap.interop import qgis_styles as styles
+from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.outlines import fixed_date, outline_of
-from ejectamap.maps.provenance import require_mapped
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import cylinder
 from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.label_files import LABELLED_CRATERS
 from ejectamap.world.labels import Labels
 
 EDITED, MAPPED, TILES = "ejecta", "mapped", "tiles"
@@ -37,7 +38,7 @@ _COLUMNS = {
         "mean_probability": "float64",
         "accepted": "bool",
     },
-    TILES: {"tile_id": "int64"},
+    TILES: {"tile_id": "int64", LABELLED_CRATERS: "str"},
 }
 
 
@@ -119,7 +120,10 @@ def _layers(project: Project, mapped: Sequence[Crater]) -> Iterator[Layer]:
     """All layers, lowest first."""
     grid, labels = project.grid, project.labels
     tiles = () if labels is None else labels.tiles or ()
-    tile_rows = [(tile.tile_id, tile_box(grid, tile.window)) for tile in tiles]
+    tile_rows = [
+        (tile.tile_id, " ".join(map(str, sorted(tile.craters or ()))), tile_box(grid, tile.window))
+        for tile in tiles
+    ]
     yield Layer(TILES, _frame(tile_rows, TILES, grid), "Polygon", styles.single(styles.TILES))
     suggestions = project.folder / "suggestions.csv"
     if suggestions.exists():

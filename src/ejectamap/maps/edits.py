@@ -1,6 +1,6 @@
 """Edits: ground of a crater's map that a person corrected, and that stays so whatever the networks predict.
 
-They are kept in the folder `edits` beside the map, `edit_crater_{id}.tif`: uint8, a window of the mosaic's grid, 1 where
+They are kept beside the map, `edits/edit_crater_{id}.tif`: uint8, a window of the mosaic's grid, 1 where
 the person added ejecta, 2 where they removed some, 0 elsewhere. Mask, polygons and origin map follow them; the
 probabilities stay those of the networks. Without the file the map is the networks' own again.
 """
@@ -19,8 +19,7 @@ from ejectamap.files import hash_file
 from ejectamap.maps.files import write_cog
 from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import as_raster
-from ejectamap.world.labels import extract_window, joint_window
+from ejectamap.world.labels import as_raster, extract_window, joint_window
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -57,8 +56,13 @@ class Edit:
         rows = slice(self.window.row, self.window.row + self.window.height)
         return float((self.values > 0).sum(axis=1) @ grid.row_area_m2[rows]) / 1e6
 
+    def outside(self, window: Window, grid_width: int) -> int:
+        """Number of edited pixels outside a window."""
+        inside = extract_window(self.window, self.values, window, grid_width)
+        return int(np.count_nonzero(self.values)) - int(np.count_nonzero(inside))
+
     def with_later(self, later: "Edit", grid_width: int) -> "Edit":
-        """This edit and a later one, which counts where both are."""
+        """An edit made of this one and a later one, which counts where both are."""
         window = joint_window([self.window, later.window], grid_width)
         earlier, values = (
             extract_window(edit.window, edit.values, window, grid_width) for edit in (self, later)

@@ -1,0 +1,260 @@
+"""A correction changes what was changed: pixel for pixel, and every pixel knows where it comes from."""
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from qgis_edits import Edit, add_rectangle, contents, edit, round_map, round_mask, window_east_of
+from shapely.geometry import MultiPolygon
+
+from ejectamap.errors import LabelError
+from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
+from ejectamap.interop.label_changes import apply_difference
+from ejectamap.interop.qgis import export_qgis, tile_box
+from ejectamap.maps.writing import import_maps
+from ejectamap.project.folder import Project
+from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.label_files import load_labels
+from ejectamap.world.label_sources import LabelSource, SourcedMask
+from ejectamap.world.labels import crop_to_ones
+
+DRAWN, CORRECTED, ACCEPTED = LabelSource.DRAWN, LabelSource.CORRECTED, LabelSource.ACCEPTED
+IMPORTED = LabelSource.IMPORTED
+
+
+def label_of(project: Project, k: int) -> tuple[Bools, np.ndarray]:
+    """A crater's label and its sources over the whole globe, as the project on disk has them."""
+    opened = Project.open(project.folder)
+    assert opened.labels is not None
+    whole = opened.grid.whole
+    label = opened.label_sources.label(opened.labels, k).extract(whole, whole.width)
+    return label.mask, label.source
+
+
+def mark(grid: Grid, *windows: Window) -> Bools:
+    """Mask of the pixels of some windows."""
+    marked = np.zeros(grid.shape, bool)
+    for window in windows:
+        marked[window.row : window.row + window.height, grid.columns(window)] = True
+    return marked
+
+
+def cut_rectangle(k: int, window: Window, grid: Grid) -> Edit:
+    """Remove a rectangle of whole pixels from a crater's polygon."""
+
+    def change(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        row = frame.index[frame["crater_id"] == k][0]
+        rest = frame.geometry[row].difference(tile_box(grid, window))
+        frame.loc[row, "geometry"] = MultiPolygon(list(getattr(rest, "geoms", [rest])))
+        return frame
+
+    return change
+
+
+def accept(*ids: int) -> Edit:
+    return lambda frame: frame.assign(accepted=frame["crater_id"].isin(ids))
+
+
+def drop(*ids: int) -> Edit:
+    return lambda frame: frame[~frame["crater_id"].isin(ids)]
+
+
+def import_edits(project: Project, package: Path, *edits: Edit) -> dict[int, str]:
+    """Export, edit and import; returns what was done to each label."""
+    export_qgis(project, package)
+    for change in edits:
+        edit(package, change)
+    changes = import_labels(project, package)
+    return {k: change.action for k, change in changes.labels.items()}
+
+
+def test_a_correction_of_a_labelled_crater_keeps_all_other_pixels(
+    project: Project, tmp_path: Path
+) -> None:
+    grid, before = project.grid, label_of(project, 1)[0]
+    hole, addition = window_east_of(project, 1, 3), window_east_of(project, 1, 60)
+    edits = (add_rectangle(1, addition, grid), cut_rectangle(1, hole, grid))
+    assert import_edits(project, tmp_path / "map.gpkg", *edits) == {1: "corrected"}
+    mask, source = label_of(project, 1)
+    mapped = round_mask(project, 1)
+    expected = (before | (mark(grid, addition) & ~mapped)) & ~(mark(grid, hole) & mapped)
+    expected[mark(grid, hole) & ~mapped] = before[mark(grid, hole) & ~mapped]
+    np.testing.assert_array_equal(mask, expected)
+    np.testing.assert_array_equal(source == CORRECTED, mask != before)
+    np.testing.assert_array_equal(source == DRAWN, mask & before)
+
+
+@pytest.mark.parametrize(
+    "delete", [drop(1), lambda f: f.assign(geometry=[MultiPolygon()] * len(f))]
+)
+def test_all_polygons_deleted_take_only_their_pixels_from_a_label(
+    project: Project, tmp_path: Path, delete: Edit
+) -> None:
+    before, mapped = label_of(project, 1)[0], round_mask(project, 1)
+    assert (before & ~mapped).any() and (before & mapped).any()
+    import_edits(project, tmp_path / "map.gpkg", delete)
+    mask, source = label_of(project, 1)
+    np.testing.assert_array_equal(mask, before & ~mapped)
+    np.testing.assert_array_equal(source == CORRECTED, before & mapped)
+
+
+def test_a_crater_without_a_label_starts_from_its_map(project: Project, tmp_path: Path) -> None:
+    grid, window, mapped = project.grid, window_east_of(project, 0), round_mask(project, 0)
+    edits = add_rectangle(0, window, grid), drop(3)
+    assert import_edits(project, tmp_path / "map.gpkg", *edits) == dict.fromkeys(
+        (0, 3), "corrected"
+    )
+    mask, source = label_of(project, 0)
+    np.testing.assert_array_equal(mask, mapped | mark(grid, window))
+    np.testing.assert_array_equal(source == CORRECTED, mask & ~mapped)
+    np.testing.assert_array_equal(source == ACCEPTED, mapped)
+    mask, source = label_of(project, 3)
+    assert not mask.any()
+    np.testing.assert_array_equal(source == CORRECTED, round_mask(project, 3))
+
+
+def test_an_accepted_map_replaces_the_label_and_its_edits_count(
+    project: Project, tmp_path: Path
+) -> None:
+    window, grid = window_east_of(project, 2), project.grid
+    edits = accept(1, 2), cut_rectangle(2, window, grid)
+    actions = import_edits(project, tmp_path / "map.gpkg", *edits)
+    assert actions == {1: "accepted", 2: "accepted and corrected"}
+    mask, source = label_of(project, 1)
+    np.testing.assert_array_equal(mask, round_mask(project, 1))
+    np.testing.assert_array_equal(source, ACCEPTED * round_mask(project, 1))
+    mask, source = label_of(project, 2)
+    mapped = round_mask(project, 2)
+    np.testing.assert_array_equal(mask, mapped & ~mark(grid, window))
+    np.testing.assert_array_equal(source == CORRECTED, mapped & mark(grid, window))
+
+
+def test_a_crater_drawn_without_a_map_is_drawn(project: Project, tmp_path: Path) -> None:
+    window, grid = window_east_of(project, 4), project.grid
+
+    def add_row(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        row = frame.iloc[[0]].assign(
+            crater_id=4, accepted=True, geometry=[MultiPolygon([tile_box(grid, window)])]
+        )
+        return gpd.GeoDataFrame(gpd.pd.concat([frame, row], ignore_index=True), crs=frame.crs)
+
+    assert set(import_edits(project, tmp_path / "map.gpkg", add_row)) == {4}
+    mask, source = label_of(project, 4)
+    np.testing.assert_array_equal(mask, mark(grid, window))
+    np.testing.assert_array_equal(source, DRAWN * mask)
+
+
+def test_a_second_import_of_the_same_file_changes_nothing(project: Project, tmp_path: Path) -> None:
+    package, grid = tmp_path / "map.gpkg", project.grid
+    edits = (
+        cut_rectangle(1, window_east_of(project, 1), grid),
+        add_rectangle(0, window_east_of(project, 0), grid),
+        drop(2),
+        accept(0, 3),
+    )
+    import_edits(project, package, *edits)
+    before = contents(project.folder)
+    assert import_labels(Project.open(project.folder), package).is_empty
+    assert contents(project.folder) == before
+
+
+def test_an_import_after_the_map_was_renewed_compares_with_what_was_exported(
+    project: Project, tmp_path: Path
+) -> None:
+    package, before, grid = tmp_path / "map.gpkg", label_of(project, 1)[0], project.grid
+    mapped = {k: round_mask(project, k) for k in (0, 1)}
+    export_qgis(project, package)
+    hole = window_east_of(project, 1)
+    for k in (0, 1):
+        edit(package, cut_rectangle(k, window_east_of(project, k), grid))
+    # The map is now another one.
+    import_maps(project, [round_map(project, k, 2e5) for k in (0, 1)])
+    import_labels(project, package)
+    np.testing.assert_array_equal(label_of(project, 1)[0], before & ~(mark(grid, hole) & mapped[1]))
+    hole = window_east_of(project, 0)
+    np.testing.assert_array_equal(label_of(project, 0)[0], mapped[0] & ~mark(grid, hole))
+
+
+def test_imported_labels_keep_the_source_of_pixels_that_agree(
+    project: Project, tmp_path: Path
+) -> None:
+    before = label_of(project, 1)[0]
+    layer = gpd.GeoDataFrame(
+        {"crater_id": [1]},
+        geometry=[tile_box(project.grid, window_east_of(project, 1, 30))],
+        crs=project.grid.crs,
+    )
+    layer.to_file(tmp_path / "other.gpkg", driver="GPKG")
+    import_labels(project, tmp_path / "other.gpkg")
+    mask, source = label_of(project, 1)
+    np.testing.assert_array_equal(mask, mark(project.grid, window_east_of(project, 1, 30)))
+    np.testing.assert_array_equal(source == IMPORTED, mask != before)
+    np.testing.assert_array_equal(source == DRAWN, mask & before)
+
+
+def test_files_of_sources_are_no_labels_and_are_copied_with_them(
+    project: Project, tmp_path: Path
+) -> None:
+    import_edits(project, tmp_path / "map.gpkg", accept(3))
+    other = tmp_path / "other"
+    (project.folder / CORRECTED_LABELS).rename(other)
+    assert {path.name[:4] for path in other.iterdir()} == {"mask", "sour"}
+    assert set(load_labels(other, project.grid, project.craters).masks) == {1, 2, 3}
+    path = project.folder / "project.yaml"
+    path.write_text(path.read_text().replace(CORRECTED_LABELS, str(other)))
+    opened = Project.open(project.folder)
+    import_edits(opened, tmp_path / "again.gpkg", accept(1))
+    assert (label_of(project, 3)[1] == ACCEPTED * round_mask(project, 3)).all()
+
+
+def test_a_damaged_file_of_sources_is_named_with_a_remedy_that_works(
+    project: Project, tmp_path: Path
+) -> None:
+    import_edits(project, tmp_path / "map.gpkg", accept(3))
+    path = project.folder / CORRECTED_LABELS / "source_crater_3.tif"
+    for content, words in ((b"no", "cannot be read"), (None, "not a file of label sources")):
+        if content is None:
+            mosaic = project.mosaic_path.read_bytes()
+            path.write_bytes(mosaic)
+        else:
+            path.write_bytes(content)
+        with pytest.raises(LabelError, match=f"source_crater_3.tif: .*{words}"):
+            label_of(project, 3)
+    path.unlink()
+    assert (label_of(project, 3)[1] == DRAWN * round_mask(project, 3)).all()
+
+
+def test_an_import_that_would_leave_no_ejecta_is_refused(project: Project, tmp_path: Path) -> None:
+    import_edits(project, tmp_path / "map.gpkg", accept(1, 2))
+    opened = Project.open(project.folder)
+    before = contents(project.folder)
+    with pytest.raises(LabelError, match="leaves no crater with labelled ejecta"):
+        import_edits(opened, tmp_path / "map.gpkg", drop(1, 2))
+    assert contents(project.folder) == before
+
+
+masks = arrays(bool, st.tuples(st.just(6), st.just(9)))
+
+
+@given(
+    masks, masks, masks, arrays(np.uint8, (6, 9), elements=st.integers(0, 4)), st.integers(0, 31)
+)
+def test_the_difference_alone_changes_a_label(
+    label: Bools, mapped: Bools, edited: Bools, source: np.ndarray, col: int
+) -> None:
+    window, width = Window(2, col, 6, 9), 32
+    base = SourcedMask(window, label, source)
+    parts = [crop_to_ones(window, mask, width) for mask in (mapped, edited)]
+    changed = apply_difference(base, *parts, width, CORRECTED).extract(window, width)
+    added, removed = edited & ~mapped, mapped & ~edited
+    np.testing.assert_array_equal(changed.mask, (label | added) & ~removed)
+    kept = changed.mask == label
+    np.testing.assert_array_equal(changed.source[kept], source[kept])
+    assert (changed.source[~kept] == CORRECTED).all()
+    again = apply_difference(changed, *parts, width, CORRECTED).extract(window, width)
+    np.testing.assert_array_equal(again.mask, changed.mask)
+    np.testing.assert_array_equal(again.source, changed.source)
