@@ -62,7 +62,13 @@ class LabelledCells:
 
     def select(self, chosen: Bools) -> "LabelledCells":
         """The chosen cells only."""
-        return LabelledCells(*(values[chosen] for values in self._arrays()))
+        return LabelledCells(
+            self.probability[chosen],
+            self.range_radii[chosen],
+            self.turn[chosen],
+            self.ejecta[chosen],
+            self.area_m2[chosen],
+        )
 
     @property
     def is_informative(self) -> bool:
@@ -70,9 +76,6 @@ class LabelledCells:
         used = self.probability >= MIN_PROBABILITY
         ejecta = self.ejecta[used]
         return bool(used.sum() >= MIN_CELLS and ejecta.any() and not ejecta.all())
-
-    def _arrays(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return self.probability, self.range_radii, self.turn, self.ejecta, self.area_m2
 
 
 @dataclass(frozen=True)
