@@ -11,6 +11,8 @@ def as_version_0_1(values: dict[str, Any]) -> dict[str, Any]:
     old["views"] |= {"rivals": False, "radial_up": False}
     old["views"] |= {"distance": "metres", "log_distance": True}
     old["training"]["plant"] = 0
+    del old["map"]["keep_runs"]
+    del old["inputs"]["columns"]
     for section in ("connection", "segmentation", "context"):
         old[section]["share"] = old[section].pop("budget_weight")
         old[section]["accumulate"] = 1

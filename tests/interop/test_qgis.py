@@ -29,7 +29,7 @@ from shapely.geometry import MultiPolygon
 from ejectamap.errors import LabelError, OutputError
 from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
 from ejectamap.interop.qgis import EDITED, TILES, export_qgis, tile_box
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.outlines import outline_of
 from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
@@ -56,12 +56,13 @@ def test_exported_layers_have_styles_with_the_craters_colours(
     styles = [ElementTree.fromstring(table.loc[EDITED, "styleQML"])]
     document = ElementTree.fromstring(qgis_project.read_text(encoding="utf-8"))
     styles += [m for m in document.iter("maplayer") if m.findtext("layername") == EDITED]
+    colours = crater_colours(project.craters)
     for style in styles:
         symbols = {c.get("value"): c.get("symbol") for c in style.iter("category")}
         for k in IDS:
             (symbol,) = (s for s in style.iter("symbol") if s.get("name") == symbols[str(k)])
             colour = next(o.get("value") for o in symbol.iter("Option") if o.get("name") == "color")
-            assert str(colour).startswith(",".join(map(str, crater_colour(k))) + ",")
+            assert str(colour).startswith(",".join(map(str, colours[k])) + ",")
     sources = {m.findtext("layername"): m.findtext("datasource") for m in document.iter("maplayer")}
     assert Path(os.path.normpath(qgis_project.parent / str(sources["mosaic"]))).is_file()
     assert sources[EDITED] == "./map.gpkg|layername=ejecta"

@@ -10,7 +10,7 @@ from pyproj import CRS
 from shapely import MultiPolygon, Point, Polygon, box
 
 from ejectamap.errors import CraterError
-from ejectamap.world.body import azimuthal_crs, geographic_crs
+from ejectamap.world.body import azimuthal_crs, cylindrical_crs, geographic_crs
 from ejectamap.world.craters import Crater, load_craters
 from ejectamap.world.grid import Grid
 
@@ -200,8 +200,8 @@ def test_missing_and_unreadable_files(tmp_path: Path, fine: Grid) -> None:
     ("crs", "message"),
     [
         (None, "neither columns lon and lat nor a CRS"),
-        ("EPSG:4326", r"CRS \(WGS 84\) is not on a sphere"),
-        (geographic_crs(2_440_530), "radius of 2440530 m, the mosaic's has 2439400 m"),
+        (cylindrical_crs(2_440_530), "radius of 2440530 m, the mosaic's has 2439400 m"),
+        (geographic_crs(1_737_400), "radius of 1737400 m.*two bodies"),
         (CRS.from_user_input("IAU_2015:30110"), "radius of 1737400 m"),
     ],
 )
@@ -212,16 +212,71 @@ def test_bad_crs(tmp_path: Path, fine: Grid, crs: object, message: str) -> None:
     error_message(path, fine)
 
 
-def test_crs_of_another_radius_is_refused_even_if_columns_are_used(
-    tmp_path: Path, fine: Grid
+@pytest.mark.parametrize(
+    "crs",
+    [
+        "EPSG:4326",
+        geographic_crs(2_439_700),
+        geographic_crs(2_440_530),
+        CRS.from_user_input("IAU_2015:19900"),
+    ],
+)
+def test_degrees_on_another_radius_are_places_with_a_note(
+    tmp_path: Path, fine: Grid, crs: object
 ) -> None:
+    path = layer(tmp_path / "c.gpkg", [Point(190, 40)], crs, crater_id=[1], radius_m=[9000.0])
+    notes: list[str] = []
+    (crater,) = load_craters(path, fine, notes=notes)
+    assert (crater.lon, crater.lat) == (pytest.approx(-170), pytest.approx(40))
+    (note,) = notes
+    assert note.startswith(f"{path}: its CRS")
+    assert "places on the mosaic's sphere" in note
+
+
+def test_degrees_west(tmp_path: Path, fine: Grid) -> None:
+    """Mercury (2015) / Ographic has longitudes positive west."""
+    crs = CRS.from_user_input("IAU_2015:19901")
+    path = layer(tmp_path / "c.gpkg", [Point(30, 10)], crs, crater_id=[1], radius_m=[9000.0])
+    (crater,) = load_craters(path, fine)
+    assert crater.lon == pytest.approx(-30)
+    assert crater.lat == pytest.approx(10, abs=0.06)  # Mercury is flattened by 1 / 1075
+
+
+def test_rim_across_the_dateline_in_one_piece(tmp_path: Path, fine: Grid) -> None:
+    """From 179 to -179, as programs write a rim whose longitudes they wrap: not a band around the planet."""
+    rim = Polygon([(179, 10), (-179, 10), (-179, 12), (179, 12)])
+    path = layer(tmp_path / "c.gpkg", [rim], crater_id=[1], radius_m=[3e4])
+    notes: list[str] = []
+    (crater,) = load_craters(path, fine, notes=notes)
+    assert abs(crater.lon) == pytest.approx(180)
+    assert crater.lat == pytest.approx(11)
+    assert "dateline" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ((900, 10), "crater 1: its geometry is at lon 900"),
+        ((10, 95), "crater 1: its geometry is at lon 10, lat 95"),
+        ((np.inf, 10), "crater 1: a coordinate of its geometry is no number"),
+    ],
+)
+def test_points_nowhere(tmp_path: Path, fine: Grid, place: tuple, words: str) -> None:
+    path = layer(tmp_path / "c.gpkg", [Point(*place)], crater_id=[1], radius_m=[3e4])
+    assert words in error_message(path, fine)
+
+
+def test_degrees_in_columns_need_no_crs_of_the_same_radius(tmp_path: Path, fine: Grid) -> None:
     path = layer(
         tmp_path / "c.gpkg",
         [Point(1, 2)],
         geographic_crs(2_440_530),
-        **{"crater_id": [1], "lon": [1.0], "lat": [2.0], "radius_m": [3e4]},
+        **{"crater_id": [1], "lon": [3.0], "lat": [4.0], "radius_m": [3e4]},
     )
-    assert "2440530" in error_message(path, fine)
+    notes: list[str] = []
+    (crater,) = load_craters(path, fine, notes=notes)
+    assert (crater.lon, crater.lat) == (3, 4)
+    assert "2440530" in notes[0]
 
 
 def test_crater_without_geometry_is_refused(tmp_path: Path, fine: Grid) -> None:

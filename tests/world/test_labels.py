@@ -89,10 +89,10 @@ def test_mask_with_longitudes_0_to_360_is_shifted(
     assert labels.masks[2][0] == Window(30, 124, 4, 10)
 
 
-def test_any_value_but_0_and_no_data_is_ejecta(
+def test_one_value_but_0_and_no_data_is_ejecta(
     tmp_path: Path, grid: Grid, write_raster: Write
 ) -> None:
-    mask = block(grid, slice(30, 34), slice(60, 70))
+    mask = 7 * block(grid, slice(30, 34), slice(60, 70))
     mask[30, 60:63] = 7, 255, 0
     write_raster(tmp_path / "mask_crater_1.tif", mask, grid, nodata=255)
     labels = load_labels(tmp_path, grid, CRATERS)
@@ -111,7 +111,7 @@ def test_masks_are_read_in_strips(
     folder: Path, grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = load_labels(folder, grid, CRATERS)
-    for module in ("grid", "label_files"):
+    for module in ("grid", "label_masks"):
         monkeypatch.setattr(f"ejectamap.world.{module}.STRIP_PIXELS", 3 * grid.width)
     labels = load_labels(folder, grid, CRATERS)
     assert np.array_equal(labels.any_ejecta(grid.whole), expected.any_ejecta(grid.whole))

@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 
 from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.mapped import require_mapped
 from ejectamap.project.folder import Project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.craters import Crater
@@ -134,7 +134,7 @@ def adopt_families(project: Project, families: Families) -> Project:
     table = pd.DataFrame([[getattr(c, name) for name in columns] for c in craters], columns=columns)
     name = "craters-families.csv"
     replace_file(project.folder / name, memoryview(table.to_csv(index=False).encode()))
-    inputs = project.settings.inputs.model_copy(update={"craters": name})
+    inputs = project.settings.inputs.model_copy(update={"craters": name, "columns": {}})
     settings = project.settings.model_copy(update={"inputs": inputs})
     write_settings(settings, project.folder / "project.yaml")
     return Project.open(project.folder)

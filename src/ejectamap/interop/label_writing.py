@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ejectamap.maps.colours import crater_colour
 from ejectamap.maps.files import write_cog
 from ejectamap.world import label_sources
 from ejectamap.world.grid import Grid
 from ejectamap.world.label_files import label_path
 from ejectamap.world.label_sources import SourcedMask, source_path
 from ejectamap.world.labels import as_raster
+
+_COLOUR = (0, 184, 212, 255)  # of labels on the cards too
 
 
 def write_label(folder: Path, crater_id: int, label: SourcedMask, grid: Grid) -> None:
@@ -41,5 +42,5 @@ def write_label(folder: Path, crater_id: int, label: SourcedMask, grid: Grid) ->
         description="1 = ejecta",
         nodata=None,
         resampling="mode",
-        colours={1: (*crater_colour(crater_id), 255)},
+        colours={1: _COLOUR},
     )

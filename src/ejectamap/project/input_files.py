@@ -4,15 +4,15 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from ejectamap.errors import CraterError, MosaicError
+from ejectamap.errors import CraterError
 from ejectamap.project.settings import Inputs
-from ejectamap.world.craters import Crater, load_craters
-from ejectamap.world.georeference import open_raster
+from ejectamap.world.craters import Crater, check_reaches, load_craters
 from ejectamap.world.grid import Grid
 from ejectamap.world.label_files import load_labels
 from ejectamap.world.label_sources import LabelSources
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic import Mosaic, read_grid
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic_files import read_mosaic_grid
 
 
 class InputFiles:
@@ -26,11 +26,17 @@ class InputFiles:
         Settings of that name.
     mosaic_of : InputFiles, optional
         Those of another project with the same mosaic, which is then held in memory once.
+
+    Attributes
+    ----------
+    notes : list of str
+        What a person should know about how the files that were read so far were read; one line each.
     """
 
     def __init__(self, folder: Path, inputs: Inputs, mosaic_of: "InputFiles | None" = None) -> None:
         self.folder = folder
         self.inputs = inputs
+        self.notes: list[str] = []
         self._mosaic_of = mosaic_of
 
     @cached_property
@@ -38,13 +44,14 @@ class InputFiles:
         """The mosaic."""
         if self._mosaic_of is not None:
             return self._mosaic_of.mosaic
-        return Mosaic.open(self._path(self.inputs.mosaic))
+        mosaic = Mosaic.open(self._path(self.inputs.mosaic))
+        self.notes.extend(mosaic.notes)
+        return mosaic
 
     @cached_property
     def grid(self) -> Grid:
         """The mosaic's grid, from the header of its file alone."""
-        with open_raster(self._path(self.inputs.mosaic), MosaicError) as source:
-            return read_grid(source)
+        return read_mosaic_grid(self._path(self.inputs.mosaic))
 
     @cached_property
     def craters(self) -> tuple[Crater, ...]:
@@ -56,14 +63,17 @@ class InputFiles:
             If the catalogue cannot be used, or the settings name a crater that is not in it.
         """
         inputs = self.inputs
-        craters = load_craters(self._path(inputs.craters), self.grid)
+        path = self._path(inputs.craters)
+        craters = load_craters(path, self.grid, inputs.columns, self.notes)
         unknown = inputs.reach.keys() - {crater.crater_id for crater in craters}
         if unknown:
             raise CraterError(
                 f"{self.folder / 'project.yaml'}: inputs.reach names crater {min(unknown)}, which is not in"
                 f" {inputs.craters}: check the id"
             )
-        return tuple(replace(c, reach=inputs.reach.get(c.crater_id, c.reach)) for c in craters)
+        craters = tuple(replace(c, reach=inputs.reach.get(c.crater_id, c.reach)) for c in craters)
+        check_reaches(craters, self.grid, f"{self.folder / 'project.yaml'}: inputs.reach")
+        return craters
 
     @cached_property
     def labels(self) -> Labels | None:
@@ -72,7 +82,9 @@ class InputFiles:
         if inputs.labels is None:
             return None
         tiles = None if inputs.tiles is None else self._path(inputs.tiles)
-        return load_labels(self._path(inputs.labels), self.grid, self.craters, tiles)
+        return load_labels(
+            self._path(inputs.labels), self.grid, self.craters, tiles, notes=self.notes
+        )
 
     @cached_property
     def label_sources(self) -> LabelSources:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ejectamap.project.methods import METHODS, NETWORK_KINDS
+from ejectamap.world.crater_columns import COLUMNS
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -81,6 +82,10 @@ class Inputs(Section):
 
     mosaic: str = Field(description="whole-globe raster, equidistant cylindrical on a sphere")
     craters: str = Field(description="CSV, GeoPackage or shapefile of fresh craters")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="columns of the catalogue to use, where they are not found by name: {lon: LON_CIRC, radius_m: R}",
+    )
     labels: str | None = Field(
         None,
         description="folder of mask_crater_{id}.tif, or vector layer with crater_id; null: map only",
@@ -97,6 +102,14 @@ class Inputs(Section):
         default_factory=dict,
         description="reach of some craters by id, over the catalogue's: {12: 0.5}",
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict[str, str]) -> dict[str, str]:
+        for key in columns:
+            if key not in COLUMNS:
+                raise ValueError(f"{key!r} is none of {', '.join(COLUMNS)}")
+        return columns
 
 
 class Views(Section):
@@ -263,10 +276,10 @@ class Context(TrainingConfig):
 class Training(Section):
     """Training data, budget and hardware."""
 
-    split: Literal["pairs", "place"] = Field(
+    split: Literal["pairs", "place", "crater"] = Field(
         "pairs",
         description="pairs: as published, a tile may be in training with one crater and in the test with another; "
-        "place: no training tile overlaps a test tile",
+        "place: no training tile overlaps a test tile; crater: no label of a test crater is trained on",
     )
     test_fraction: float = Field(
         0.2,
@@ -321,6 +334,11 @@ class Mapping(Section):
     )
     ignore_connections: bool = Field(
         False, description="two-stage: segment every chip within reach, without any vote"
+    )
+    keep_runs: int = Field(
+        3,
+        ge=0,
+        description="earlier maps that are kept in runs when a map changes, beside those that a person named; 0: none",
     )
 
 

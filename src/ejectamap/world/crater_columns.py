@@ -88,7 +88,7 @@ def read_ids(table: Table) -> tuple[list[int], list[str]]:
     column = table.find(*_ID)
     if column is None:
         table.note(
-            "has no column crater_id: its craters are numbered from 1 in the order of the rows, which must stay as it is"
+            "has no column crater_id: its craters are numbered from 1 in the order of its rows, which must stay"
         )
         return list(range(1, table.rows + 1)), [""] * table.rows
     ids = to_ids(table, column)

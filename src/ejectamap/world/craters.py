@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from ejectamap.errors import CraterError
-from ejectamap.world.body import geographic_crs
 from ejectamap.world.crater_columns import (
     has_places,
     read_ids,
@@ -19,7 +17,8 @@ from ejectamap.world.crater_columns import (
     read_names,
     read_radii,
 )
-from ejectamap.world.georeference import check_radius
+from ejectamap.world.dateline import unwrap
+from ejectamap.world.georeference import Projection, projection_beside_mosaic
 from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import Array, LonLat, wrap_longitude
 from ejectamap.world.tables import Table, read_table
@@ -94,7 +93,6 @@ def load_craters(
     table = read_table(Path(path), CraterError)
     table = replace(table, chosen=columns or {}, notes=table.notes if notes is None else notes)
     _check_chosen(table)
-    _check_crs(table, grid)
     ids, id_texts = read_ids(table)
     lon, lat = _positions(table, ids, grid)
     radius_m = read_radii(table, ids, grid)
@@ -152,17 +150,26 @@ def _check_chosen(table: Table) -> None:
             )
 
 
-def _check_crs(table: Table, grid: Grid) -> None:
-    if table.geometry is not None and table.geometry.crs is not None:
-        check_radius(table.path, table.geometry.crs, grid.radius_m, CraterError)
-
-
 def _positions(table: Table, ids: list[int], grid: Grid) -> LonLat:
     """Read and check longitudes and latitudes of the craters, in degrees; longitudes are wrapped."""
     if table.geometry is not None and not has_places(table):
         lon, lat = _centroids(table, ids, grid)
         return LonLat(wrap_longitude(lon), lat)
+    _note_other_radius(table, grid)
     return LonLat(read_longitudes(table, ids), read_latitudes(table, ids))
+
+
+def _note_other_radius(table: Table, grid: Grid) -> None:
+    """Note that degrees from columns are taken as they are where the layer's CRS is of another radius."""
+    crs = None if table.geometry is None else table.geometry.crs
+    if crs is None or crs.ellipsoid is None:
+        return
+    radius_m = crs.ellipsoid.semi_major_metre
+    if abs(radius_m - grid.radius_m) > 1e-7 * grid.radius_m:
+        table.note(
+            f"its CRS ({crs.name}) has a radius of {radius_m:.10g} m, the mosaic's has {grid.radius_m:.10g} m: the"
+            " degrees in its columns are taken as places on the mosaic's sphere"
+        )
 
 
 def _centroids(table: Table, ids: list[int], grid: Grid) -> LonLat:
@@ -170,9 +177,10 @@ def _centroids(table: Table, ids: list[int], grid: Grid) -> LonLat:
     crs = table.geometry.crs
     if crs is None:
         table.fail("has neither columns lon and lat nor a CRS: add the columns or assign the CRS")
-    to_degrees = Transformer.from_crs(crs, geographic_crs(grid.radius_m), always_xy=True)
+    projection = projection_beside_mosaic(table.path, crs, grid.radius_m, CraterError)
+    table.notes.extend(projection.notes)
     centroids = [
-        _centroid(table, crater_id, shape, to_degrees)
+        _centroid(table, crater_id, shape, projection)
         for crater_id, shape in zip(ids, table.geometry, strict=True)
     ]
     lon, lat = np.array(centroids).T
@@ -180,7 +188,7 @@ def _centroids(table: Table, ids: list[int], grid: Grid) -> LonLat:
 
 
 def _centroid(
-    table: Table, crater_id: int, shape: BaseGeometry | None, to_degrees: Transformer
+    table: Table, crater_id: int, shape: BaseGeometry | None, projection: Projection
 ) -> tuple[float, float]:
     """Longitude and latitude of one shape's centroid, in degrees.
 
@@ -189,14 +197,44 @@ def _centroid(
     if shape is None or shape.is_empty:
         table.fail(f"crater {crater_id} has no geometry: draw it, or add columns lon and lat")
     parts = shapely.get_parts(shape)
-    centres = shapely.get_coordinates(shapely.centroid(parts))
-    lon, lat = np.radians(to_degrees.transform(*centres.T))
+    together = _across_dateline(table, crater_id, shape, projection)
+    if together is None:
+        centres = shapely.get_coordinates(shapely.centroid(parts))
+        lon, lat = np.radians(projection.to_lonlat(*centres.T))
+    else:
+        lon, south = np.radians(shapely.get_coordinates(shapely.centroid(together)).T)
+        lat, parts = np.pi / 2 - south, np.array([together])
     weight = shapely.area(parts) if shape.area > 0 else np.ones(len(parts))
     x, y, z = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
     east, north, up = (weight @ axis for axis in (x, y, z))
     return float(np.degrees(np.arctan2(north, east))), float(
         np.degrees(np.arctan2(up, np.hypot(east, north)))
     )
+
+
+def _across_dateline(
+    table: Table, crater_id: int, shape: BaseGeometry, projection: Projection
+) -> BaseGeometry | None:
+    """Check a shape's places; where it jumps over the dateline, put it together, in degrees east and from the north."""
+    xy = shapely.get_coordinates(shape)
+    lon, lat = projection.to_lonlat(*xy.T)
+    if not (np.isfinite(xy).all() and np.isfinite(lon).all() and np.isfinite(lat).all()):
+        table.fail(
+            f"crater {crater_id}: a coordinate of its geometry is no number, or no place in its CRS: draw it again"
+        )
+    if lon.min() < -360 or lon.max() > 540 or np.abs(lat).max() > 90.0001:
+        table.fail(
+            f"crater {crater_id}: its geometry is at lon {lon[np.argmax(np.abs(lon))]:g}, lat"
+            f" {lat[np.argmax(np.abs(lat))]:g}: give longitudes between -180 and 360 and latitudes up to 90 degrees"
+        )
+    if projection.cylinder is None:
+        return None
+    title = f"{table.path}: crater {crater_id}"
+    degrees = shapely.set_coordinates(
+        shapely.transform(shape, lambda xy: xy), np.stack([lon, 90 - lat], axis=1)
+    )
+    together = unwrap(title, degrees, 360.0, 180.0, table.notes)
+    return None if together is degrees else together
 
 
 def _reaches(table: Table, ids: list[int], column: str | None) -> Array:

@@ -215,3 +215,29 @@ def _intersections(
                     top - target.row : bottom - target.row, left - target.col : right - target.col
                 ],
             )
+
+
+def crop_to_ones(window: Window, mask: Bools, grid_width: int) -> tuple[Window, Bools]:
+    """Crop a mask to the smallest window that holds its ones, which may wrap around; 0 x 0 if there are none."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if rows.size == 0:
+        return Window(0, 0, 0, 0), np.zeros((0, 0), bool)
+    cols = np.sort((window.col + np.flatnonzero(mask.any(axis=0))) % grid_width)
+    first, width = shortest_span(cols, grid_width)
+    small = Window(window.row + int(rows[0]), first, int(rows[-1] - rows[0]) + 1, width)
+    return small, extract_window(window, mask, small, grid_width)
+
+
+def as_raster(
+    window: Window, values: npt.NDArray[np.uint8], grid: Grid
+) -> tuple[Window, npt.NDArray[np.uint8]]:
+    """Crop values (row, col) for a file: to the smallest window that holds those above 0 and does not wrap around.
+
+    It has whole rows where it would wrap around, and one pixel where all values are 0.
+    """
+    small, _ = crop_to_ones(window, values > 0, grid.width)
+    if small.width == 0:
+        small = Window(0, 0, 1, 1)
+    elif small.col + small.width > grid.width:
+        small = Window(small.row, 0, small.height, grid.width)
+    return small, extract_window(window, values, small, grid.width)

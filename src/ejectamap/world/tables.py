@@ -260,10 +260,12 @@ def _read_frame(path: Path, layer: str) -> pd.DataFrame:
     undeclared = path.suffix.lower() in (".shp", ".dbf") and not any(
         path.with_suffix(suffix).exists() for suffix in (".cpg", ".CPG")
     )
+    frame: pd.DataFrame
     if undeclared:
         try:
-            return geopandas.read_file(path, layer=layer, encoding="utf-8")
+            frame = geopandas.read_file(path, layer=layer, encoding="utf-8")
+            return frame
         except UnicodeDecodeError:
             pass
-    frame: pd.DataFrame = geopandas.read_file(path, layer=layer)
+    frame = geopandas.read_file(path, layer=layer)
     return frame

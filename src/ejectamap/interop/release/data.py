@@ -10,7 +10,7 @@ from ejectamap.errors import EjectamapError, ReleaseError
 from ejectamap.progress import track
 from ejectamap.world.craters import Crater, load_craters
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import read_mask
+from ejectamap.world.label_masks import read_mask
 from ejectamap.world.labels import Labels, Tile
 from ejectamap.world.sphere import distance
 from ejectamap.world.tables import read_table

@@ -14,7 +14,7 @@ from ejectamap.maps.crater_map import CraterMap, in_memory
 from ejectamap.progress import track
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import read_mask
+from ejectamap.world.label_masks import read_mask
 from ejectamap.world.labels import extract_window
 
 _FOLDERS = {"connection": "conn_results", "segmentation": "ejc_results"}

@@ -21,7 +21,7 @@ from ejectamap.progress import track
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
-from ejectamap.world.label_files import read_mask
+from ejectamap.world.label_masks import read_mask
 from ejectamap.world.labels import Labels
 
 Plan = dict[str, Any]

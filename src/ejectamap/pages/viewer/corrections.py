@@ -26,7 +26,8 @@ from ejectamap.project.folder import Project
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Window
-from ejectamap.world.label_files import label_path, read_mask
+from ejectamap.world.label_files import label_path
+from ejectamap.world.label_masks import read_mask
 from ejectamap.world.labels import Labels, Tile, extract_window
 
 FOLDER = "corrections"
@@ -156,7 +157,7 @@ class Corrections:
         lon, lat = np.array(change.line).T
         col, _ = grid.to_pixel(lon[0], lat[0])
         x = float(col) + (lon - lon[0]) * grid.width / 360.0
-        y = (90.0 - lat) * grid.height / 180.0
+        y = (grid.lat_north - lat) * grid.height / grid.span_deg
         # The stroke's longitudes may differ from the window's by whole turns.
         x += grid.width * round(float(window.col + window.width / 2 - x.mean()) / grid.width)
         points = np.stack([x - window.col, y - window.row], axis=1)
