@@ -17,6 +17,7 @@ from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.tables import print_tables
+from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.crater_map import in_memory
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.origin import OriginMap
@@ -197,7 +198,7 @@ def test_tables_and_json() -> None:
     assert f"{evaluation.all.pixel.f1:.3f}" in text
     assert "–" in text
     print_tables(evaluate(LABELS, CRATERS, predicted, None, tile_px=10), console)
-    assert "none were held out" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "none were trained on" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def write_map(folder: Path, crater_id: int, window: Window, values: np.ndarray) -> None:
@@ -217,7 +218,7 @@ def test_overlaps_are_pixels_with_ejecta_of_another_crater(
         probability = np.full(window.shape, 0.9 - crater_id / 100, np.float32)
         write_map(tmp_path, crater_id, window, probability)
         origins.add(crater_id, window, quantise(probability))
-    origins.write(tmp_path / "origin.tif", CRATERS)
+    origins.write(tmp_path / "origin.tif", CRATERS, crater_colours(CRATERS))
     expected = np.zeros(GRID.shape, np.uint8)
     expected[46:50, 100:110] = 10  # of Gamma, below Alpha
     expected[46:56, 150:160] = 10  # below Beta
@@ -233,7 +234,7 @@ def test_map_files_read_back(tmp_path: Path) -> None:
     write_map(tmp_path, 0, window, probability)
     origins = OriginMap(GRID)
     origins.add(0, window, quantise(probability))
-    origins.write(tmp_path / "origin.tif", CRATERS)
+    origins.write(tmp_path / "origin.tif", CRATERS, crater_colours(CRATERS))
     files = EjectaMap(tmp_path, GRID)
     np.testing.assert_array_equal(files.mask(0, GRID.whole), MAP[0])
     np.testing.assert_array_equal(

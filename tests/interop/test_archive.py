@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from ejectamap.errors import ProjectError
 from ejectamap.interop.pds4 import export_pds4
 from ejectamap.interop.stac import SSYS, export_stac, footprint
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.crater_map import CraterMap, in_memory
 from ejectamap.maps.writing import import_maps
 from ejectamap.project.folder import Project
@@ -151,7 +151,7 @@ def test_the_programs_own_citation() -> None:
 def test_rasters_have_descriptions_colours_and_crs_for_a_gis(mapped: Project) -> None:
     with rasterio.open(mapped.maps / "crater_0_mask.tif") as mask:
         assert mask.descriptions[0].startswith("1 = ejecta")
-        assert mask.colormap(1)[1] == (*crater_colour(0), 255)
+        assert mask.colormap(1)[1] == (*crater_colours(mapped.craters)[0], 255)
         assert mask.crs.to_authority() == ("IAU_2015", "19910")
     with rasterio.open(mapped.maps / "origin.tif") as origin:
-        assert origin.colormap(1)[2] == (*crater_colour(1), 255)
+        assert origin.colormap(1)[2] == (*crater_colours(mapped.craters)[1], 255)

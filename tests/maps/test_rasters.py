@@ -91,7 +91,7 @@ def stored(probability: np.ndarray, tmp_path_factory: pytest.TempPathFactory) ->
 def write_origin(path: Path, probability: np.ndarray) -> None:
     origin = OriginMap(GRID)
     origin.add(1, WINDOW, quantise(probability))
-    origin.write(path, [crater(1)])
+    origin.write(path, [crater(1)], {1: (1, 2, 3)})
 
 
 WRITERS: dict[str, Callable[[Path, np.ndarray, Path], None]] = {
@@ -200,10 +200,12 @@ def test_polygons(tmp_path: Path) -> None:
         crater(1): files_of(tmp_path / "1", probability),
         crater(2): files_of(tmp_path / "2", probability * 0),
     }
-    write_polygons(path, GRID, outlines)
+    write_polygons(path, GRID, outlines, stale=[crater(1)])
     frame = gpd.read_file(path, layer="ejecta")
-    assert list(frame.columns) == ["crater_id", "name", "area_km2", "mean_probability", "geometry"]
+    columns = ["crater_id", "name", "area_km2", "mean_probability", "current", "geometry"]
+    assert list(frame.columns) == columns
     assert frame["crater_id"].tolist() == [1]
+    assert frame["current"].tolist() == [False]
     assert frame["name"].tolist() == ["Bashō"]
     assert frame.crs.ellipsoid.semi_major_metre == RADIUS_M
     outline = frame.geometry[0]

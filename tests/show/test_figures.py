@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from ejectamap.errors import OutputError
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.crater_map import in_memory
 from ejectamap.maps.origin import OriginMap
 from ejectamap.maps.rasters import quantise, write_mask, write_probability
@@ -81,7 +81,7 @@ def make_origin() -> np.ndarray:
 
 
 def has_colour(picture: np.ndarray, crater_id: int) -> bool:
-    colour = np.array(crater_colour(crater_id)) / 255
+    colour = np.array(crater_colours(CRATERS)[crater_id]) / 255
     return bool((np.abs(picture[..., :3] - colour).max(axis=-1) < 0.02).any())
 
 
@@ -163,7 +163,7 @@ def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_map(project.maps, 0, probability)
     origin = OriginMap(GRID)
     origin.add(0, GRID.whole, quantise(probability))
-    origin.write(project.maps / "origin.tif", project.craters)
+    origin.write(project.maps / "origin.tif", project.craters, crater_colours(project.craters))
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     draw_maps(project)
     first = {path.name: path.stat().st_mtime_ns for path in project.maps.glob("*.png")}
@@ -252,8 +252,10 @@ def test_pole_is_not_stretched() -> None:
 def test_origin_colours_at_any_resolution() -> None:
     origin = np.zeros((4, 8), np.uint16)
     origin[1, 6] = 13  # lat 0 to 45, lon 90 to 135
-    colour = origin_colours(origin, GRID, np.array([[100.0, 80.0]]), np.array([[20.0]]))
-    np.testing.assert_allclose(colour[0, 0], (*(np.array(crater_colour(12)) / 255), 1.0), atol=1e-6)
+    colour = origin_colours(
+        origin, {12: (9, 8, 7)}, GRID, np.array([[100.0, 80.0]]), np.array([[20.0]])
+    )
+    np.testing.assert_allclose(colour[0, 0], (9 / 255, 8 / 255, 7 / 255, 1.0), atol=1e-6)
     assert not colour[0, 1].any()
 
 

@@ -19,6 +19,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 from ejectamap.errors import OutputError
 from ejectamap.files import replace_file
 from ejectamap.interop import qgis_styles as styles
+from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.outlines import fixed_date, outline_of
 from ejectamap.project.folder import Project, relative_path
@@ -132,13 +133,15 @@ def _layers(project: Project, mapped: Sequence[Crater]) -> Iterator[Layer]:
         yield _label_layer(project.craters, labels)
     ejecta = _frame(list(_ejecta_rows(project, mapped)), EDITED, grid)
     unedited = ejecta[["crater_id", "name", "geometry"]]
-    yield Layer(MAPPED, unedited, "MultiPolygon", styles.by_crater(mapped, filled=False))
-    yield Layer(EDITED, ejecta, "MultiPolygon", styles.by_crater(mapped, filled=True))
+    colours = crater_colours(project.craters)
+    yield Layer(MAPPED, unedited, "MultiPolygon", styles.by_crater(mapped, colours, filled=False))
+    yield Layer(EDITED, ejecta, "MultiPolygon", styles.by_crater(mapped, colours, filled=True))
     yield _crater_layer(project.craters, grid)
 
 
 def _label_layer(craters: Sequence[Crater], labels: Labels) -> Layer:
     """Polygons of the present labels."""
+    colours = crater_colours(tuple(craters))
     labelled = [crater for crater in craters if crater.crater_id in labels.masks]
     table = {"crater_id": [c.crater_id for c in labelled], "name": [c.name for c in labelled]}
     shapes = []
@@ -146,7 +149,7 @@ def _label_layer(craters: Sequence[Crater], labels: Labels) -> Layer:
         window, mask = _unwrapped(labels, crater.crater_id)
         shapes.append(outline_of(mask, labels.grid, window))
     frame = gpd.GeoDataFrame(table, geometry=shapes, crs=labels.grid.crs)
-    return Layer("labels", frame, "MultiPolygon", styles.by_crater(labelled, filled=False))
+    return Layer("labels", frame, "MultiPolygon", styles.by_crater(labelled, colours, filled=False))
 
 
 def _ejecta_rows(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[object, ...]]:

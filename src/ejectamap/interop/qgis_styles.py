@@ -1,13 +1,11 @@
 """Styles of the exported layers, in QGIS's XML for renderers; a crater has the same colour as in all other figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import Colour
 from ejectamap.world.craters import Crater
-
-Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ SUGGESTIONS = SymbolStyle((255, 210, 60), dashed=True)
 CRATERS = SymbolStyle((20, 20, 20), fill=(255, 255, 255))
 
 
-def by_crater(craters: Sequence[Crater], filled: bool) -> Element:
+def by_crater(craters: Sequence[Crater], colours: Mapping[int, Colour], filled: bool) -> Element:
     """Renderer that draws each crater's polygons in the crater's own colour."""
     renderer = Element(
         "renderer-v2", type="categorizedSymbol", attr="crater_id", symbollevels="0", forceraster="0"
@@ -43,7 +41,7 @@ def by_crater(craters: Sequence[Crater], filled: bool) -> Element:
     for k, crater in enumerate(craters):
         value = {"value": str(crater.crater_id), "type": "long", "label": crater.name}
         SubElement(categories, "category", {"symbol": str(k), "render": "true", **value})
-        colour = crater_colour(crater.crater_id)
+        colour = colours[crater.crater_id]
         symbols.append(_symbol(str(k), SymbolStyle(colour, colour if filled else None, not filled)))
     return renderer
 

@@ -1,45 +1,105 @@
-"""One colour for each crater, the same in the rasters, the figures and the report."""
+"""One colour for each crater, the same in rasters, figures, pages and exports; near craters get colours far apart.
+
+A crater's colour depends on the craters with smaller ids alone: a crater that is added with the largest id leaves all
+other colours as they are.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from skimage.color import deltaE_ciede2000, rgb2lab
 
-# From one id to the next hue and lightness go on by these steps, modulo 1: the best of 60 000 random
-# choices for the closest pair among the named fresh craters of Mercury, its mapped ones and ids 0 to
-# 39, as seen with normal vision, deuteranopia and protanopia (Machado et al. 2009, severity 1).
-_HUE_START, _HUE_STEP = 0.728, 0.6297
-_LIGHTNESS_START, _LIGHTNESS_STEP = 0.531, 0.4356
-_LIGHTNESS = 0.56, 0.85
-_CHROMA = 0.20
-# OKLab to linear sRGB (Ottosson 2020, "A perceptual color space for image processing").
-_TO_LMS = np.array(
+from ejectamap.world.craters import Crater
+from ejectamap.world.sphere import unit_vectors
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, each 0 to 255."""
+UNKNOWN: Colour = (150, 150, 150)
+"""Of ejecta on an earlier map whose crater is not in the catalogue any more."""
+
+# Forty colours, bright enough over a dimmed mosaic, found by a search for the largest difference of the closest pair:
+# 7.4 (CIEDE2000) for normal vision, deuteranopia and protanopia alike.
+_PALETTE = """
+00aaff bbff00 227744 88eedd 006688 aa9966 88cccc aabb88 55ffaa 66aaaa
+55ddee cc0011 007766 bbcc11 cc4466 00bb99 bb0088 6666dd bbcc77 dd7788
+cc6600 bb2266 22bbcc 44ddbb aa6688 66ffff ccee77 cc0044 4488ff 229977
+556611 888844 22ffcc 7711ff 6677aa 5599aa 4455bb aaaa33 2299cc 00ccff
+"""
+# Linear sRGB as a deuteranope and a protanope see it (Machado et al. 2009, severity 1).
+_COLOUR_BLINDNESS = np.array(
     [
-        [1.0, 0.3963377774, 0.2158037573],
-        [1.0, -0.1055613458, -0.0638541728],
-        [1.0, -0.0894841775, -1.2914855480],
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
     ]
 )
-_TO_RGB = np.array(
-    [
-        [4.0767416621, -3.3077115913, 0.2309699292],
-        [-1.2684380046, 2.6097574011, -0.3413193965],
-        [-0.0041960863, -0.7034186147, 1.7076147010],
-    ]
-)
+_NEAREST = 0.3  # separation, in reaches, below which it no longer matters how near two craters are
+_SAME = 1.0  # difference that two craters of the same colour count as: far apart they may share one
+_COMPARED = 60  # craters that a further one is compared with, the nearest ones
+
+Floats = npt.NDArray[np.float64]
 
 
-def crater_colour(crater_id: int) -> tuple[int, int, int]:
-    """Colour (red, green, blue), 0 to 255, of a crater: bright, of any hue.
+@lru_cache(maxsize=4)
+def crater_colours(craters: tuple[Crater, ...]) -> Mapping[int, Colour]:
+    """Colours of a catalogue's craters, by crater id.
 
-    Lightness varies too, because hue alone is lost on colour-blind readers.
+    Craters get their colours in the order of their ids: each that of the palette whose difference from those of the
+    craters before it is largest, where a difference counts the less the nearer the two craters are, relative to the sum
+    of their reaches. Where there are more craters than colours, craters far apart share one.
+
+    Parameters
+    ----------
+    craters : tuple of Crater
+        The whole catalogue of a project (`Project.craters`), mapped or not.
     """
-    hue = 2 * np.pi * ((_HUE_START + crater_id * _HUE_STEP) % 1.0)
-    dark, light = _LIGHTNESS
-    step = (_LIGHTNESS_START + crater_id * _LIGHTNESS_STEP) % 1.0
-    lightness = dark + (light - dark) * step
-    for chroma in np.arange(_CHROMA, 0.0, -0.005):
-        lab = np.array([lightness, chroma * np.cos(hue), chroma * np.sin(hue)])
-        linear = _TO_RGB @ (_TO_LMS @ lab) ** 3
-        if linear.min() >= 0.0 and linear.max() <= 1.0:
-            break
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    red, green, blue = np.rint(255 * srgb).astype(int).tolist()
+    ordered = sorted(craters, key=lambda crater: crater.crater_id)
+    palette = [_rgb(text) for text in _PALETTE.split()]
+    differences = colour_differences(palette) + _SAME
+    vectors = unit_vectors([c.lon for c in ordered], [c.lat for c in ordered])
+    reaches = np.array([crater.reach for crater in ordered])
+    chosen = np.zeros(len(ordered), np.intp)
+    for k in range(1, len(ordered)):
+        angle = np.arccos(np.clip(vectors[:k] @ vectors[k], -1.0, 1.0))
+        weight = _NEAREST + angle / (np.pi * (reaches[:k] + reaches[k]))
+        near = np.argsort(weight, kind="stable")[:_COMPARED]
+        least = (differences[:, chosen[:k][near]] * weight[near]).min(axis=1)
+        chosen[k] = int(np.round(least, 6).argmax())  # the same on all machines
+    colours = (palette[index] for index in chosen)
+    return MappingProxyType(
+        {crater.crater_id: colour for crater, colour in zip(ordered, colours, strict=True)}
+    )
+
+
+def colour_differences(colours: Sequence[Colour]) -> Floats:
+    """Differences of every two colours (CIEDE2000): the least of normal vision, deuteranopia and protanopia."""
+    srgb = np.array(colours, np.float64).reshape(-1, 3) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    seen = [srgb]
+    for matrix in _COLOUR_BLINDNESS:
+        dimmed = np.clip(linear @ matrix.T, 0.0, 1.0)
+        seen.append(
+            np.where(dimmed <= 0.0031308, 12.92 * dimmed, 1.055 * dimmed ** (1 / 2.4) - 0.055)
+        )
+    labs = [rgb2lab(picture) for picture in seen]
+    least: Any = np.minimum.reduce(
+        [deltaE_ciede2000(lab[:, None], lab[None]) for lab in labs], axis=0
+    )
+    return np.asarray(least, np.float64)
+
+
+def _rgb(text: str) -> Colour:
+    """Colour from six hexadecimal digits."""
+    red, green, blue = bytes.fromhex(text)
     return red, green, blue

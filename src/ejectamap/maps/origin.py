@@ -1,26 +1,34 @@
-"""The origin map: which crater the ejecta of every pixel of the globe most likely came from."""
+"""The origin map: which crater the ejecta of every pixel of the globe most likely came from.
 
-from collections.abc import Sequence
+It holds id + 1 of the crater, 0 where there is none, in the smallest type that the largest id fits: uint8, uint16 or
+uint32. A raster of the first two has a colour table; no GeoTIFF of the third can. Beside any of them stands
+`origin.qml`, with which QGIS shows each crater in its colour and by its name.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.errors import OutputError
-from ejectamap.maps.colours import crater_colour
+from ejectamap.files import replace_file
+from ejectamap.maps.colours import Colour
 from ejectamap.maps.files import write_cog
 from ejectamap.maps.rasters import NO_DATA, STEPS, Bytes
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 
-_MAX_ID = np.iinfo(np.uint16).max - 1
+Origins = npt.NDArray[np.unsignedinteger[Any]]
+"""Id + 1 of a crater, 0 for none."""
 
 
 class OriginMap:
     """The likeliest crater of every pixel of the globe, accumulated crater by crater, in any order.
 
-    Takes three bytes a pixel of the whole grid.
+    Takes three bytes a pixel of the whole grid, five where an id is above 65534.
 
     Parameters
     ----------
@@ -28,14 +36,17 @@ class OriginMap:
         The mosaic's.
     threshold : float
         Probability above which a pixel is a crater's.
+    largest_id : int
+        Of all craters that will be added, at most `world.crater_columns.LARGEST_ID`.
     """
 
-    def __init__(self, grid: Grid, threshold: float = 0.5) -> None:
+    def __init__(self, grid: Grid, threshold: float = 0.5, largest_id: int = 0) -> None:
         self.grid = grid
         self.threshold = threshold
         # `full`, because pages that `zeros` has not touched yet make the masked writes below forty times slower.
         self._probability = np.full(grid.shape, 0, np.uint8)
-        self._origin = np.full(grid.shape, 0, np.uint16)
+        dtype = np.uint16 if largest_id < np.iinfo(np.uint16).max else np.uint32
+        self._origin: Origins = np.full(grid.shape, 0, dtype)
 
     def add(self, crater_id: int, window: Window, stored: Bytes) -> None:
         """Add one crater, or a strip of its map.
@@ -49,16 +60,7 @@ class OriginMap:
         window : Window
         stored : uint8 array (height, width)
             Its stored probability; see `rasters.quantise`.
-
-        Raises
-        ------
-        OutputError
-            If the id does not fit the map's 16 bits.
         """
-        if not 0 <= crater_id <= _MAX_ID:
-            raise OutputError(
-                f"crater {crater_id}: the origin map holds ids 0 to {_MAX_ID}: renumber it"
-            )
         area = np.s_[
             window.row : window.row + window.height, window.col : window.col + window.width
         ]
@@ -66,12 +68,22 @@ class OriginMap:
         _assign_likelier(self._probability[area], self._origin[area], stored, crater_id + 1, level)
 
     @property
-    def origin(self) -> npt.NDArray[np.uint16]:
+    def origin(self) -> Origins:
         """Id + 1 of the likeliest crater, 0 where there is none; shape of the grid."""
         return self._origin
 
-    def write(self, path: Path, craters: Sequence[Crater]) -> None:
-        """Write a global COG of id + 1 with a colour table: uint8 if all ids fit, else uint16.
+    def write(
+        self, path: Path, craters: Sequence[Crater], crater_colours: Mapping[int, Colour]
+    ) -> None:
+        """Write a global COG of id + 1, with a colour table if its type can have one, and its style for QGIS.
+
+        Parameters
+        ----------
+        path : Path
+        craters : sequence of Crater
+            All that were added.
+        crater_colours : mapping of int to Colour
+            By crater id; see `colours.crater_colours`.
 
         Raises
         ------
@@ -79,9 +91,9 @@ class OriginMap:
             If the file cannot be written.
         """
         largest = max((crater.crater_id for crater in craters), default=0) + 1
-        dtype: type[np.unsignedinteger] = (
-            np.uint8 if largest <= np.iinfo(np.uint8).max else np.uint16
-        )
+        dtype = np.min_scalar_type(largest).type
+        colours = {c.crater_id + 1: crater_colours[c.crater_id] for c in craters}
+        has_table = dtype in (np.uint8, np.uint16)
         whole = self.grid.whole
         strips = (
             (s, self._origin[s.row : s.row + s.height].astype(dtype, copy=False))
@@ -96,8 +108,24 @@ class OriginMap:
             description="id of the likeliest crater + 1, 0 = none",
             nodata=0,
             resampling="nearest",
-            colours={c.crater_id + 1: (*crater_colour(c.crater_id), 255) for c in craters},
+            colours={k: (*c, 255) for k, c in colours.items()} if has_table else None,
         )
+        names = {c.crater_id + 1: f"{c.name} ({c.crater_id})" for c in craters}
+        replace_file(path.with_suffix(".qml"), _style(colours, names).encode())
+
+
+def _style(colours: Mapping[int, Colour], names: Mapping[int, str]) -> str:
+    """QGIS's style of a raster of values, each with its colour (0 to 255) and name."""
+    document = Element("qgis", version="3.34.0", styleCategories="Symbology")
+    options = {"type": "paletted", "band": "1", "opacity": "1", "alphaBand": "-1"}
+    renderer = SubElement(SubElement(document, "pipe"), "rasterrenderer", options)
+    palette = SubElement(renderer, "colorPalette")
+    for value, (red, green, blue) in colours.items():
+        label = "".join(letter for letter in names[value] if letter.isprintable())
+        entry = {"value": str(value), "color": f"#{red:02x}{green:02x}{blue:02x}", "alpha": "255"}
+        SubElement(palette, "paletteEntry", entry | {"label": label})
+    head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    return head + tostring(document, encoding="unicode") + "\n"
 
 
 @numba.njit(cache=True, nogil=True)

@@ -4,6 +4,7 @@ Both are cloud-optimised GeoTIFFs. A file is either whole or absent (see `maps.f
 clock: the same map gives the same bytes.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ import rasterio.windows
 from rasterio.errors import RasterioError
 
 from ejectamap.errors import OutputError
+from ejectamap.maps.colours import Colour
+from ejectamap.maps.edits import Edit
 from ejectamap.maps.files import write_cog
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.mosaic import Floats
@@ -92,9 +95,12 @@ def write_mask(
     grid: Grid,
     probability: Path,
     threshold: float = 0.5,
-    colour: tuple[int, int, int] | None = None,
+    colour: Colour | None = None,
+    edit: Edit | None = None,
 ) -> None:
     """Write one crater's mask as a COG: uint8, 1 where its stored probability exceeds a threshold, else 0.
+
+    An edited mask has the tag EDITED_KM2, the ground area that a person edited.
 
     Parameters
     ----------
@@ -104,8 +110,10 @@ def write_mask(
     probability : Path
         What `write_probability` wrote.
     threshold : float
-    colour : tuple of int, optional
-        Of the ejecta, each part 0 to 255, for programs that show the file.
+    colour : Colour, optional
+        Of the ejecta, for programs that show the file.
+    edit : Edit, optional
+        Where a person added or removed ejecta.
 
     Raises
     ------
@@ -116,15 +124,52 @@ def write_mask(
         path,
         (
             (strip, exceeds(stored, threshold).view(np.uint8))
-            for strip, stored in stored_strips(probability, grid)
+            for strip, stored in stored_strips(probability, grid, edit)
         ),
         grid,
         stored_window(probability, grid),
-        description=f"1 = ejecta (probability > {threshold:g})",
+        description=f"1 = ejecta (probability > {threshold:g}{', edited by hand' if edit else ''})",
         nodata=None,
         resampling="average",  # rounded: of four pixels two ones make a one
         colours=None if colour is None else {1: (*colour, 255)},
+        tags={} if edit is None else {"EDITED_KM2": f"{edit.area_km2(grid):.6g}"},
     )
+
+
+def recolour_mask(path: Path, grid: Grid, colour: Colour) -> None:
+    """Give a mask another colour, if it has another one; its pixels stay as they are.
+
+    The file keeps its time of modification, so that what was measured on the mask counts as measured after it.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read or written.
+    """
+    with _opened(path) as source:
+        (description,) = source.descriptions
+        if _colour_of_ones(source) == colour:
+            return
+    written = path.stat()
+    write_cog(
+        path,
+        stored_strips(path, grid),
+        grid,
+        stored_window(path, grid),
+        description=description or "",
+        nodata=None,
+        resampling="average",
+        colours={1: (*colour, 255)},
+    )
+    os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))
+
+
+def _colour_of_ones(source: "rasterio.DatasetReader") -> tuple[int, ...] | None:
+    """Colour of the value 1; None without a colour table."""
+    try:
+        return tuple(source.colormap(1)[1][:3])
+    except ValueError:
+        return None
 
 
 def read_mask(path: Path, grid: Grid) -> tuple[Window, Bools]:
@@ -182,12 +227,18 @@ def stored_window(path: Path, grid: Grid) -> Window:
         return _window(source, grid)
 
 
-def stored_strips(path: Path, grid: Grid) -> Iterator[tuple[Window, Bytes]]:
-    """Read a raster of the map as `read_stored` does, in strips of whole rows from north to south."""
+def stored_strips(
+    path: Path, grid: Grid, edit: Edit | None = None
+) -> Iterator[tuple[Window, Bytes]]:
+    """Read a raster of the map as `read_stored` does, in strips of whole rows from north to south.
+
+    With the crater's edit its stored probabilities are those that mask and origin map take (see `Edit.apply`).
+    """
     with _opened(path) as source:
         window = _window(source, grid)
         for strip in grid.strips(window):
-            yield strip, _read_part(source, window, strip)
+            stored = _read_part(source, window, strip)
+            yield strip, stored if edit is None else edit.apply(strip, stored, grid.width)
 
 
 @contextmanager

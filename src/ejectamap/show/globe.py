@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import Colour, crater_colours
 from ejectamap.show.ground import Image, Origin, grey_ground, origin_colours, paint, to_bytes
 from ejectamap.show.map_elements import Name, add_axes, place_names, printable, save_figure
 from ejectamap.show.panels import CUT_DEG, CylindricalPanel, Panel, Pole
@@ -61,16 +61,19 @@ def plot_global_map(
     areas_km2 = origin_areas_km2(origin, mosaic.grid.radius_m)
     by_area = sorted(craters, key=lambda c: (-areas_km2.get(c.crater_id, 0.0), c.crater_id))
 
+    crater_colour = crater_colours(tuple(craters))
+
     def colours_at(lon: npt.ArrayLike, lat: npt.ArrayLike) -> Image:
-        colours = origin_colours(origin, mosaic.grid, lon, lat)
+        colours = origin_colours(origin, crater_colour, mosaic.grid, lon, lat)
         if second is None:
             return colours
-        other = origin_colours(second, mosaic.grid, lon, lat)
+        other = origin_colours(second, crater_colour, mosaic.grid, lon, lat)
         return np.where(_stripes(colours) & (other[..., 3:] > 0), other, colours)
 
     figure = draw_planet(mosaic, colours_at, by_area, areas_km2.keys())
     overlaps = second is not None and bool(second.any())
-    _draw_legend(figure, [c for c in by_area if c.crater_id in areas_km2], areas_km2, overlaps)
+    mapped = [c for c in by_area if c.crater_id in areas_km2]
+    _draw_legend(figure, mapped, crater_colour, areas_km2, overlaps)
     save_figure(figure, path)
 
 
@@ -184,7 +187,11 @@ def origin_areas_km2(origin: Origin, radius_m: float) -> dict[int, float]:
 
 
 def _draw_legend(
-    figure: Figure, by_area: Sequence[Crater], areas_km2: Mapping[int, float], overlaps: bool
+    figure: Figure,
+    by_area: Sequence[Crater],
+    colours: Mapping[int, Colour],
+    areas_km2: Mapping[int, float],
+    overlaps: bool,
 ) -> None:
     """List the craters with the most ejecta, in the space between the polar panels."""
     axes = legend_axes(figure)
@@ -196,7 +203,7 @@ def _draw_legend(
     axes.text(0, -1.4, "Ejecta by crater of origin; area in 1000 km²", fontsize=10)
     for k, crater in enumerate(shown):
         column, row = divmod(k, rows)
-        colour = [value / 255 for value in crater_colour(crater.crater_id)]
+        colour = [value / 255 for value in colours[crater.crater_id]]
         axes.add_patch(Rectangle((column, row - 0.32), 0.08, 0.64, color=colour))
         label = printable(crater.name, 16)
         axes.text(column + 0.12, row, label, va="center", fontsize=8.5, parse_math=False)

@@ -1,12 +1,12 @@
 """The raster part of a picture: the mosaic at the picture's pixels, and colours of ejecta over it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import UNKNOWN, Colour
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid
 from ejectamap.world.mosaic import Mosaic
@@ -89,13 +89,21 @@ def to_bytes(picture: Image) -> npt.NDArray[np.uint8]:
     return (np.rint(_SHADES * np.clip(picture, 0, 1)) * (255 // _SHADES)).astype(np.uint8)
 
 
-def origin_colours(origin: Origin, grid: Grid, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Image:
+def origin_colours(
+    origin: Origin,
+    colours: Mapping[int, Colour],
+    grid: Grid,
+    lon: npt.ArrayLike,
+    lat: npt.ArrayLike,
+) -> Image:
     """Colour and cover (row, col, 4), 0 to 1, of the crater that each place's ejecta come from.
 
     Parameters
     ----------
     origin : unsigned int array
         Id + 1 of the likeliest crater, 0 for none; the whole globe of `grid`, at any resolution.
+    colours : mapping of int to Colour
+        By crater id.
     grid : Grid
     lon, lat : array_like
         Places, in degrees.
@@ -108,9 +116,10 @@ def origin_colours(origin: Origin, grid: Grid, lon: npt.ArrayLike, lat: npt.Arra
     table = np.zeros((len(numbers), 4), np.float32)
     for k, number in enumerate(numbers):
         if number > 0:
-            table[k] = (*(value / 255 for value in crater_colour(int(number) - 1)), 1.0)
-    colours: Image = table[index.reshape(r.shape)]
-    return colours
+            colour = colours.get(int(number) - 1, UNKNOWN)
+            table[k] = (*(value / 255 for value in colour), 1.0)
+    picture: Image = table[index.reshape(r.shape)]
+    return picture
 
 
 def _stretch(values: Image, valid: npt.NDArray[np.bool_]) -> Image:

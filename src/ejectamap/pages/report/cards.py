@@ -9,7 +9,7 @@ import pandas as pd
 import pyogrio
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.state import card_path
 from ejectamap.pages.report.parts import Picture, embed_jpeg
 from ejectamap.project.folder import Project
@@ -121,7 +121,7 @@ def build_card(project: Project, crater: Crater, crater_rows: CraterRows) -> Car
         embed_jpeg(card_path(project, crater), f"{crater.name}: {alt}", box)
         for alt, box in zip(descriptions, panel_boxes(), strict=True)
     )
-    colour = "#{:02x}{:02x}{:02x}".format(*crater_colour(k))
+    colour = "#{:02x}{:02x}{:02x}".format(*crater_colours(project.craters)[k])
     return Card(crater, colour, pictures, overview, tuple(figures))
 
 

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.rasters import STEPS
 from ejectamap.maps.state import crater_path, probability_path
 from ejectamap.pages.server import build_app, parse_place
@@ -115,7 +115,10 @@ class Viewer:
         if layer == "origin":
             return _png(
                 layers.origin_tile(
-                    self._map_file(self.project.maps / "origin.tif"), self.grid, tile
+                    self._map_file(self.project.maps / "origin.tif"),
+                    crater_colours(self.project.craters),
+                    self.grid,
+                    tile,
                 )
             )
         raise HTTPException(404)
@@ -146,7 +149,7 @@ class Viewer:
             "lat": crater.lat,
             "radius_m": crater.radius_m,
             "reach_m": crater.reach_m(self.grid.radius_m),
-            "colour": crater_colour(crater.crater_id),
+            "colour": crater_colours(self.project.craters)[crater.crater_id],
             "map": _version(probability_path(self.project, crater)),
         }
 

@@ -1,6 +1,7 @@
 """Layers of the viewer as map tiles: mosaic, origin map, and each crater's probability, mask and labels."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from rasterio.io import DatasetReader
 from scipy.ndimage import binary_erosion
 
 from ejectamap.errors import MosaicError, OutputError
-from ejectamap.maps.colours import crater_colour
+from ejectamap.maps.colours import UNKNOWN, Colour
 from ejectamap.maps.rasters import NO_DATA, Bytes
 from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile
 from ejectamap.world.georeference import open_raster
@@ -108,14 +109,16 @@ def mask_tile(path: Path, grid: Grid, tile: MapTile) -> bytes:
     return encode_png(np.uint8(255) * (_read_tile(path, grid, tile, Resampling.nearest, 0) == 1))
 
 
-def origin_tile(path: Path, grid: Grid, tile: MapTile) -> bytes:
+def origin_tile(
+    path: Path, crater_colours: Mapping[int, Colour], grid: Grid, tile: MapTile
+) -> bytes:
     """PNG of a tile of the origin map; the ejecta of each crater have its colour, other pixels are transparent."""
-    numbers = _read_tile(path, grid, tile, Resampling.nearest, 0, np.uint16)
+    numbers = _read_tile(path, grid, tile, Resampling.nearest, 0, np.uint32)
     distinct, index = np.unique(numbers, return_inverse=True)
     colours = np.zeros((len(distinct), 4), np.uint8)
     for k, number in enumerate(distinct.tolist()):
         if number > 0:
-            colours[k] = (*crater_colour(number - 1), 255)
+            colours[k] = (*crater_colours.get(number - 1, UNKNOWN), 255)
     return encode_png(colours[index.reshape(numbers.shape)])
 
 
