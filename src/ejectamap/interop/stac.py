@@ -18,7 +18,7 @@ from shapely.geometry import MultiPolygon, box, mapping
 
 from ejectamap.files import replace_file
 from ejectamap.interop.map_metadata import body_class, map_title, write_citation_and_model_card
-from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.rasters import NO_DATA, STEPS, stored_window
 from ejectamap.maps.state import card_path, mask_path, probability_path
 from ejectamap.project.folder import Project
@@ -191,8 +191,8 @@ def _identifier(project: Project) -> str:
 
 def footprint(grid: Grid, window: Window) -> tuple[list[float], dict[str, Any]]:
     """Bounding box (west, south, east, north) and GeoJSON outline of a window; two polygons across 180 degrees."""
-    north = 90.0 - window.row * 180.0 / grid.height
-    south = north - window.height * 180.0 / grid.height
+    north = grid.lat_north - window.row * grid.span_deg / grid.height
+    south = north - window.height * grid.span_deg / grid.height
     if window.width >= grid.width:
         return [-180.0, south, 180.0, north], mapping(box(-180.0, south, 180.0, north))
     west = (grid.lon_west + window.col * 360.0 / grid.width + 180.0) % 360.0 - 180.0

@@ -106,8 +106,9 @@ class DeviceMosaic:
     def _blend(self, level: int, lon: Tensor, lat: Tensor) -> tuple[Tensor, Tensor]:
         """Bilinear values (k, band, n, m) of a level at places (k, n, m), and where there are any."""
         height, width, bands = self.mosaic.levels[level].shape
+        north, span = np.radians((self.mosaic.grid.lat_north, self.mosaic.grid.span_deg))
         col = lon * (width / (2 * torch.pi)) - 0.5
-        row = (torch.pi / 2 - lat) * (height / torch.pi) - 0.5
+        row = (north - lat) * (height / span) - 0.5
         left, top = col.floor(), row.floor()
         right, down = (col - left).float(), (row - top).float()
         values, total = (

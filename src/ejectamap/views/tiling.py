@@ -77,7 +77,7 @@ def planet_tiles(grid: Grid, side_px: int) -> tuple[Tile, ...]:
     row_edges = np.linspace(0, grid.height, zones + 1).round().astype(int)
     tiles: list[Tile] = []
     for top, bottom in itertools.pairwise(row_edges):
-        lat = np.radians(90.0 - (top + bottom) / 2 * 180.0 / grid.height)
+        lat = np.radians(grid.lat_north - (top + bottom) / 2 * grid.span_deg / grid.height)
         count = max(3, round(grid.width * np.cos(lat) / side_px))
         col_edges = np.linspace(0, grid.width, count + 1).round().astype(int)
         for left, right in itertools.pairwise(col_edges):

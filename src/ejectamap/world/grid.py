@@ -78,7 +78,7 @@ class Grid:
     Attributes
     ----------
     height, width : int
-        Size in pixels; together they span 180 by 360 degrees.
+        Size in pixels. The columns span 360 degrees, the rows all latitudes.
     radius_m : float
         Radius of the sphere, from the raster's CRS.
     lon_west : float
@@ -87,6 +87,9 @@ class Grid:
         The CRS as WKT.
     transform : Affine
         From (col, row) to the CRS's own coordinates.
+    lat_north, lat_south : float
+        Latitudes of the upper and the lower edge, in degrees: 90 and -90, or up to a row beyond the poles where the
+        edges of a mosaic's rows are not at the poles. Ground beyond a pole does not exist and has no data.
     """
 
     height: int
@@ -95,6 +98,8 @@ class Grid:
     lon_west: float
     crs: str
     transform: Affine
+    lat_north: float = 90.0
+    lat_south: float = -90.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -104,7 +109,12 @@ class Grid:
     @property
     def pixel_m(self) -> float:
         """Height of a pixel on the ground, in metres; at the equator also its width."""
-        return float(np.pi * self.radius_m / self.height)
+        return float(np.pi * self.radius_m / self.height * (self.span_deg / 180.0))
+
+    @property
+    def span_deg(self) -> float:
+        """Degrees of latitude from the upper to the lower edge: 180, or little more."""
+        return self.lat_north - self.lat_south
 
     @property
     def whole(self) -> Window:
@@ -114,21 +124,23 @@ class Grid:
     @cached_property
     def row_area_m2(self) -> Array:
         """Exact ground area of one pixel in each row, in square metres; shape (height,)."""
-        edges = np.sin(np.radians(np.linspace(90.0, -90.0, self.height + 1)))
+        edges_deg = np.linspace(self.lat_north, self.lat_south, self.height + 1)
+        edges = np.sin(np.radians(np.clip(edges_deg, -90.0, 90.0)))
         return -np.diff(edges) * self.radius_m**2 * 2 * np.pi / self.width
 
     def to_lonlat(self, col: npt.ArrayLike, row: npt.ArrayLike) -> LonLat:
         """Places (degrees) at fractional pixel coordinates; a pixel's centre is at +0.5."""
         lon = self.lon_west + np.asarray(col, np.float64) * (360.0 / self.width)
         return LonLat(
-            wrap_longitude(lon), 90.0 - np.asarray(row, np.float64) * (180.0 / self.height)
+            wrap_longitude(lon),
+            self.lat_north - np.asarray(row, np.float64) * (self.span_deg / self.height),
         )
 
     def to_pixel(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Array, Array]:
         """Fractional pixel coordinates (col, row) of places (degrees); 0 <= col < width."""
         east = np.remainder(np.subtract(lon, self.lon_west), 360.0)
         col = east * (self.width / 360.0)
-        row = (90.0 - np.asarray(lat, np.float64)) * (self.height / 180.0)
+        row = (self.lat_north - np.asarray(lat, np.float64)) * (self.height / self.span_deg)
         return np.where(col >= self.width, 0.0, col), row
 
     def inside(self, window: Window, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
@@ -182,8 +194,11 @@ class Grid:
         that it is one rectangle that every raster program can read.
         """
         reach_deg = np.degrees(radius_m / self.radius_m)
-        top = max(0, int(np.floor((90.0 - lat - reach_deg) * self.height / 180.0)))
-        bottom = min(self.height, int(np.ceil((90.0 - lat + reach_deg) * self.height / 180.0)))
+        south_deg = self.lat_north - lat
+        top = max(0, int(np.floor((south_deg - reach_deg) * self.height / self.span_deg)))
+        bottom = min(
+            self.height, int(np.ceil((south_deg + reach_deg) * self.height / self.span_deg))
+        )
         whole_rows = Window(top, 0, bottom - top, self.width)
         if abs(lat) + reach_deg >= 90.0:
             return whole_rows

@@ -1,35 +1,34 @@
-"""A planet-wide mosaic: read once, sampled at any places, also across the dateline and the poles.
+"""A mosaic of a planet: read once, sampled at any places, also across the dateline and the poles.
 
 The raster is held in memory in its own data type, with one bit per pixel for where it has data. An averaged pyramid (a
 third more memory) prevents aliasing in coarse views and needs no access to the disk. Sampling is bilinear; pixels
 without data have no influence on a value: only valid neighbours count.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import rasterio.windows
-from rasterio.enums import MaskFlags
 
 from ejectamap.errors import MosaicError
-from ejectamap.world.georeference import cylinder, open_raster, raster_crs, with_authority
 from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.mosaic_files import read_mosaic_pixels
 from ejectamap.world.pyramid import Bits, build_pyramid, interleave, pack_bits, unpack_bits
 from ejectamap.world.sampling import as_words, sample_pixels
 from ejectamap.world.sampling_grid import SamplingGrid, sample_grid_rows
 from ejectamap.world.sphere import Array
+from ejectamap.world.value_checks import check_values
 
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint64] | None
-_STRIP_BYTES = 64 * 2**20
+_LEAST_SAMPLES = 20_000  # for means and variances
 
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """A whole-globe raster of one or more bands.
+    """A raster of one or more bands on a grid of the whole globe, which may have data in a part of it only.
 
     Attributes
     ----------
@@ -41,12 +40,15 @@ class Mosaic:
         this class return arrays with the bands first.
     masks : tuple of uint8 arrays, each of shape (rows, cols / 8)
         Where each level has data: one bit a pixel, lowest bit first.
+    notes : tuple of str
+        What a person should know about how the files were read, one line each.
     """
 
     grid: Grid
     band_names: tuple[str, ...]
     levels: tuple[npt.NDArray[np.generic], ...]
     masks: tuple[Bits, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def bands(self) -> int:
@@ -70,30 +72,49 @@ class Mosaic:
         return np.cov(self._sparse_values(), rowvar=False).reshape(self.bands, self.bands)
 
     def _sparse_values(self) -> Array:
-        """Bands (n, band) of every n-th row and column of about a thousand rows, where there is data."""
+        """Bands (n, band) of every n-th row and column of about a thousand rows, where there is data.
+
+        Of more rows and columns, if data in a small part of the globe would otherwise give few values.
+        """
         step = max(1, self.grid.height // 1024)
-        valid = unpack_bits(self.masks[0][::step], self.grid.width)[:, ::step]
-        return self.levels[0][::step, ::step][valid].astype(np.float64)
+        values = self._every(step)
+        while step > 1 and len(values) < _LEAST_SAMPLES:
+            step //= 2
+            values = self._every(step)
+        return values
+
+    def _every(self, step: int) -> Array:
+        """Bands (n, band) of every n-th row and column, where there is data."""
+        mask = self.masks[0]
+        rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)) * 8
+        if rows.size == 0:
+            return np.empty((0, self.bands))
+        top, left = rows[0] // step * step, cols[0] // (8 * step) * 8 * step
+        right = min(cols[-1] + 8, self.grid.width)
+        part = mask[top : rows[-1] + 1 : step, left // 8 : -(-right // 8)]
+        valid = unpack_bits(part, right - left)[:, ::step]
+        values = self.levels[0][top : rows[-1] + 1 : step, left:right:step]
+        return values[valid].astype(np.float64)
 
     @classmethod
     def open(cls, path: Path | str) -> "Mosaic":
-        """Read any GDAL raster of the whole globe, equidistant cylindrical or in degrees.
+        """Read any raster that GDAL can place on a sphere, or a folder of them; ground that they lack has no data.
 
         Raises
         ------
         MosaicError
-            If the file cannot be read to its end, has no projection or a different one, is not on a
-            sphere, does not span the globe, or has no data.
+            If a file cannot be read to its end, does not say where on a sphere it is, has nothing to see, or has
+            values that cannot be measurements; or if there is not enough memory.
         """
-        with open_raster(Path(path), MosaicError) as source:
-            grid = read_grid(source)
-            names = tuple(d or f"band {i + 1}" for i, d in enumerate(source.descriptions))
-            values, mask = _read_interleaved(source)
-        if not mask.any():
+        pixels = read_mosaic_pixels(Path(path))
+        if not pixels.mask.any():
             raise MosaicError(
                 f"{path}: every pixel is no-data: check the no-data value in the file"
             )
-        return cls(grid, names, *build_pyramid(values, mask))
+        pyramid = build_pyramid(pixels.values, pixels.mask)
+        mosaic = cls(pixels.grid, pixels.band_names, *pyramid)
+        notes = check_values(path, mosaic.band_names, mosaic._sparse_values())
+        return replace(mosaic, notes=(*pixels.notes, *notes))
 
     @classmethod
     def from_array(
@@ -178,10 +199,11 @@ class Mosaic:
         """
         values = np.empty((self.bands, *points.shape), np.float32) if out is None else out
         valid = np.empty(points.shape, bool)
-        west, radius_m = np.radians(self.grid.lon_west), self.grid.radius_m
+        grid, radius_m = self.grid, self.grid.radius_m
+        edges = np.radians((grid.lon_west, grid.lat_north, grid.span_deg))
         frame = points.is_azimuthal, points.axes, points.x_m / radius_m, points.y_m / radius_m
         level = self._level_data(self.level(points.spacing_m))
-        sample_grid_rows(level, west, *frame, values, valid)
+        sample_grid_rows(level, tuple(edges), *frame, values, valid)
         return values, valid
 
     def level(self, spacing_m: float) -> int:
@@ -196,64 +218,3 @@ class Mosaic:
         """Pyramid levels with the pixel sizes nearest to spacings in metres, of any shape."""
         ratio = np.maximum(np.divide(spacing_m, self.grid.pixel_m), 1.0)
         return np.minimum(np.rint(np.log2(ratio)), len(self.levels) - 1).astype(np.intp)
-
-
-def read_grid(source: "rasterio.DatasetReader") -> Grid:
-    """Read the `Grid` of an open raster from its CRS, transform and size.
-
-    Raises
-    ------
-    MosaicError
-        If it is not a grid of the whole globe; see `Mosaic.open`.
-    """
-    name = source.name
-    crs = raster_crs(source, MosaicError)
-    degrees = cylinder(name, crs, MosaicError)
-    transform = source.transform
-    if transform.b != 0 or transform.d != 0 or transform.e >= 0 or transform.a <= 0:
-        raise MosaicError(f"{name}: is rotated or upside down: make it north-up with gdalwarp")
-    west, north = degrees.to_degrees(transform.c, transform.f)
-    width_deg = source.width * transform.a * degrees.lon_per_x
-    height_deg = -source.height * transform.e * degrees.lat_per_y
-    misfits = np.abs([width_deg - 360.0, height_deg - 180.0, north - 90.0])
-    if misfits.max() > 360.0 / source.width:
-        raise MosaicError(
-            f"{name}: spans {width_deg:.2f} x {height_deg:.2f} degrees from latitude {north:.2f}"
-            " down, not the whole globe (360 x 180 from 90): pad it with gdalwarp -te, or check the"
-            " radius in its CRS"
-        )
-    wkt = with_authority(crs, degrees).to_wkt()
-    return Grid(source.height, source.width, degrees.radius_m, float(west), wkt, transform)
-
-
-def _read_interleaved(source: "rasterio.DatasetReader") -> tuple[npt.NDArray[np.generic], Bits]:
-    """Read values (row, col, band) and mask, in strips so that there is no second copy of a large mosaic in memory."""
-    dtype = np.result_type(*source.dtypes)
-    values = np.empty((source.height, source.width, source.count), dtype)
-    mask = np.empty((source.height, -(-source.width // 8)), np.uint8)
-    rows = max(1, _STRIP_BYTES // (source.width * source.count * dtype.itemsize))
-    for top in range(0, source.height, rows):
-        window = rasterio.windows.Window(0, top, source.width, min(rows, source.height - top))
-        strip = source.read(window=window)
-        strip_rows = slice(top, top + strip.shape[1])
-        valid = _valid_pixels(source, window, strip)
-        interleave(strip, valid, values[strip_rows])
-        mask[strip_rows] = pack_bits(valid)
-    return values, mask
-
-
-def _valid_pixels(
-    source: "rasterio.DatasetReader",
-    window: rasterio.windows.Window,
-    strip: npt.NDArray[np.generic],
-) -> Bools:
-    """Where a strip (band, row, col), read from a window, has data; (row, col)."""
-    if all(flags == [MaskFlags.all_valid] for flags in source.mask_flag_enums):
-        valid = np.ones(strip.shape[1:], bool)
-    else:
-        # 0 may be a valid value of a stretched band: a pixel has no data only if all of its bands are 0.
-        combine = np.any if source.nodata == 0 else np.all
-        valid = combine(source.read_masks(window=window) > 0, axis=0)
-    if np.issubdtype(strip.dtype, np.floating):
-        valid &= np.isfinite(strip).all(axis=0)
-    return valid

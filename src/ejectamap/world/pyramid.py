@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.world.grid import Bools
+from ejectamap.world.grid import STRIP_PIXELS, Bools
 
 Bits = npt.NDArray[np.uint8]
 _LEAST_ROWS = 64
@@ -24,11 +24,26 @@ def build_pyramid(
     """
     levels, masks = [values], [mask]
     while min(levels[-1].shape[:2]) >= _LEAST_ROWS:
-        valid = unpack_bits(masks[-1], levels[-1].shape[1])
-        coarser, valid = halve(levels[-1], valid, np.issubdtype(values.dtype, np.integer))
-        levels.append(coarser)
-        masks.append(pack_bits(valid))
+        level, mask = _next_level(levels[-1], masks[-1])
+        levels.append(level)
+        masks.append(mask)
     return tuple(levels), tuple(masks)
+
+
+def _next_level(image: npt.NDArray[np.generic], mask: Bits) -> tuple[npt.NDArray[np.generic], Bits]:
+    """Halve a level in strips; memory of strips without data is never touched, so a part of a globe costs little."""
+    rows, cols, bands = image.shape[0] // 2, image.shape[1] // 2, image.shape[2]
+    coarser = np.zeros((rows, cols, bands), image.dtype)
+    coarser_mask = np.zeros((rows, -(-cols // 8)), np.uint8)
+    count = max(1, STRIP_PIXELS // image.shape[1] // 2)
+    for top in range(0, rows, count):
+        strip = slice(2 * top, 2 * min(top + count, rows))
+        if mask[strip].any():
+            valid = unpack_bits(mask[strip], image.shape[1])
+            out = slice(top, min(top + count, rows))
+            good = halve(image[strip], valid, np.issubdtype(image.dtype, np.integer), coarser[out])
+            coarser_mask[out] = pack_bits(good)
+    return coarser, coarser_mask
 
 
 def pack_bits(valid: Bools) -> Bits:
@@ -51,8 +66,18 @@ def interleave(bands, valid, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def halve(image, valid, integral):  # type: ignore[no-untyped-def]
-    """Compute the next pyramid level: the mean of the valid pixels in each 2 x 2 block, valid if at least two are.
+def paste(bands, new, columns, out):  # type: ignore[no-untyped-def]
+    """Write bands (bands, rows, cols) to columns of `out` (rows, all cols, bands), only where `new` (rows, cols)."""
+    for r in range(new.shape[0]):
+        for c in range(new.shape[1]):
+            if new[r, c]:
+                for b in range(out.shape[2]):
+                    out[r, columns[c], b] = bands[b, r, c]
+
+
+@numba.njit(cache=True, nogil=True)
+def halve(image, valid, integral, coarse):  # type: ignore[no-untyped-def]
+    """Compute rows of the next pyramid level: the mean of the valid pixels in each 2 x 2 block.
 
     Parameters
     ----------
@@ -61,13 +86,15 @@ def halve(image, valid, integral):  # type: ignore[no-untyped-def]
     valid : bool array (rows, cols)
     integral : bool
         Whether the data type is an integer type, so that means are rounded.
+    coarse : array (rows // 2, cols // 2, bands)
+        Output: the means, unchanged where no pixel is valid.
 
     Returns
     -------
-    array (rows // 2, cols // 2, bands), bool array (rows // 2, cols // 2)
+    bool array (rows // 2, cols // 2)
+        Where the level has data: where at least two of the four pixels have.
     """
     rows, cols, bands = image.shape[0] // 2, image.shape[1] // 2, image.shape[2]
-    coarse = np.zeros((rows, cols, bands), image.dtype)
     good = np.zeros((rows, cols), np.bool_)
     for r in range(rows):
         upper, lower = image[2 * r], image[2 * r + 1]
@@ -83,4 +110,4 @@ def halve(image, valid, integral):  # type: ignore[no-untyped-def]
                 total += np.float32(lower[left, b]) + np.float32(lower[right, b])
                 mean = total / count
                 coarse[r, c, b] = np.rint(mean) if integral else mean
-    return coarse, good
+    return good

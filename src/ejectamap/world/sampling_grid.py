@@ -74,15 +74,15 @@ class SamplingGrid:
 
 
 @numba.njit(cache=True, nogil=True)
-def sample_grid_rows(level, lon_west, is_azimuthal, axes, x, y, values, valid):  # type: ignore[no-untyped-def]
+def sample_grid_rows(level, edges, is_azimuthal, axes, x, y, values, valid):  # type: ignore[no-untyped-def]
     """Sample the points of a `SamplingGrid` bilinearly.
 
     Parameters
     ----------
     level : tuple
         Image, words and mask, as in `sampling.sample_pixels`.
-    lon_west : float
-        Longitude of the image's left edge, in radians.
+    edges : tuple of float
+        Longitude of the image's left edge, latitude of its upper edge, and latitudes that it spans, in radians.
     is_azimuthal : bool
     axes : array (3, 3)
         Both as in `SamplingGrid`.
@@ -97,9 +97,7 @@ def sample_grid_rows(level, lon_west, is_azimuthal, axes, x, y, values, valid): 
     work, vectors = workspace(x.size), np.empty((3, x.size))
     for step in _STEPS:
         nodes = _nodes(x, step), _nodes(y, step)
-        node_pixels, near_pole = _compute_node_pixels(
-            image.shape, lon_west, is_azimuthal, axes, nodes
-        )
+        node_pixels, near_pole = _compute_node_pixels(image.shape, edges, is_azimuthal, axes, nodes)
         if not near_pole.any():
             break
     full = EMPTY_RANGE if near_pole.any() else _full_range(mask, image.shape, node_pixels)
@@ -113,7 +111,7 @@ def sample_grid_rows(level, lon_west, is_azimuthal, axes, x, y, values, valid): 
         _interpolate(cubics, step, i, line, work[0])
         if first < last:
             _to_vectors(is_azimuthal, axes, x[first:last], y[i], vectors)
-            _to_pixels(vectors, lon_west, image.shape, work[0], first, last)
+            _to_pixels(vectors, edges, image.shape, work[0], first, last)
         sample_run(level, full, work, flat_values, flat_valid, i * x.size)
 
 
@@ -125,7 +123,7 @@ def _nodes(x, step):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _compute_node_pixels(shape, lon_west, is_azimuthal, axes, nodes):  # type: ignore[no-untyped-def]
+def _compute_node_pixels(shape, edges, is_azimuthal, axes, nodes):  # type: ignore[no-untyped-def]
     """Compute the pixel coordinates of nodes, and which nodes are too near a pole for interpolation.
 
     The error of cubic interpolation between nodes at a distance s is 3/128 s^4 times the fourth derivative. Around a
@@ -146,7 +144,7 @@ def _compute_node_pixels(shape, lon_west, is_azimuthal, axes, nodes):  # type: i
     least = step * (2 * 6 * 3 / 128 * width / (2 * math.pi) / _TOLERANCE_PX) ** 0.25
     for i in range(y.size):
         _to_vectors(is_azimuthal, axes, x, y[i], vectors)
-        _to_pixels(vectors, lon_west, shape, node_pixels[i], 0, x.size)
+        _to_pixels(vectors, edges, shape, node_pixels[i], 0, x.size)
         for j in range(x.size):
             near_pole[i, j] = vectors[0, j] ** 2 + vectors[1, j] ** 2 <= least**2
             before = node_pixels[i, 0, j - 1] if j else node_pixels[max(i - 1, 0), 0, 0]
@@ -254,13 +252,13 @@ def _to_vectors(is_azimuthal, axes, x, y, vectors):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _to_pixels(vectors, lon_west, shape, points, first, last):  # type: ignore[no-untyped-def]
+def _to_pixels(vectors, edges, shape, points, first, last):  # type: ignore[no-untyped-def]
     """Write the column and row of the first unit vectors (3, n) into columns `first` to `last` of `points` (2, m)."""
     for j in range(first, last):
         k = j - first
         x, y, z = vectors[0, k], vectors[1, k], vectors[2, k]
-        east = arctan2(y, x) - lon_west
+        east = arctan2(y, x) - edges[0]
         east += 2 * math.pi if east < 0.0 else 0.0
-        south = math.pi / 2 - arctan2(z, math.sqrt(x * x + y * y))
+        south = edges[1] - arctan2(z, math.sqrt(x * x + y * y))
         points[0, j] = east * (shape[1] / (2 * math.pi))
-        points[1, j] = south * (shape[0] / math.pi)
+        points[1, j] = south * (shape[0] / edges[2])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from ejectamap.errors import EjectamapError, MosaicError, ProjectError, ReleaseError
+from ejectamap.errors import EjectamapError, ProjectError, ReleaseError
 from ejectamap.interop.release.data import (
     Release,
     ReleasePair,
@@ -30,10 +30,9 @@ from ejectamap.project.folder import Project
 from ejectamap.project.pairs import make_pairs
 from ejectamap.project.splits import make_split, write_split
 from ejectamap.world.craters import Crater
-from ejectamap.world.georeference import open_raster
 from ejectamap.world.label_files import label_path
 from ejectamap.world.labels import Tile
-from ejectamap.world.mosaic import read_grid
+from ejectamap.world.mosaic_files import read_mosaic_grid
 
 
 def import_ejmap(
@@ -75,8 +74,7 @@ def import_ejmap(
         raise ProjectError(f"{folder}: already holds a project: choose another folder")
     release = Release(data, results, split)
     _stop_on_errors(console, release, release.missing_files())
-    with open_raster(release.mosaic, MosaicError) as source:
-        grid = read_grid(source)
+    grid = read_mosaic_grid(release.mosaic)
     tiles = read_tiles(release)
     pairs = read_pairs(release, tiles)
     craters, labelled = read_catalogue(release, grid, tiles, pairs)

@@ -22,9 +22,9 @@ _POINTS_PER_SIDE = 8  # straight sides on the ground are curves on the map
 def outline_window(grid: Grid, window: Window) -> Outline:
     """Outline of a window of the mosaic."""
     west = grid.lon_west + window.col * 360.0 / grid.width
-    north = 90.0 - window.row * 180.0 / grid.height
+    north = grid.lat_north - window.row * grid.span_deg / grid.height
     east = west + window.width * 360.0 / grid.width
-    south = north - window.height * 180.0 / grid.height
+    south = north - window.height * grid.span_deg / grid.height
     s = np.linspace(0.0, 1.0, _POINTS_PER_SIDE, endpoint=False)
     zero, one = np.zeros_like(s), np.ones_like(s)
     across, down = np.concatenate([s, one, 1 - s, zero]), np.concatenate([zero, s, one, 1 - s])

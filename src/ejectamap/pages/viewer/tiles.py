@@ -73,8 +73,8 @@ def fill_tile(tile: MapTile, grid: Grid, covered: Window, read: Read, out: Value
     out : array (band, TILE_PX, TILE_PX)
     """
     step = tile.side_deg / TILE_PX
-    south_px, east_px = step * grid.height / 180.0, step * grid.width / 360.0
-    top = tile.y * TILE_PX * south_px
+    south_px, east_px = step * grid.height / grid.span_deg, step * grid.width / 360.0
+    top = tile.y * TILE_PX * south_px + (grid.lat_north - 90.0) * grid.height / grid.span_deg
     west_deg = -180.0 + tile.x * tile.side_deg
     left = (west_deg - grid.lon_west) % 360.0 * grid.width / 360.0
     for rows, row_off, height in _overlap(top, south_px, covered.row, covered.height):

@@ -1,0 +1,163 @@
+"""Rasters of any projection brought to the program's grid by GDAL's warper."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from ejectamap.world.georeference import Projection
+from ejectamap.world.grid import Bools, Grid, Window
+
+_SAMPLES = 48  # places along each side of a raster by which the ground that it covers is found
+# Coordinates are transformed by a PROJ pipeline of our own; GDAL wants two projected CRS, which differ, in addition.
+_FROM, _TO = (rasterio.CRS.from_string(f"+proj=eqc +R={radius}") for radius in (1, 2))
+
+
+def ground_covered(
+    projection: Projection, transform: Affine, shape: tuple[int, int], grid: Grid
+) -> Window:
+    """Window of a grid that holds all ground of a raster, in any projection.
+
+    Parameters
+    ----------
+    projection : Projection
+        Of the raster's CRS; see `georeference.read_projection` and `georeference.projection_beside_mosaic`.
+    transform : Affine
+        From the raster's (col, row) to CRS coordinates.
+    shape : tuple of int
+        Height and width of the raster.
+    grid : Grid
+        On a sphere of the same body.
+
+    Returns
+    -------
+    Window
+        It may wrap around the grid's right edge. Its height is 0 if the raster shows no ground.
+    """
+    top, bottom, first, last = _covered_pixels(projection, transform, shape, grid)
+    return Window(top, first % grid.width, max(0, bottom - top), min(last - first, grid.width))
+
+
+def warp_to_grid(
+    values: npt.NDArray[np.generic],
+    valid: Bools,
+    projection: Projection,
+    transform: Affine,
+    grid: Grid,
+    is_nearest: bool = False,
+) -> Iterator[tuple[Window, npt.NDArray[np.generic], Bools]]:
+    """Bring a raster to a grid, in strips of whole rows of the window that `ground_covered` returns.
+
+    Parameters
+    ----------
+    values : array (band, row, col)
+        Of the raster, of any type of real numbers.
+    valid : bool array (row, col)
+        Where they are data; other pixels have no influence.
+    projection, transform, grid
+        As in `ground_covered`.
+    is_nearest : bool
+        Take the nearest pixel's value, as for labels; else interpolate bilinearly.
+
+    Yields
+    ------
+    Window
+        A strip of the grid; its columns may wrap around the grid's right edge.
+    array (band, height, width)
+        Values in it, in the raster's type.
+    bool array (height, width)
+        Where they are data: where at least half of the weight fell on data.
+    """
+    shape = values.shape[1:]
+    top, bottom, first, last = _covered_pixels(projection, transform, shape, grid)
+    covered = Window(top, first % grid.width, bottom - top, min(last - first, grid.width))
+    if covered.height <= 0 or covered.width <= 0:
+        return
+    step = Affine.scale(360.0 / grid.width, -grid.span_deg / grid.height)
+    resampling = Resampling.nearest if is_nearest else Resampling.bilinear
+    working = values.dtype if is_nearest else np.result_type(values.dtype, np.float32)
+    # A mean of weighted values over that of the weights: only valid pixels count.
+    weighted = np.where(valid, values, np.zeros((), values.dtype))
+    options = {
+        "src_transform": transform,
+        "src_crs": _FROM,
+        "dst_crs": _TO,
+        "resampling": resampling,
+        "COORDINATE_OPERATION": projection.pipeline,
+        # The strip's edges alone may all lie beyond the projection, as for a view of one hemisphere.
+        "SAMPLE_GRID": "YES",
+    }
+    for strip in grid.strips(covered):
+        corner = Affine.translation(grid.lon_west, grid.lat_north) @ step
+        place = corner @ Affine.translation(first, strip.row)
+        weight = np.zeros(strip.shape, np.float32)
+        reproject(valid.astype(np.float32), weight, dst_transform=place, **options)
+        means = np.zeros((len(values), *strip.shape), working)
+        reproject(weighted, means, dst_transform=place, **options)
+        known = weight >= 0.5
+        if is_nearest:
+            yield strip, means, known
+            continue
+        means /= np.maximum(weight, np.float32(0.5))
+        if np.issubdtype(values.dtype, np.integer):
+            np.rint(means, out=means)
+        yield strip, means.astype(values.dtype), known
+
+
+def _covered_pixels(
+    projection: Projection, transform: Affine, shape: tuple[int, int], grid: Grid
+) -> tuple[int, int, int, int]:
+    """First and last row and column (+ 1) of a grid that a raster covers; columns are not wrapped."""
+    rows, cols = (np.linspace(0, size, _SAMPLES + 1) for size in shape)
+    x, y = transform @ np.array([a.ravel() for a in np.meshgrid(cols, rows)])
+    lon, lat = projection.to_lonlat(x, y)
+    known = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90.0 + 1.0)
+    if not known.any():
+        return 0, 0, 0, 0
+    lon, lat = lon[known], lat[known]
+    poles = [pole for pole in (90.0, -90.0) if _shows(projection, transform, shape, pole)]
+    # Between the sampled places there may be ground a little beyond all of them.
+    margin = (lat.max() - lat.min()) / _SAMPLES
+    north, south = (
+        max([lat.max() + margin, *poles]),
+        min([lat.min() - margin, *poles]),
+    )
+    to_row, to_col = grid.height / grid.span_deg, grid.width / 360.0
+    top = max(0, int(np.floor((grid.lat_north - north) * to_row)))
+    bottom = min(grid.height, int(np.ceil((grid.lat_north - south) * to_row)))
+    if projection.cylinder is not None:
+        west, east = lon.min(), lon.max()
+    elif poles:
+        west, east = grid.lon_west, grid.lon_west + 360.0
+    else:
+        west, east = _longitude_range(lon)
+    first = int(np.floor((west - grid.lon_west) * to_col + 1e-6))
+    last = int(np.ceil((east - grid.lon_west) * to_col - 1e-6))
+    return top, bottom, first, last
+
+
+def _shows(projection: Projection, transform: Affine, shape: tuple[int, int], pole: float) -> bool:
+    """Whether a pole lies in a raster that is in a projection other than cylindrical."""
+    if projection.cylinder is not None:
+        return False
+    x, y = projection.from_lonlat(np.arange(0.0, 360.0, 90.0), np.full(4, pole))
+    col, row = ~transform @ np.stack([x, y])
+    inside = (col >= 0) & (col <= shape[1]) & (row >= 0) & (row <= shape[0])
+    return bool(inside.any())
+
+
+def _longitude_range(lon: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Shortest range of longitude that holds all of these, and a little more."""
+    lon = np.sort(np.remainder(lon, 360.0))
+    gaps = np.diff(lon, append=lon[0] + 360.0)
+    widest = int(np.argmax(gaps))
+    if gaps[widest] < 360.0 / _SAMPLES * 2:
+        return float(lon[0]), float(lon[0]) + 360.0
+    west = float(lon[(widest + 1) % lon.size])
+    width = 360.0 - float(gaps[widest])
+    margin = min(width / _SAMPLES, float(gaps[widest]) / 2)
+    return west - margin, west + width + margin
