@@ -11,7 +11,7 @@ from rich.table import Table
 from torch import nn
 
 from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed
-from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.mapped import mapped_craters
 from ejectamap.project.bundles import bundle_folders
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import NETWORK_KINDS

@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def move_into_place(temporary: Path, path: Path) -> None:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what interrupted processes left half-written in a folder; files of running ones stay.
+    """Remove files and folders that interrupted processes left half-written in a folder; those of running ones stay.
 
     Raises
     ------
@@ -67,7 +68,10 @@ def remove_partial_files(folder: Path) -> None:
     try:
         for path in folder.glob(".*.partial"):
             if _is_left_behind(path):
-                path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be cleaned up ({error.strerror}): check its permissions"

@@ -12,7 +12,7 @@ from ejectamap.evaluation.rings import DISTANCE_EDGES, DISTANCES
 from ejectamap.files import replace_file
 from ejectamap.mapping.methods import Method, load_method, single_network_methods
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.rasters import NO_DATA, STEPS, quantise
 from ejectamap.maps.state import is_imported
 from ejectamap.progress import track

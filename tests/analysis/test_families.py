@@ -10,7 +10,7 @@ import pytest
 from ejectamap.analysis.families import adopt_families, cluster, suggest_families, write_families
 from ejectamap.errors import CraterError, ProjectError
 from ejectamap.maps.crater_map import CraterMap
-from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.mapped import mapped_craters
 from ejectamap.maps.writing import import_maps
 from ejectamap.project.folder import Project
 from ejectamap.show.families import plot_families

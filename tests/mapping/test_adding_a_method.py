@@ -13,7 +13,8 @@ from ejectamap.compare import compare_methods
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.mapping.run import map_project
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.provenance import compute_fingerprints, mapped_craters
+from ejectamap.maps.mapped import mapped_craters
+from ejectamap.maps.provenance import compute_fingerprints
 from ejectamap.pages.report.summary import summarise
 from ejectamap.pages.viewer.network_inputs import NetworkInputs
 from ejectamap.project.folder import Project

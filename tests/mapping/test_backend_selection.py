@@ -10,7 +10,7 @@ from ejectamap.mapping import backend_selection
 from ejectamap.mapping.backend_selection import select_backends
 from ejectamap.mapping.run import map_project
 from ejectamap.maps.backend_choice import backend_names
-from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.mapped import mapped_craters
 from ejectamap.networks.backends import Trial
 from ejectamap.project.folder import Project
 

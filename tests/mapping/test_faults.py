@@ -16,7 +16,8 @@ from ejectamap.mapping import run as map_run
 from ejectamap.mapping.cluster import run_on_dask
 from ejectamap.mapping.run import map_project
 from ejectamap.maps.crater_map import CraterMap
-from ejectamap.maps.provenance import compute_fingerprints, mapped_craters
+from ejectamap.maps.mapped import mapped_craters
+from ejectamap.maps.provenance import compute_fingerprints
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 

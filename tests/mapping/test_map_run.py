@@ -18,7 +18,7 @@ from ejectamap.mapping import run as map_run
 from ejectamap.mapping.run import map_project
 from ejectamap.maps.connections import no_connections
 from ejectamap.maps.crater_map import CraterMap
-from ejectamap.maps.provenance import mapped_craters
+from ejectamap.maps.mapped import mapped_craters
 from ejectamap.maps.state import card_path
 from ejectamap.project.folder import Project
 from ejectamap.show.run import draw_card

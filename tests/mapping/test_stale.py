@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 from ejectamap.mapping import run as map_run
 from ejectamap.mapping.run import map_project
 from ejectamap.maps import writing
-from ejectamap.maps.provenance import compute_fingerprints, mapped_craters
+from ejectamap.maps.mapped import mapped_craters
+from ejectamap.maps.provenance import compute_fingerprints
 from ejectamap.project.folder import Project
 from version_0_1 import as_version_0_1
 
@@ -127,7 +128,7 @@ def test_going_back_to_an_old_threshold_does_not_mix_two_maps(
 
     higher = change(project, "\n  threshold: 0.5 ", "\n  threshold: 0.6 ")
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "record_done", stop)
+        patched.setattr(writing, "record_masked", stop)
         with pytest.raises(KeyboardInterrupt):
             map_project(higher)
     map_project(change(project, "\n  threshold: 0.6 ", "\n  threshold: 0.5 "))

@@ -23,7 +23,7 @@ from ejectamap.errors import OutputError
 from ejectamap.evaluation.rings import SECTORS
 from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.mapped import require_mapped
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater

@@ -32,6 +32,7 @@ from ejectamap.world.sphere import Array
 ReadMask = Callable[[int, Window], Bools]
 ReadStored = Callable[[int, Window], npt.NDArray[np.uint8]]
 ReadOrigin = Callable[[Window], npt.NDArray[np.integer[Any]]]
+FindSeen = Callable[[Crater, Sequence[Window]], Bools]
 
 
 def evaluate(
@@ -43,6 +44,7 @@ def evaluate(
     tile_px: int,
     stored: ReadStored | None = None,
     origin: ReadOrigin | None = None,
+    seen: FindSeen | None = None,
 ) -> Evaluation:
     """Compare a map with the labels.
 
@@ -66,6 +68,9 @@ def evaluate(
         (crater_id, window) to the stored probabilities, uint8, 255 where there is no data.
     origin : callable, optional
         A window to the id + 1 of each pixel's origin, 0 for none, shape (height, width).
+    seen : callable, optional
+        A crater and tiles to whether any network was trained on the crater's label there, shape (number of tiles,).
+        Without it, none was but on the training pairs.
     """
     evaluator = _Evaluator(labels, predicted_mask, tile_px, stored, origin)
     rows = []
@@ -79,9 +84,15 @@ def evaluate(
         any_training |= bool(training_tiles)
         if tiles:
             edges_m = evaluator.decile_edges_m(crater, tiles)
-            test = evaluator.scores(crater, test_tiles, edges_m)
+            windows = [tile.window for tile in test_tiles]
+            was_seen = np.zeros(len(windows), bool) if seen is None else seen(crater, windows)
+            unseen_tiles = [t for t, before in zip(test_tiles, was_seen, strict=True) if not before]
+            seen_tiles = [t for t, before in zip(test_tiles, was_seen, strict=True) if before]
+            unseen = evaluator.scores(crater, unseen_tiles, edges_m)
+            test = unseen + evaluator.scores(crater, seen_tiles, edges_m)
             both = test + evaluator.scores(crater, training_tiles, edges_m)
-            rows.append(CraterScore(crater.crater_id, crater.name, crater.family, both, test))
+            names = crater.crater_id, crater.name, crater.family
+            rows.append(CraterScore(*names, both, test, unseen))
     return Evaluation(tuple(rows), any_training)
 
 
@@ -193,8 +204,10 @@ class _Evaluator:
         grid = self.labels.grid
         true = within_reach(crater, grid, window, truth, self._evaluated_m(crater))
         origin = self.origin(window)
-        numbers = np.bincount(origin[true])
-        assigned = {int(k) - 1: int(numbers[k]) for k in np.flatnonzero(numbers) if k > 0}
+        numbers, pixels = np.unique(origin[true], return_counts=True)
+        counted = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
+        unmapped = counted.pop(0, 0)
+        assigned = {number - 1: count for number, count in counted.items()}
         correct = {
             crater_id: int(
                 np.count_nonzero(
@@ -203,4 +216,4 @@ class _Evaluator:
             )
             for crater_id in assigned
         }
-        return OriginCounts(assigned, correct, int(numbers[0]) if numbers.size else 0)
+        return OriginCounts(assigned, correct, unmapped)

@@ -1,19 +1,28 @@
 """Evaluation of a project's map against its labels."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from ejectamap.errors import LabelError, ProjectError
 from ejectamap.evaluation.pixels import compare_annotators, evaluate
 from ejectamap.evaluation.scores import Evaluation
 from ejectamap.evaluation.structure import evaluate_structure
 from ejectamap.files import replace_file
-from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.maps.provenance import global_files_are_current, require_mapped
+from ejectamap.maps.edits import edited_areas_km2
+from ejectamap.maps.mapped import require_mapped
+from ejectamap.maps.provenance import global_files_are_current
+from ejectamap.maps.state import is_imported
+from ejectamap.maps.unedited import UneditedMap
 from ejectamap.project.folder import Project
+from ejectamap.project.seen import SeenLabels, read_seen_labels
 from ejectamap.project.splits import leakage_of, read_split
 from ejectamap.world.craters import Crater
+from ejectamap.world.grid import Bools, Window
 from ejectamap.world.label_files import load_labels
 
 
@@ -23,7 +32,8 @@ def evaluate_project(
     """Compare a project's map with its labels and write evaluation.json.
 
     Pairs that the networks were trained on count only in the table over all pairs; the other pairs make up the test
-    table. Craters that are not mapped yet are not evaluated.
+    table. Those of them that were seen by the networks that training started from are told apart. Craters that are not
+    mapped yet are not evaluated.
 
     Parameters
     ----------
@@ -48,7 +58,8 @@ def evaluate_project(
         )
     craters = _evaluated_craters(project)
     split = read_split(project)
-    ejecta_map = EjectaMap(project.maps, project.grid)
+    seen = read_seen_labels(project)
+    ejecta_map = UneditedMap(project, craters)
     evaluation = evaluate(
         labels,
         craters,
@@ -57,6 +68,13 @@ def evaluate_project(
         tile_px=project.tile_side_px,
         stored=ejecta_map.stored,
         origin=ejecta_map.origin,
+        seen=partial(_find_seen, project, seen),
+    )
+    evaluation = replace(
+        evaluation,
+        unrecorded=seen.unrecorded,
+        labels=project.label_sources.areas(labels),
+        edited_km2=edited_areas_km2(project),
     )
     if split and evaluation.has_training_pairs:
         evaluation = replace(evaluation, leakage=leakage_of(project, split))
@@ -70,6 +88,15 @@ def evaluate_project(
     text = json.dumps(evaluation.to_dict(), indent=2) + "\n"
     replace_file(project.outputs / "evaluation.json", memoryview(text.encode()))
     return evaluation
+
+
+def _find_seen(
+    project: Project, seen: SeenLabels, crater: Crater, windows: Sequence[Window]
+) -> Bools:
+    """In which tiles a crater's label was seen by the networks that its map was made with."""
+    if is_imported(project, crater):  # made with other networks, of which nothing is known
+        return np.zeros(len(windows), bool)
+    return seen.tiles(crater, windows)
 
 
 def _evaluated_craters(project: Project) -> list[Crater]:

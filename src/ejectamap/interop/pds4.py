@@ -11,7 +11,7 @@ from rasterio.errors import RasterioError
 from ejectamap.errors import OutputError
 from ejectamap.files import replace_file
 from ejectamap.interop.map_metadata import body_class, map_title, write_citation_and_model_card
-from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.state import mask_path, probability_path
 from ejectamap.progress import track
 from ejectamap.project.folder import Project

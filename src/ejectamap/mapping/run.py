@@ -4,6 +4,7 @@ An interrupted run continues with what is missing (see `maps.state`). A change r
 threshold the masks, another network the probabilities, another name the polygons.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -14,12 +15,15 @@ from ejectamap.mapping.backend_selection import select_backends
 from ejectamap.mapping.cluster import run_on_dask
 from ejectamap.mapping.methods import Method, load_method
 from ejectamap.maps.provenance import Fingerprints, compute_fingerprints
-from ejectamap.maps.state import is_done, is_predicted, prepare_folders
-from ejectamap.maps.writing import rewrite_mask, write_crater_files, write_global_files
+from ejectamap.maps.runs import keep_before_change
+from ejectamap.maps.state import is_predicted, prepare_folders
+from ejectamap.maps.writing import rewrite_masks, write_crater_files, write_global_files
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.settings import Settings
 from ejectamap.world.craters import Crater
+
+logger = logging.getLogger(__name__)
 
 AfterCrater = Callable[[Project, Crater], None]
 """Called with the project and a crater once that is mapped."""
@@ -39,7 +43,8 @@ def map_project(
     project : Project
         With trained networks.
     crater_ids : iterable of int, optional
-        Which craters; all by default. The global files always show every crater that is mapped.
+        Which craters; all by default. The global files always show every crater that has a map; that some of these
+        are stale is logged as a warning.
     workers : int
         Processes on this machine.
     scheduler : str, optional
@@ -57,6 +62,7 @@ def map_project(
     select_backends(project)
     fingerprints = compute_fingerprints(project)
     prepare_folders(project)
+    keep_before_change(project, fingerprints, [crater.crater_id for crater in craters])
     missing = [
         c for c in craters if not is_predicted(project, c, fingerprints.craters[c.crater_id])
     ]
@@ -64,10 +70,9 @@ def map_project(
         mapped = _map_craters(project, missing, fingerprints, workers, scheduler, after_crater)
         for _ in track(mapped, "mapping craters", total=len(missing)):
             pass
-    unmasked = [c for c in craters if not is_done(project, c, fingerprints.craters[c.crater_id])]
-    for crater in track(unmasked, "masks"):
-        rewrite_mask(project, crater, fingerprints.craters[crater.crater_id])
-    write_global_files(project, fingerprints)
+    rewrite_masks(project)
+    for note in write_global_files(project, fingerprints).notes(project):
+        logger.warning(note)
 
 
 def _map_craters(
@@ -98,7 +103,10 @@ def _map_crater(
     after_crater: AfterCrater | None,
 ) -> None:
     """Map one crater and write all its files."""
-    write_crater_files(project, method.predict(crater), fingerprints.craters[crater.crater_id])
+    number = crater.crater_id
+    write_crater_files(
+        project, method.predict(crater), fingerprints.craters[number], fingerprints.parts[number]
+    )
     if after_crater is not None:
         after_crater(project, crater)
 

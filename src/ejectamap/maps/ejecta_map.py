@@ -13,6 +13,7 @@ from rasterio.errors import RasterioError
 from scipy.ndimage import map_coordinates
 
 from ejectamap.errors import OutputError
+from ejectamap.maps.origin import Origins
 from ejectamap.maps.rasters import (
     NO_DATA,
     Bytes,
@@ -26,9 +27,6 @@ from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.labels import Labels, extract_window
 from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import Array
-
-Origins = npt.NDArray[np.unsignedinteger[Any]]
-"""Id + 1 of a crater, 0 for none."""
 
 _OVERVIEW_PX = 6000
 
@@ -71,7 +69,7 @@ class EjectaMap:
         Where there are several it is the first of them.
         """
         first = self.origin_overview()
-        second = np.zeros_like(first)
+        second: Origins = np.zeros(first.shape, np.uint32)
         step = self.grid.width // first.shape[1]
         for crater_id in crater_ids:
             window, mask = read_overview(self._path(crater_id, "mask"), self.grid, step)

@@ -4,7 +4,7 @@ A crater's outline is traced by the worker that wrote its rasters, so that the w
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,14 +16,12 @@ from rasterio.features import shapes
 from shapely import MultiPolygon, Polygon, from_wkb, to_wkb
 
 from ejectamap.files import replace_file
-from ejectamap.maps.rasters import STEPS, exceeds, read_part, stored_strips
+from ejectamap.maps.rasters import NO_DATA, STEPS, read_part, stored_strips
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
 
 
-def write_outline(
-    path: Path, grid: Grid, probability: Path, mask: Path, threshold: float = 0.5
-) -> None:
+def write_outline(path: Path, grid: Grid, probability: Path, mask: Path) -> None:
     """Write the outline of one crater's ejecta as a table of one row; of none, if it has no ejecta.
 
     Columns
@@ -31,7 +29,7 @@ def write_outline(
     area_km2
         True ground area on the sphere.
     mean_probability
-        Over that area.
+        Over that area, where the probability is known.
     geometry
         A multi-polygon in the mosaic's CRS, as WKB.
 
@@ -43,15 +41,13 @@ def write_outline(
         The mosaic's.
     probability, mask : Path
         The crater's files.
-    threshold : float
-        Probability above which a pixel is ejecta, as in the mask.
 
     Raises
     ------
     OutputError
         If a file cannot be read or written.
     """
-    area_m2, mean_probability, parts = _measure(grid, probability, threshold)
+    area_m2, mean_probability, parts = _measure(grid, probability, mask)
     row = []
     if parts:
         polygons = [
@@ -66,11 +62,17 @@ def write_outline(
     replace_file(path, buffer.getbuffer())
 
 
-def write_polygons(path: Path, grid: Grid, outlines: Mapping[Crater, Path]) -> None:
+def write_polygons(
+    path: Path,
+    grid: Grid,
+    outlines: Mapping[Crater, Path],
+    stale: Container[Crater] = (),
+    edited_km2: Mapping[int, float] | None = None,
+) -> None:
     """Write the outlines of all craters' ejecta to a GeoPackage with one layer, "ejecta".
 
-    A row is a crater: crater_id, name, area_km2, mean_probability and geometry (see `write_outline`). A crater without
-    ejecta has no row.
+    A row is a crater: crater_id, name, area_km2, mean_probability, current, edited_km2 and geometry (see
+    `write_outline`). A crater without ejecta has no row.
 
     Parameters
     ----------
@@ -79,22 +81,32 @@ def write_polygons(path: Path, grid: Grid, outlines: Mapping[Crater, Path]) -> N
         The mosaic's.
     outlines : mapping of Crater to Path
         What `write_outline` wrote.
+    stale : container of Crater
+        Craters whose maps are of earlier settings, networks or inputs: `current` is false for them.
+    edited_km2 : mapping of int to float, optional
+        By crater id, ground area that a person edited; 0 where it is missing.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
+    edits = edited_km2 or {}
     found = [
-        (crater.crater_id, crater.name, area_km2, mean_probability, from_wkb(wkb))
+        (
+            *(crater.crater_id, crater.name, area_km2, mean, crater not in stale),
+            *(edits.get(crater.crater_id, 0.0), from_wkb(wkb)),
+        )
         for crater, outline in outlines.items()
-        for area_km2, mean_probability, wkb in pd.read_parquet(outline).to_numpy().tolist()
+        for area_km2, mean, wkb in pd.read_parquet(outline).to_numpy().tolist()
     ]
     columns = {
         "crater_id": "int64",
         "name": "str",
         "area_km2": "float64",
         "mean_probability": "float64",
+        "current": "bool",
+        "edited_km2": "float64",
     }
     table = pd.DataFrame(found, columns=[*columns, "geometry"]).astype(columns)
     frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
@@ -111,19 +123,23 @@ def outline_of(mask: Bools, grid: Grid, window: Window) -> MultiPolygon:
     return MultiPolygon([Polygon(shell, holes) for shell, *holes in parts])
 
 
-def _measure(grid: Grid, probability: Path, threshold: float) -> tuple[float, float, list[Window]]:
+def _measure(grid: Grid, probability: Path, mask: Path) -> tuple[float, float, list[Window]]:
     """Ground area of ejecta in square metres, their mean probability, and small windows that hold them."""
-    areas, sums = np.zeros(grid.height), np.zeros(grid.height)
+    areas, known, sums = np.zeros((3, grid.height))
     columns = np.zeros(grid.width, bool)
-    for strip, stored in stored_strips(probability, grid):
-        mask, here = exceeds(stored, threshold), slice(strip.row, strip.row + strip.height)
-        areas[here] = mask.sum(axis=1)
-        sums[here] = np.sum(stored, axis=1, where=mask, dtype=np.int64) / STEPS
-        columns[strip.col : strip.col + strip.width] |= mask.any(axis=0)
+    strips = zip(stored_strips(probability, grid), stored_strips(mask, grid), strict=True)
+    for (strip, stored), (_, values) in strips:
+        ejecta, here = values == 1, slice(strip.row, strip.row + strip.height)
+        measured = ejecta & (stored != NO_DATA)
+        areas[here], known[here] = ejecta.sum(axis=1), measured.sum(axis=1)
+        sums[here] = np.sum(stored, axis=1, where=measured, dtype=np.int64) / STEPS
+        columns[strip.col : strip.col + strip.width] |= ejecta.any(axis=0)
     if not columns.any():
         return 0.0, 0.0, []
     area_m2 = float(areas @ grid.row_area_m2)
-    return area_m2, float(sums @ grid.row_area_m2) / area_m2, _windows(areas > 0, columns)
+    known_m2 = float(known @ grid.row_area_m2)
+    mean = float(sums @ grid.row_area_m2) / known_m2 if known_m2 else float("nan")
+    return area_m2, mean, _windows(areas > 0, columns)
 
 
 def _windows(rows: Bools, columns: Bools) -> list[Window]:

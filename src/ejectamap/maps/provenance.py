@@ -1,4 +1,4 @@
-"""What a map was made from: fingerprints of inputs, settings and networks, and which craters' maps are current."""
+"""What a map was made from: fingerprints of inputs, settings and networks."""
 
 import hashlib
 import json
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from ejectamap.errors import ProjectError
-from ejectamap.files import hash_file, replace_file
+from ejectamap.files import replace_file
 from ejectamap.maps.backend_choice import backend_names
-from ejectamap.maps.state import IMPORTED, is_done, is_imported
-from ejectamap.project.bundles import library_versions
+from ejectamap.maps.edits import edit_digest
+from ejectamap.maps.state import is_imported, recorded_fingerprint
+from ejectamap.project.bundles import hash_bundle_file, library_versions
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
 from ejectamap.world.craters import Crater
@@ -28,10 +28,14 @@ class Fingerprints:
         By crater id, of what its probabilities depend on: method, its settings, mosaic, networks and their backends;
         the crater's own place, radius and reach, and those of all others where the method uses them. A name, a family
         or the catalogue's order change nothing.
+    parts : mapping of int to mapping of str to str
+        By crater id, the digests of what the crater's fingerprint is made of: "mosaic", "networks", "settings" and
+        "catalogue".
     """
 
     files: Mapping[str, str]
     craters: Mapping[int, str]
+    parts: Mapping[int, Mapping[str, str]]
 
     @property
     def whole(self) -> str:
@@ -47,64 +51,45 @@ def compute_fingerprints(project: Project) -> Fingerprints:
         name: digest for name, digest in files.items() if name != project.settings.inputs.craters
     }
     settings = {name: _setting(project, name) for name in method.settings}
-    common = _digest([project.settings.method, settings, backend_names(project), inputs])
+    recipe = [project.settings.method, settings, backend_names(project)]
+    common = _digest([*recipe, inputs])
+    mosaic = files[project.settings.inputs.mosaic]
+    networks = {k: v for k, v in inputs.items() if k != project.settings.inputs.mosaic}
+    shared = {"mosaic": mosaic, "networks": _digest(networks), "settings": _digest(recipe)}
     places = {c.crater_id: (c.lon, c.lat, c.radius_m, c.reach) for c in project.craters}
     catalogue = sorted(places.values()) if method.depends_on_catalogue else []
-    craters = {number: _digest([common, place, catalogue]) for number, place in places.items()}
-    return Fingerprints(files, craters)
-
-
-def mapped_craters(project: Project, fingerprints: Fingerprints | None = None) -> list[Crater]:
-    """Craters whose map is complete and current (of the present settings, networks and inputs), or was imported.
-
-    Parameters
-    ----------
-    project : Project
-    fingerprints : Fingerprints, optional
-        The present ones, if they were computed already.
-    """
-    present = fingerprints or compute_fingerprints(project)
-    return [
-        crater
-        for crater in project.craters
-        if is_done(project, crater, present.craters[crater.crater_id])
-        or is_imported(project, crater)
-    ]
-
-
-def require_mapped(project: Project) -> list[Crater]:
-    """`mapped_craters`, at least one.
-
-    Raises
-    ------
-    ProjectError
-        If there are none.
-    """
-    craters = mapped_craters(project)
-    if not craters:
-        raise ProjectError(
-            f"{project.maps}: holds no map of the present settings, networks and inputs:"
-            f" run ejectamap map {project.folder} first"
-        )
-    return craters
+    return Fingerprints(
+        files,
+        {number: _digest([common, place, catalogue]) for number, place in places.items()},
+        {
+            number: {**shared, "catalogue": _digest([place, catalogue])}
+            for number, place in places.items()
+        },
+    )
 
 
 def write_provenance(
-    project: Project, fingerprints: Fingerprints, mapped: Sequence[Crater]
+    project: Project,
+    fingerprints: Fingerprints,
+    mapped: Sequence[Crater],
+    stale: Sequence[Crater] = (),
 ) -> None:
     """Write provenance.json: settings, inputs and networks with their digests, versions, and the craters mapped.
 
-    Craters whose maps were imported do not depend on settings and networks; they are listed apart as well.
+    Craters whose maps were imported do not depend on settings and networks; they are listed apart as well, and so are
+    those whose maps are stale.
     """
     content = {
         "fingerprint": fingerprints.whole,
-        "fingerprints": _fingerprints_of_maps(project, fingerprints, mapped),
+        "fingerprints": _fingerprints_of_maps(project, mapped),
         "backends": backend_names(project),
         "settings": project.settings.model_dump(mode="json"),
         "files": fingerprints.files,
         "versions": library_versions(),
         "craters": [crater.crater_id for crater in mapped],
         "imported": [crater.crater_id for crater in mapped if is_imported(project, crater)],
+        "stale": [crater.crater_id for crater in stale],
+        "edits": _edits_of_maps(project, mapped),
     }
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     replace_file(project.outputs / "provenance.json", memoryview(text.encode()))
@@ -115,20 +100,23 @@ def global_files_are_current(project: Project, craters: Sequence[Crater]) -> boo
     try:
         content = json.loads((project.outputs / "provenance.json").read_text())
         recorded = content["fingerprints"], content["settings"]["map"]["threshold"]
+        edits = content.get("edits", {})  # missing in those of earlier versions
     except (OSError, ValueError, KeyError):
         return False
-    present = _fingerprints_of_maps(project, compute_fingerprints(project), craters)
-    return bool(recorded == (present, project.settings.map.threshold))
+    present = _fingerprints_of_maps(project, craters)
+    same_edits = edits == _edits_of_maps(project, craters)
+    return bool(same_edits and recorded == (present, project.settings.map.threshold))
 
 
-def _fingerprints_of_maps(
-    project: Project, fingerprints: Fingerprints, craters: Sequence[Crater]
-) -> dict[str, str]:
-    """By each crater's id, the fingerprint of its map; `IMPORTED` where the map was imported."""
-    return {
-        str(c.crater_id): IMPORTED if is_imported(project, c) else fingerprints.craters[c.crater_id]
-        for c in craters
-    }
+def _fingerprints_of_maps(project: Project, craters: Sequence[Crater]) -> dict[str, str | None]:
+    """By each crater's id, the fingerprint that its map was made with; `IMPORTED` where it was imported."""
+    return {str(crater.crater_id): recorded_fingerprint(project, crater) for crater in craters}
+
+
+def _edits_of_maps(project: Project, craters: Sequence[Crater]) -> dict[str, str]:
+    """By crater id, the digest of the edit of its map, where it has one."""
+    digests = {crater.crater_id: edit_digest(project, crater.crater_id) for crater in craters}
+    return {str(k): digest for k, digest in digests.items() if digest is not None}
 
 
 def _setting(project: Project, name: str) -> object:
@@ -143,7 +131,7 @@ def _hash_files(project: Project) -> dict[str, str]:
     for kind in project.settings.network_configs:
         for path in sorted(project.networks_folder(kind).glob("[!.]*/*")):
             paths["/".join(path.parts[-3:])] = path
-    return {name: hash_file(path) for name, path in paths.items()}
+    return {name: hash_bundle_file(path) for name, path in paths.items()}
 
 
 def _digest(parts: object) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ejectamap.files import replace_file
-from ejectamap.maps.provenance import require_mapped
+from ejectamap.maps.mapped import require_mapped
 from ejectamap.pages.report.cards import OVERVIEW, CraterRows, build_card
 from ejectamap.pages.report.parts import embed_jpeg
 from ejectamap.pages.report.sections import (
