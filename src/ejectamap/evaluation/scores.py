@@ -1,7 +1,7 @@
 """The result of an evaluation: counts and figures, pooled in several ways, and ready for JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
@@ -10,12 +10,14 @@ import numpy as np
 
 from ejectamap.errors import unknown_name
 from ejectamap.evaluation.bootstrap import Interval, pooled_intervals
-from ejectamap.evaluation.counts import Counts
+from ejectamap.evaluation.counts import Counts, none_if_nan
+from ejectamap.evaluation.labels_used import describe_labels
 from ejectamap.evaluation.origin_counts import OriginCounts, origin_confusion
 from ejectamap.evaluation.reliability import ReliabilityCounts
 from ejectamap.evaluation.rings import DECILES, DISTANCES, LEVELS, SECTORS
 from ejectamap.evaluation.structure import Structure
 from ejectamap.project.splits import Leakage
+from ejectamap.world.label_sources import SourceAreas
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,14 @@ class Scores:
 
 @dataclass(frozen=True)
 class CraterScore:
-    """One crater's scores over all its tiles, and over its test tiles alone.
+    """One crater's scores over all its tiles, over its test tiles, and over those that no network has seen.
 
     Attributes
     ----------
     crater_id : int
     name, family : str
-    scores, test : Scores
+    scores, test, unseen : Scores
+        `unseen` is the part of `test` on whose labels neither the networks nor any that they started from were trained.
     """
 
     crater_id: int
@@ -125,6 +128,13 @@ class CraterScore:
     family: str
     scores: Scores
     test: Scores
+    unseen: Scores
+
+    @property
+    def seen_fraction(self) -> float:
+        """Fraction of the evaluated pixels on whose labels a network, or one before it, was trained; nan for none."""
+        total = self.scores.pixel.total
+        return 1 - self.unseen.pixel.total / total if total else float("nan")
 
 
 @dataclass(frozen=True)
@@ -143,6 +153,12 @@ class Evaluation:
         How well two annotators agree, where a second one's labels were given.
     structure : Structure or None
         Shape of the map, where it was evaluated.
+    unrecorded : tuple of str
+        Networks of which it is not known, or not completely, what they were trained on.
+    labels : mapping of int to SourceAreas
+        By crater id, where the labels come from.
+    edited_km2 : mapping of int to float
+        By crater id, ground area of the map that people edited; the networks' own map is evaluated there.
     """
 
     craters: tuple[CraterScore, ...]
@@ -150,6 +166,9 @@ class Evaluation:
     annotator_agreement: "AnnotatorAgreement | None" = None
     leakage: Leakage | None = None
     structure: Structure | None = None
+    unrecorded: tuple[str, ...] = ()
+    labels: Mapping[int, SourceAreas] = field(default_factory=dict)
+    edited_km2: Mapping[int, float] = field(default_factory=dict)
 
     @cached_property
     def all(self) -> Scores:
@@ -158,8 +177,13 @@ class Evaluation:
 
     @cached_property
     def test(self) -> Scores:
-        """Scores over the pairs that no network was trained on."""
+        """Scores over the pairs that were held out of the project's training."""
         return pool([row.test for row in self.craters])
+
+    @cached_property
+    def unseen(self) -> Scores:
+        """Scores over those of them that no network, nor any that it started from, was trained on."""
+        return pool([row.unseen for row in self.craters])
 
     @property
     def families(self) -> dict[str, Scores]:
@@ -174,6 +198,7 @@ class Evaluation:
         subsets = {
             "all": [row.scores for row in self.craters],
             "test": [row.test for row in self.craters],
+            "unseen": [row.unseen for row in self.craters],
         }
         units = ("pixel", "outside_km2", "tile")
         return {
@@ -189,7 +214,11 @@ class Evaluation:
         return {
             "all": self.all.to_dict(),
             "test": self.test.to_dict(),
+            "unseen": self.unseen.to_dict(),
+            "seen": self._seen(),
             "split": self.has_training_pairs,
+            "labels": describe_labels(self.labels),
+            "edited_km2": {str(k): area for k, area in self.edited_km2.items()},
             "intervals": self.intervals(),
             "families": {name: scores.to_dict() for name, scores in self.families.items()},
             "attribution": origin_confusion(origins) if origins else None,
@@ -200,9 +229,19 @@ class Evaluation:
             "structure": None if self.structure is None else self.structure.to_dict(),
             "craters": [
                 {"crater_id": row.crater_id, "name": row.name, "family": row.family}
+                | {"seen_fraction": none_if_nan(row.seen_fraction)}
                 | row.scores.to_dict()
                 for row in self.craters
             ],
+        }
+
+    def _seen(self) -> dict[str, Any]:
+        """Pixels that were held out of the training, those of them that had been seen before, and what is not known."""
+        test_px = self.test.pixel.total
+        return {
+            "test_px": test_px,
+            "seen_px": test_px - self.unseen.pixel.total,
+            "unrecorded": list(self.unrecorded),
         }
 
 

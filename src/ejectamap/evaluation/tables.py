@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ejectamap.evaluation import labels_used
 from ejectamap.evaluation.scores import Evaluation
 from ejectamap.project.splits import Leakage
 
@@ -84,13 +85,16 @@ def figure_tables(content: Content) -> list[FigureTable]:
     content : mapping
         Of an evaluation.json.
     """
-    subsets = {"Train & test set": "all", "Test set only": "test"}
-    if not content["split"]:
-        subsets = {"All labels (none were held out)": "all"}
     tables = []
-    for title, subset in subsets.items():
+    for subset, title in subset_titles(content).items():
         tables.append(_main_table(title, content[subset], content["intervals"][subset]))
         tables.append(_distance_table(title, content[subset], content, subset == "test"))
+    unrecorded = unrecorded_note(content)
+    notes = [*labels_used.notes(content), *([] if unrecorded is None else [unrecorded])]
+    tables[0] = replace(tables[0], notes=(*tables[0].notes, *notes))
+    sources = labels_used.label_rows(content, _names(content))
+    if sources:
+        tables.append(FigureTable("Where the labels come from", labels_used.HEAD, sources))
     if content["families"]:
         tables.append(_family_table(content["families"]))
     if content["ceiling"] is not None:
@@ -99,6 +103,53 @@ def figure_tables(content: Content) -> list[FigureTable]:
     if content["structure"] is not None:
         tables.append(_structure_table(content))
     return tables
+
+
+def subset_titles(content: Content) -> dict[str, str]:
+    """Titles of the subsets of an evaluation that are worth showing: "all", "test" and "unseen", as far as they differ.
+
+    They say which part of the labels was trained on by the networks, or by those that these started from.
+
+    Parameters
+    ----------
+    content : mapping
+        Of an evaluation.json; those of ejectamap 0.2 do not know what was seen.
+    """
+    seen = content.get("seen") or {"test_px": 0, "seen_px": 0}
+    fraction = seen["seen_px"] / seen["test_px"] if seen["test_px"] else 0.0
+    before = (
+        f"{fraction:.0%} of it trained on" if fraction >= 0.005 else "a little of it trained on"
+    )
+    if content["split"]:
+        titles = {"all": "Train & test set", "test": "Test set only"}
+        if fraction:
+            titles["test"] = f"Test set ({before} by the networks that training started from)"
+    else:
+        titles = {"all": "All labels (none were trained on)"}
+        if fraction:
+            titles["all"] = f"All labels ({before})"
+        elif not content.get("seen") or seen["unrecorded"]:
+            titles["all"] = "All labels (none were held out)"
+    if 0 < fraction < 1:
+        titles["unseen"] = "Labels that no network was trained on"
+    return titles
+
+
+def unrecorded_note(content: Content) -> str | None:
+    """A sentence about networks of which it is not known what they were trained on; None if there are none.
+
+    Parameters
+    ----------
+    content : mapping
+        Of an evaluation.json.
+    """
+    networks = (content.get("seen") or {}).get("unrecorded", [])
+    if not networks:
+        return None
+    return (
+        f"Not known: all that {', '.join(networks)} {'was' if len(networks) == 1 else 'were'} trained on;"
+        " labels that count as not trained on may have been."
+    )
 
 
 def wrong_origin_table(content: Content) -> FigureTable | None:

@@ -39,8 +39,36 @@ def write_cog(
     nodata: int | None,
     resampling: str,
     colours: Mapping[int, tuple[int, int, int, int]] | None = None,
+    tags: Mapping[str, str] | None = None,
+    scale: float | None = None,
 ) -> None:
-    """Write a window of a grid as a cloud-optimised GeoTIFF with one band."""
+    """Write a window of a grid as a cloud-optimised GeoTIFF with one band.
+
+    Parameters
+    ----------
+    path : Path
+    strips : iterable
+    grid : Grid
+    window : Window
+        It must not wrap around.
+    dtype : type
+    description : str
+        Of the band.
+    nodata : int, optional
+    resampling : str
+        Of the overviews, as rasterio names it.
+    colours : mapping, optional
+        Red, green, blue and opacity, 0 to 255, by value.
+    tags : mapping, optional
+        Metadata of the file, by name.
+    scale : float, optional
+        What programs that show the file multiply its values by; the values stay as they are.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     if window.col + window.width > grid.width:
         raise ValueError(f"{window} wraps around: no raster can")
     try:
@@ -52,6 +80,9 @@ def write_cog(
                     part = rasterio.windows.Window(0, top, strip.width, strip.height)
                     target.write(values, 1, window=part)
                 target.set_band_description(1, description)
+                if scale is not None:
+                    target.scales = (scale,)
+                target.update_tags(**(tags or {}))
                 # Before the colour table is set: with one, GDAL averages colours, not values, at thirty times the cost.
                 target.build_overviews(_overviews(window), Resampling[resampling])
                 if colours is not None:

@@ -17,9 +17,10 @@ import rasterio.windows
 from rasterio.errors import RasterioError
 
 from ejectamap.errors import OutputError
+from ejectamap.files import link_file
 from ejectamap.maps.colours import Colour
 from ejectamap.maps.edits import Edit
-from ejectamap.maps.files import write_cog
+from ejectamap.maps.files import Strips, write_cog
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.mosaic import Floats
 
@@ -56,6 +57,8 @@ def _quantise(probability, stored):  # type: ignore[no-untyped-def]
 def write_probability(path: Path, grid: Grid, window: Window, probability: StripReader) -> None:
     """Write one crater's probabilities as a COG: uint8, round(250 p), 255 where nothing is known.
 
+    The file says that its values are to be multiplied by 1/250: programs that heed it show 0 to 1.
+
     Parameters
     ----------
     path : Path
@@ -72,14 +75,38 @@ def write_probability(path: Path, grid: Grid, window: Window, probability: Strip
         If the file cannot be written.
     """
     strips = grid.strips(window)
+    _write_stored(path, grid, window, ((strip, quantise(probability(strip))) for strip in strips))
+
+
+def copy_probability(path: Path, target: Path, grid: Grid) -> None:
+    """Write a copy of one crater's probabilities that carries their scale; maps of earlier versions have none.
+
+    A file that has it is linked, or copied where the two places cannot share one file.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be read or written.
+    """
+    with _opened(path) as source:
+        scaled = source.scales == (1 / STEPS,)
+    if scaled:
+        link_file(path, target)
+    else:
+        _write_stored(target, grid, stored_window(path, grid), stored_strips(path, grid))
+
+
+def _write_stored(path: Path, grid: Grid, window: Window, strips: Strips) -> None:
+    """Write stored probabilities, strip by strip."""
     write_cog(
         path,
-        ((strip, quantise(probability(strip))) for strip in strips),
+        strips,
         grid,
         window,
         description=f"probability of ejecta x {STEPS}, {NO_DATA} = unknown",
         nodata=NO_DATA,
         resampling="average",
+        scale=1 / STEPS,
     )
 
 
@@ -148,6 +175,7 @@ def recolour_mask(path: Path, grid: Grid, colour: Colour) -> None:
     """
     with _opened(path) as source:
         (description,) = source.descriptions
+        tags = {k: v for k, v in source.tags().items() if k != "AREA_OR_POINT"}
         if _colour_of_ones(source) == colour:
             return
     written = path.stat()
@@ -160,6 +188,7 @@ def recolour_mask(path: Path, grid: Grid, colour: Colour) -> None:
         nodata=None,
         resampling="average",
         colours={1: (*colour, 255)},
+        tags=tags,
     )
     os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))
 

@@ -67,6 +67,12 @@ class SourcedMask:
     mask: Bools
     source: Codes
 
+    def extract(self, window: Window, grid_width: int) -> "SourcedMask":
+        """The same label over another window; it has no ejecta and no sources outside its own."""
+        mask = extract_window(self.window, self.mask, window, grid_width)
+        source = extract_window(self.window, self.source, window, grid_width)
+        return SourcedMask(window, mask, source)
+
 
 @dataclass(frozen=True)
 class SourceAreas:
@@ -89,6 +95,16 @@ class SourceAreas:
     def __add__(self, other: "SourceAreas") -> "SourceAreas":
         names = [field.name for field in fields(self)]
         return SourceAreas(*(getattr(self, name) + getattr(other, name) for name in names))
+
+    @property
+    def ejecta_km2(self) -> float:
+        """Of all ejecta."""
+        return self.drawn_km2 + self.corrected_km2 + self.accepted_km2 + self.imported_km2
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether all of it was drawn by hand, or it is empty."""
+        return self.drawn_km2 == self.ejecta_km2 and self.removed_km2 == 0
 
     @property
     def fractions(self) -> dict[LabelSource, float]:
@@ -179,10 +195,8 @@ class LabelSources:
             pixels = (label.source == source) & (label.mask == ejecta)
             return float(pixels.sum(axis=1) @ row_km2)
 
-        return SourceAreas(
-            *(area_km2(source, True) for source in COLOURS),
-            removed_km2=area_km2(LabelSource.CORRECTED, False),
-        )
+        ejecta_km2 = [area_km2(source, True) for source in COLOURS]
+        return SourceAreas(*ejecta_km2, area_km2(LabelSource.CORRECTED, False))
 
     def _load(self, crater_id: int) -> tuple[Window, Codes]:
         """A crater's recorded sources and their window; of no pixels if there is no file."""
