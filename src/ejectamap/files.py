@@ -43,6 +43,31 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
         ) from error
 
 
+def link_file(path: Path, target: Path) -> None:
+    """Give a file a second name without a second copy; copy it where the two places cannot share one file.
+
+    Raises
+    ------
+    OutputError
+        If that fails.
+    """
+    temporary = partial_path(target)
+    try:
+        try:
+            try:
+                os.link(path, temporary)
+            except OSError:  # another disk, or one that knows no links
+                shutil.copyfile(path, temporary)
+            move_into_place(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{target}: cannot be written ({error.strerror}): free some space, or check the folder, "
+            "and run again"
+        ) from error
+
+
 def partial_path(path: Path) -> Path:
     """Temporary name under which this process writes a file before `move_into_place`."""
     return path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.partial")

@@ -17,9 +17,13 @@ from affine import Affine
 from ejectamap.errors import OutputError
 from ejectamap.maps.connections import write_connections
 from ejectamap.maps.crater_map import in_memory
+from ejectamap.maps.files import write_cog
 from ejectamap.maps.origin import OriginMap
 from ejectamap.maps.outlines import write_outline, write_polygons
 from ejectamap.maps.rasters import (
+    NO_DATA,
+    STEPS,
+    copy_probability,
     probabilities,
     quantise,
     read_stored,
@@ -251,7 +255,8 @@ def test_same_bytes_twice(tmp_path: Path, probability: np.ndarray, stored: Path,
     time.sleep(1.1 if name.endswith("gpkg") else 0)
     WRITERS[name](tmp_path / name, probability, stored)
     assert (tmp_path / name).read_bytes() == first
-    assert [path.name for path in tmp_path.iterdir()] == [name]
+    style = ["origin.qml"] if name == "origin.tif" else []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*style, name]
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -296,3 +301,37 @@ def test_missing_folder_is_a_plain_error(tmp_path: Path, probability: np.ndarray
 def test_a_wrapping_window_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="wraps"):
         store(tmp_path / "p.tif", np.zeros((1, 2), np.float32), Window(0, 1439, 1, 2))
+
+
+def test_probabilities_carry_their_scale(tmp_path: Path, probability: np.ndarray) -> None:
+    """Programs that heed scale and no-data show 0 to 1; the values stay as they are."""
+    store(tmp_path / "p.tif", probability)
+    with rasterio.open(tmp_path / "p.tif") as source:
+        assert source.scales == (0.004,)
+        assert source.offsets == (0.0,)
+        assert source.nodata == NO_DATA
+        shown = source.read(1, masked=True) * source.scales[0]
+        np.testing.assert_array_equal(source.read(1), quantise(probability))
+    np.testing.assert_allclose(shown.filled(np.nan), probability, atol=0.002001)
+
+
+def test_a_copy_of_an_earlier_versions_map_gets_the_scale(
+    tmp_path: Path, probability: np.ndarray
+) -> None:
+    new, old, copy = (tmp_path / name for name in ("new.tif", "old.tif", "copy.tif"))
+    store(new, probability)
+    write_cog(
+        old,
+        [(WINDOW, quantise(probability))],
+        GRID,
+        WINDOW,
+        description=f"probability of ejecta x {STEPS}, {NO_DATA} = unknown",
+        nodata=NO_DATA,
+        resampling="average",
+    )
+    with rasterio.open(old) as source:
+        assert source.scales == (1.0,)
+    copy_probability(old, copy, GRID)
+    assert copy.read_bytes() == new.read_bytes()
+    copy_probability(new, copy, GRID)
+    assert copy.samefile(new)

@@ -3,6 +3,7 @@
 The defaults are those of `ejectamap new` (preset `laptop`); other presets are YAML files that change some of them.
 """
 
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -11,9 +12,9 @@ from ejectamap.project.methods import METHODS, NETWORK_KINDS
 from ejectamap.world.crater_columns import COLUMNS
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=100_000)]
 Reach = Annotated[float, Field(gt=0.0, le=1.0)]
-Pixels = Annotated[int, Field(ge=8)]
+Pixels = Annotated[int, Field(ge=8, le=8192)]
 BandScalingName = Literal["255", "mosaic", "training"]
 
 _BAND_SCALING: Any = Field(
@@ -26,7 +27,7 @@ _BAND_SCALING: Any = Field(
 class Section(BaseModel):
     """A part of the settings: unknown keys are errors, values never change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ComponentSpec(Section):
@@ -35,9 +36,19 @@ class ComponentSpec(Section):
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("arguments")
+    @classmethod
+    def _finite(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        for name, value in arguments.items():
+            if isinstance(value, float) and not isfinite(value):
+                raise ValueError(f"{name} is not a finite number")
+        return arguments
+
 
 Optimiser = Annotated[ComponentSpec, Field(description="any of torch.optim, with its arguments")]
-BatchSize = Annotated[int, Field(ge=1, description="pictures in a batch, on each device")]
+BatchSize = Annotated[
+    int, Field(ge=1, le=65_536, description="pictures in a batch, on each device")
+]
 Patience = Annotated[
     int,
     Field(
@@ -72,8 +83,10 @@ Brightness = Annotated[
         ge=0, description="each band's level changed by up to this many of its standard deviations"
     ),
 ]
+Members = Annotated[int, Field(ge=1, le=1000)]
 DecoderChannels = Annotated[
-    tuple[Count, ...] | None, Field(description="decoder widths, deepest first; null: its own")
+    tuple[Annotated[int, Field(ge=1, le=2048)], ...] | None,
+    Field(description="decoder widths, deepest first; null: its own"),
 ]
 
 
@@ -121,7 +134,9 @@ class Views(Section):
         description="side of a chip on the ground; null: as the labelled tiles, else one chip pixel per mosaic pixel",
     )
     chip_px: Pixels = Field(96, description="side of a chip, the segmentation network's picture")
-    overlap: Fraction = Field(0.5, description="how much neighbouring chips overlap when mapping")
+    overlap: float = Field(
+        0.5, ge=0, le=0.95, description="how much neighbouring chips overlap when mapping"
+    )
     corridor_px: tuple[Pixels, Pixels] = Field(
         (128, 32), description="length and width of a corridor, the connection network's picture"
     )
@@ -136,6 +151,13 @@ class Views(Section):
     polar_power: float = Field(
         0.5, gt=0, le=1, description="polar rows are evenly spaced in this power of the range"
     )
+
+    @field_validator("annulus_radii")
+    @classmethod
+    def _is_ring(cls, radii: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= radii[0] < radii[1] <= 1000:
+            raise ValueError("give the inner and the outer radius, from 0 to 1000 crater radii")
+        return radii
 
 
 class CorridorAugmentation(Section):
@@ -190,7 +212,7 @@ class TrainingConfig(Section):
         "f1", description="which validation figure decides: f1 or loss"
     )
     patience: Patience = 20
-    members: Count = Field(
+    members: Members = Field(
         1, description="networks in the ensemble, each with its own train/validation split"
     )
     keep: Keep = "best"
@@ -211,7 +233,7 @@ class Connection(TrainingConfig):
         description="bce, focal, dice, jaccard, or a sum as in dice-bce",
     )
     batch_size: BatchSize = 64
-    members: Count = Field(
+    members: Members = Field(
         3, description="networks in the vote, each with its own train/validation split"
     )
     vote_threshold: float = Field(
@@ -342,6 +364,29 @@ class Mapping(Section):
     )
 
 
+class Products(Section):
+    """What figures, report and exports say of where the map comes from and how it may be used."""
+
+    credit: str | None = Field(
+        None, description="whom the mosaic's images are credited to: NASA/JHUAPL/Carnegie"
+    )
+    authors: tuple[str, ...] = Field(
+        (), description="who made the map, for how to cite it: [A. Author, B. Author]"
+    )
+    licence: str | None = Field(
+        None,
+        description="SPDX name of the licence that the map may be used by, as CC-BY-4.0; null: none is stated",
+    )
+    doi: str | None = Field(None, description="DOI of the published map, as 10.5281/zenodo.1234567")
+
+    @field_validator("doi")
+    @classmethod
+    def _plain_doi(cls, doi: str | None) -> str | None:
+        if doi is not None and not doi.startswith("10."):
+            raise ValueError("is not a DOI, which begins with 10.")
+        return doi
+
+
 class Settings(Section):
     """All settings of a project."""
 
@@ -349,7 +394,7 @@ class Settings(Section):
     method: str = Field(
         "polar", description=f"how a crater's probabilities are computed: {', '.join(METHODS)}"
     )
-    seed: int = Field(0, ge=0, description="the one seed of everything random")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="the one seed of everything random")
     inputs: Inputs
     views: Views = Views()
     connection: Connection = Connection()
@@ -357,6 +402,7 @@ class Settings(Section):
     context: Context = Context()
     training: Training = Training()
     map: Mapping = Mapping()
+    products: Products = Products()
 
     @property
     def network_configs(self) -> dict[str, TrainingConfig]:

@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 
 from ejectamap.simulate.planet import Planet
+from ejectamap.world.body import SIMULATED
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import label_path
 from ejectamap.world.labels import Labels, Tile
@@ -62,6 +63,7 @@ def _write_mosaic(planet: Planet, path: Path) -> None:
         predictor=2,
     ) as target:
         target.descriptions = mosaic.band_names
+        target.update_tags(TIFFTAG_IMAGEDESCRIPTION=SIMULATED)
         for top in range(0, grid.height, 256):
             strip = Window(top, 0, min(256, grid.height - top), grid.width)
             values, _ = mosaic.read(strip)

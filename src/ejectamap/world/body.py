@@ -45,6 +45,9 @@ BODIES = {
     )
 }
 
+SIMULATED = "simulated planet"
+"""Description (TIFF tag) of the mosaic of a planet that `ejectamap simulate` made: it has a real one's radius."""
+
 
 def body_near(radius_m: float) -> Body | None:
     """Registered body with the radius nearest to `radius_m`, in metres; None if it differs by more than 0.2 %.
