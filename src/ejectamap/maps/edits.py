@@ -51,6 +51,16 @@ class Edit:
             [values == ADDED, values == REMOVED], [np.uint8(CERTAIN), np.uint8(0)], stored
         )
 
+    def sample(self, grid: Grid, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bytes:
+        """Values at places (degrees, any shape), 0 outside the window."""
+        col, row = np.broadcast_arrays(*grid.to_pixel(lon, lat))
+        r = row.astype(np.intp) - self.window.row
+        c = (col.astype(np.intp) - self.window.col) % grid.width
+        inside = (r >= 0) & (r < self.window.height) & (c < self.window.width)
+        sampled = np.zeros(col.shape, np.uint8)
+        sampled[inside] = self.values[r[inside], c[inside]]
+        return sampled
+
     def area_km2(self, grid: Grid) -> float:
         """Edited ground area, in square kilometres."""
         rows = slice(self.window.row, self.window.row + self.window.height)

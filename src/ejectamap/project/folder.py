@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ejectamap.errors import CraterError, ProjectError
+from ejectamap.project.bundles import set_aside
 from ejectamap.project.input_files import InputFiles
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import (
@@ -23,7 +24,8 @@ from ejectamap.project.yaml import (
 )
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
-from ejectamap.world.label_sources import LabelSources
+from ejectamap.world.label_files import label_path
+from ejectamap.world.label_sources import LabelSources, source_path
 from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.world import World
@@ -166,6 +168,11 @@ class Project:
         """Table of what each pair of this project was used for; not among the models, which may move to others."""
         return self.folder / "split.csv"
 
+    @property
+    def split_record_path(self) -> Path:
+        """Record of how that table was drawn, and whether it is whole."""
+        return self.folder / ".split.json"
+
     @cached_property
     def input_files(self) -> InputFiles:
         """The input files, each read on first use."""
@@ -204,6 +211,14 @@ class Project:
     def label_sources(self) -> LabelSources:
         """Where the labels' pixels come from."""
         return self.input_files.label_sources
+
+    def label_files(self, crater_id: int) -> list[Path]:
+        """Files that a crater's label is read from: its mask and its sources, as far as they exist, or the polygons."""
+        if self.settings.inputs.labels is None:
+            return []
+        path = self.input_path(self.settings.inputs.labels)
+        files = [label_path(path, crater_id), source_path(path, crater_id)]
+        return [file for file in (files if path.is_dir() else [path]) if file.exists()]
 
     @property
     def tile_side_px(self) -> int:
@@ -269,10 +284,16 @@ class Project:
         return tuple(crater for crater in self.craters if crater.family in wanted)
 
     def delete_models(self) -> None:
-        """Delete all trained networks, their logs and the split, so that training starts afresh."""
-        shutil.rmtree(self.models, ignore_errors=True)
+        """Set all trained networks aside, and delete their logs and the split, so that training starts afresh.
+
+        Each network is deleted once a new one takes its place.
+        """
+        for kind in self.models.glob("[!.]*"):
+            for bundle in [kind] if kind.is_file() else [*kind.glob("[!.]*")]:
+                set_aside(bundle)
         shutil.rmtree(self.logs, ignore_errors=True)
         self.split_path.unlink(missing_ok=True)
+        self.split_record_path.unlink(missing_ok=True)
 
 
 def relative_path(path: Path, folder: Path) -> str:

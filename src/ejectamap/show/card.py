@@ -1,6 +1,7 @@
 """A crater's card: the mosaic around it, and beside that the probability of its ejecta over the mosaic."""
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
+from ejectamap.maps.edits import ADDED, REMOVED
 from ejectamap.show.ground import (
     Image,
     colour_ground,
@@ -33,6 +35,7 @@ from ejectamap.world.mosaic import Floats, Mosaic
 
 SampleProbability = Callable[[npt.ArrayLike, npt.ArrayLike, float], Floats]
 SampleLabels = Callable[[npt.ArrayLike, npt.ArrayLike], Bools]
+SampleEdit = Callable[[npt.ArrayLike, npt.ArrayLike], npt.NDArray[np.uint8]]
 
 _DPI = 140
 _PANEL_IN = 5.0
@@ -42,6 +45,7 @@ _WIDTH_IN, _HEIGHT_IN = 2 * _PANEL_IN + 0.3, _PANEL_IN + _BELOW_IN + _ABOVE_IN
 _RINGS = (3, 10)  # crater radii
 _OPACITY, _FULL_AT = np.float32(0.65), np.float32(0.6)  # highest opacity; its least probability
 _LINE_WIDTH = 0.9
+_LEGEND_LETTERS = 36  # of a line of the legend
 _LABELS = "#00b8d4"
 _BLANKET = "#ffe08a"
 _COLOURS = colormaps["plasma"]
@@ -55,10 +59,14 @@ def plot_crater_card(
     threshold: float,
     sample_labels: SampleLabels | None = None,
     blanket_m: float | None = None,
+    *,
+    label_text: str = "labelled by hand",
+    sample_edit: SampleEdit | None = None,
 ) -> None:
     """Draw a crater's surroundings in its azimuthal frame, out to its farthest ejecta.
 
-    The left panel shows the mosaic, the right one the probability of ejecta over it, outlined at the map's threshold.
+    The left panel shows the mosaic, the right one the probability of ejecta over it, outlined where the map
+    has ejecta: at its threshold, but for what people edited.
 
     Parameters
     ----------
@@ -74,6 +82,10 @@ def plot_crater_card(
         From places to whether they are labelled as this crater's ejecta; outlined with dashes.
     blanket_m : float, optional
         Measured radius of the blanket, in metres, drawn as a circle.
+    label_text : str
+        Where the label comes from, for the legend.
+    sample_edit : callable, optional
+        From places to the map's edit: `maps.edits.ADDED`, `REMOVED` or 0.
 
     Raises
     ------
@@ -81,7 +93,8 @@ def plot_crater_card(
         If the file cannot be written.
     """
     radius_m = mosaic.grid.radius_m
-    sample_ejecta = _ejecta_sampler(sample_probability, sample_labels, threshold)
+    sample_map = _map_sampler(sample_probability, sample_edit)
+    sample_ejecta = _ejecta_sampler(sample_map, sample_labels, threshold)
     half_m = half_side_m(crater, sample_ejecta, radius_m)
     places = square_around(crater, radius_m, half_m, _PANEL_PX)
     spacing_m = 2 * half_m / _PANEL_PX
@@ -90,14 +103,17 @@ def plot_crater_card(
     probability = sample_probability(*places, spacing_m)
     ground = grey_ground(mosaic, *places, spacing_m)
     right = _add_panel(figure, _PANEL_IN + 0.2, _overlay(ground, probability), half_m)
-    _draw_outline(right, np.nan_to_num(probability), threshold, half_m, colors="white")
+    _draw_outline(right, sample_map(*places, spacing_m), threshold, half_m, colors="white")
     if sample_labels is not None:
         mask = sample_labels(*places).astype(np.float32)
         _draw_outline(right, mask, 0.5, half_m, colors=_LABELS, linestyles="dashed")
     for axes in (left, right):
         _draw_marks(axes, crater, crater.reach_m(radius_m), half_m, blanket_m)
     _write_title(figure, crater)
-    _draw_legend(figure, threshold, sample_labels is not None)
+    edited = "" if sample_edit is None else ", edited by hand"
+    lines = [("white", "solid", f"probability {threshold:g}: the map{edited}")]
+    lines += [(_LABELS, "dashed", label_text)] * (sample_labels is not None)
+    _draw_legend(figure, lines)
     save_figure(figure, path)
 
 
@@ -108,13 +124,29 @@ def panel_boxes() -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
     return left, (middle, above, 2 * middle, round(_HEIGHT_IN * _DPI))
 
 
+def _map_sampler(
+    sample_probability: SampleProbability, sample_edit: SampleEdit | None
+) -> SampleProbability:
+    """Function from places and their spacing to probabilities, but 1 and 0 where people added and removed ejecta."""
+
+    def sample(lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Floats:
+        probability = np.nan_to_num(sample_probability(lon, lat, spacing_m))
+        if sample_edit is not None:
+            edit = sample_edit(lon, lat)
+            probability[edit == ADDED] = 1
+            probability[edit == REMOVED] = 0
+        return probability
+
+    return sample
+
+
 def _ejecta_sampler(
     sample_probability: SampleProbability, sample_labels: SampleLabels | None, threshold: float
 ) -> Callable[[npt.ArrayLike, npt.ArrayLike, float], Bools]:
     """Function from places and their spacing to whether ejecta are mapped or labelled there."""
 
     def sample(lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Bools:
-        mapped = np.nan_to_num(sample_probability(lon, lat, spacing_m)) > threshold
+        mapped = sample_probability(lon, lat, spacing_m) > threshold
         return mapped if sample_labels is None else mapped | sample_labels(lon, lat)
 
     return sample
@@ -199,8 +231,8 @@ def _write_title(figure: Figure, crater: Crater) -> None:
     figure.text(right, y, details, fontsize=8.5, ha="right", color="0.3")
 
 
-def _draw_legend(figure: Figure, threshold: float, with_labels: bool) -> None:
-    """Draw a legend of colours and lines below the right panel."""
+def _draw_legend(figure: Figure, lines: Sequence[tuple[str, str, str]]) -> None:
+    """Draw a legend below the right panel: of colours, and of lines by their colour, dashes and meaning."""
     left = _PANEL_IN + 0.2
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None, :]
     bar = add_axes(figure, left + 0.1, 0.35, 0.45 * _PANEL_IN, 0.13)
@@ -210,8 +242,6 @@ def _draw_legend(figure: Figure, threshold: float, with_labels: bool) -> None:
     bar.set_xticks([0, 0.25, 0.5, 0.75, 1])
     bar.tick_params(labelsize=7.5, length=2.5)
     bar.set_title("probability of ejecta", fontsize=8, loc="left", pad=3)
-    lines = [("white", "solid", f"probability {threshold:g}: the map")]
-    lines += [(_LABELS, "dashed", "labelled by hand")] * with_labels
     legend = add_axes(figure, left + 0.55 * _PANEL_IN, 0.1, 0.45 * _PANEL_IN, 0.55)
     legend.set_axis_off()
     legend.set_xlim(0, 1)
@@ -220,4 +250,5 @@ def _draw_legend(figure: Figure, threshold: float, with_labels: bool) -> None:
         y = 0.75 - 0.45 * k
         legend.plot([0, 0.15], [y, y], color="0.3", lw=7, solid_capstyle="butt")
         legend.plot([0, 0.15], [y, y], color=colour, ls=dashes, lw=1.4)
-        legend.text(0.19, y, label, fontsize=8, va="center")
+        text = "\n".join(textwrap.wrap(label, _LEGEND_LETTERS))
+        legend.text(0.19, y, text, fontsize=8 if len(label) <= _LEGEND_LETTERS else 7, va="center")

@@ -3,6 +3,7 @@
 from functools import partial
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
+from ejectamap.maps.edits import read_edit
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.state import card_path, is_newer_than_masks, mask_path, probability_path
 from ejectamap.progress import track
@@ -38,11 +39,25 @@ def draw_card(project: Project, crater: Crater, blanket_m: float | None = None) 
     """Draw map/crater_{id}.png of a crater that is mapped; see `plot_crater_card`."""
     sample_probability = partial(EjectaMap(project.maps, project.grid).sample, crater.crater_id)
     sample_labels = _label_sampler(project.labels, crater)
-    path = card_path(project, crater)
-    threshold = project.settings.map.threshold
+    edit = read_edit(project, crater.crater_id)
     plot_crater_card(
-        path, project.mosaic, crater, sample_probability, threshold, sample_labels, blanket_m
+        card_path(project, crater),
+        project.mosaic,
+        crater,
+        sample_probability,
+        project.settings.map.threshold,
+        sample_labels,
+        blanket_m,
+        label_text=describe_label(project, crater) or "",
+        sample_edit=None if edit is None else partial(edit.sample, project.grid),
     )
+
+
+def describe_label(project: Project, crater: Crater) -> str | None:
+    """Describe where a crater's label comes from; None if it has none."""
+    if project.labels is None or crater.crater_id not in project.labels.masks:
+        return None
+    return project.label_sources.areas_of(project.labels, crater.crater_id).describe()
 
 
 def _label_sampler(labels: Labels | None, crater: Crater) -> SampleLabels | None:
@@ -62,8 +77,9 @@ def _blankets_m(project: Project) -> dict[int, float]:
 
 
 def _card_is_outdated(project: Project, crater: Crater, measured: bool) -> bool:
-    """Whether a card is missing, or older than the map or than the measurements that it shows."""
+    """Whether a card is missing, or older than the map, the labels or the measurements that it shows."""
     card, sources = card_path(project, crater), [mask_path(project, crater)]
+    sources += project.label_files(crater.crater_id)
     if measured:
         sources.append(project.outputs / ANALYSIS_NAME)
     return not card.exists() or any(card.stat().st_mtime < s.stat().st_mtime for s in sources)

@@ -184,9 +184,10 @@ class LabelSources:
 
     def areas(self, labels: Labels) -> dict[int, SourceAreas]:
         """Ground area by source of each label, by crater id; `LabelError` as in `read`."""
-        return {crater_id: self._areas(labels, crater_id) for crater_id in sorted(labels.masks)}
+        return {crater_id: self.areas_of(labels, crater_id) for crater_id in sorted(labels.masks)}
 
-    def _areas(self, labels: Labels, crater_id: int) -> SourceAreas:
+    def areas_of(self, labels: Labels, crater_id: int) -> SourceAreas:
+        """Ground area by source of one crater's label; `LabelError` as in `read`."""
         label = self.label(labels, crater_id)
         rows = slice(label.window.row, label.window.row + label.window.height)
         row_km2 = self.grid.row_area_m2[rows] / 1e6
