@@ -181,7 +181,7 @@ def test_bad_files(tmp_path: Path, text: str, complaint: str) -> None:
         ({"segmentation": {"monitor": "iou"}}, ["segmentation.monitor", "'f1' or 'loss'"]),
         ({"method": "three-stage"}, ["method", "three-stage", "two-stage or polar"]),
         ({"views": {"chip_px": 4}}, ["views.chip_px = 4", "greater than or equal to 8"]),
-        ({"views": {"overlap": 1}}, ["views.overlap = 1", "less than 1"]),
+        ({"views": {"overlap": 1}}, ["views.overlap = 1", "less than or equal to 0.95"]),
         ({"views": {"corridor_px": [448]}}, ["views.corridor_px"]),
         ({"context": {"scaling": "none"}}, ["context.scaling = 'none'", "'mosaic' or 'training'"]),
         ({"training": {"max_minutes": 0}}, ["training.max_minutes = 0", "greater than 0"]),

@@ -10,13 +10,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import YAMLError
 
 from ejectamap.errors import SettingsError
 from ejectamap.project.migrations import explain_old_key, migrate
 from ejectamap.project.settings import Settings
+from ejectamap.project.yaml_text import parse_yaml, printable, read_yaml, shorten
 
 _COMMENT_COLUMN = 44
+_DEEPEST_KEY = 5  # sections in a setting's dotted name
 
 
 def preset_names() -> list[str]:
@@ -62,14 +63,13 @@ def parse_changes(changes: Iterable[str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for change in changes:
         key, equals, text = change.partition("=")
+        if key.count(".") > _DEEPEST_KEY:
+            raise SettingsError(f"--set {shorten(change)}: there is no such setting")
         if not equals:
             raise SettingsError(
-                f"--set {change!r}: write it as KEY=VALUE, for example views.chip_px=128"
+                f"--set {shorten(change)}: write it as KEY=VALUE, for example views.chip_px=128"
             )
-        try:
-            value = YAML(typ="safe").load(text)
-        except YAMLError as error:
-            raise SettingsError(f"--set {change!r}: the value is not YAML ({error})") from error
+        value = parse_yaml(text, f"--set {shorten(change)}")
         for part in reversed(key.strip().split(".")):
             value = {part: value}
         result = merge(result, value)
@@ -98,13 +98,7 @@ def read_settings(path: Path) -> Settings:
     SettingsError
         If it is not YAML or its content is not possible.
     """
-    try:
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        where = str(error).replace("\n", " ")
-        raise SettingsError(f"{path}: is not YAML ({where})") from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path}: is empty or not a mapping: write it again with ejectamap new")
+    values = read_yaml(path)
     if "version" not in values:
         values = migrate(values, str(path))
     return make_settings(values, str(path))
@@ -153,7 +147,7 @@ def _plain(value: Any) -> Any:
 
 def _explain(error: ErrorDetails) -> str:
     """One line for the first thing that is wrong."""
-    path = [str(part) for part in error["loc"]]
+    path = [printable(part) for part in error["loc"]]
     key = ".".join(path)
     if error["type"] == "extra_forbidden":
         old = explain_old_key(path)
@@ -165,7 +159,8 @@ def _explain(error: ErrorDetails) -> str:
         )
         hint = f"did you mean {' or '.join(near)}?" if near else "see project.yaml for all keys"
         return f"unknown setting {key}: {hint}"
-    return f"setting {key} = {error['input']!r}: {error['msg'].lower()}"
+    problem = error["msg"].removeprefix("Value error, ")
+    return f"setting {key} = {shorten(error['input'])}: {problem[:1].lower()}{problem[1:300]}"
 
 
 def _all_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

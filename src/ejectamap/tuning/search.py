@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from ejectamap.errors import SettingsError, unknown_name
 from ejectamap.project.settings import Section, Settings
 from ejectamap.project.yaml import make_settings
+from ejectamap.project.yaml_text import printable, read_yaml
 from ejectamap.tuning.space import Dimension, choice_label, decode_value, replace_settings
 
 Objective = str | dict[str, float]
@@ -115,17 +114,12 @@ def read_search(path: Path) -> Search:
     SettingsError
         Naming the file, the key, and what is wrong with it.
     """
-    try:
-        values = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}): check the path") from None
-    except YAMLError as error:
-        raise SettingsError(f"{path}: is not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path}: is empty or not a mapping: see examples/search_poster.yaml")
+    values = read_yaml(path)
     for key in values:
         if key not in Search.model_fields:
-            raise SettingsError(f"{path}: {unknown_name('key', str(key), Search.model_fields)}")
+            raise SettingsError(
+                f"{path}: {unknown_name('key', printable(key), Search.model_fields)}"
+            )
     try:
         return Search.model_validate(values)
     except ValidationError as error:
@@ -135,6 +129,6 @@ def read_search(path: Path) -> Search:
 def _first_problem(error: ValidationError) -> str:
     """Describe the first problem of a validation in one line."""
     problem = error.errors()[0]
-    where = ".".join(str(key) for key in problem["loc"] if key not in ("range", "choices"))
-    what = problem["msg"].removeprefix("Value error, ")
+    where = ".".join(printable(key) for key in problem["loc"] if key not in ("range", "choices"))
+    what = problem["msg"].removeprefix("Value error, ")[:300]
     return f"{where}: {what}" if where else what
