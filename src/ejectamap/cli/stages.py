@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from ejectamap.cli.app import CraterIds, Minutes, ProjectFolder, app, read_ids
+from ejectamap.cli.app import CraterIds, Minutes, ProjectFolder, app, finite, read_ids
+from ejectamap.terminal import results_console
 
 Workers = Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")]
 
@@ -87,7 +87,7 @@ def evaluate(
     if as_json:
         sys.stdout.write(json.dumps(evaluation.to_dict(), indent=2) + "\n")
     else:
-        print_tables(evaluation, Console())
+        print_tables(evaluation, results_console())
 
 
 @app.command(epilog="Example: ejectamap report mercury")
@@ -97,7 +97,7 @@ def report(folder: ProjectFolder) -> None:
     from ejectamap.project.folder import Project
 
     path = write_report(Project.open(folder))
-    Console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
+    results_console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
 
 
 @app.command(
@@ -116,7 +116,27 @@ def compare(
     from ejectamap.project.folder import Project
 
     names = () if methods is None else tuple(methods.split(","))
-    print_comparison(compare_methods(Project.open(folder), names, max_minutes), Console())
+    print_comparison(compare_methods(Project.open(folder), names, max_minutes), results_console())
+
+
+@app.command(epilog="Example: ejectamap cross-validate mercury --folds 5 --max-minutes 60")
+def cross_validate(
+    folder: ProjectFolder,
+    folds: Annotated[int, typer.Option(min=2, help="Number of groups of craters.")] = 5,
+    max_minutes: Minutes = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, in the folds alone."),
+    ] = None,
+) -> None:
+    """Judge each labelled crater by networks not trained on it; the same command again continues."""
+    from ejectamap.cross_validation import cross_validate as cross_validate_project
+    from ejectamap.cross_validation import print_result
+    from ejectamap.project.folder import Project
+
+    project, console = Project.open(folder), results_console()
+    result = cross_validate_project(project, folds, max_minutes, changes or (), console)
+    print_result(result, console)
 
 
 @app.command(
@@ -136,6 +156,7 @@ def tune(
         float | None,
         typer.Option(
             min=0.01,
+            callback=finite,
             help="Time budget of each trial's training, in minutes.",
             show_default="training.max_minutes",
         ),
@@ -155,4 +176,4 @@ def tune(
     from ejectamap.tuning.run import tune as tune_project
 
     options = TuningOptions(folder, search, trials, minutes_per_trial, storage, keep)
-    tune_project(options, workers, Console())
+    tune_project(options, workers, results_console())

@@ -33,6 +33,11 @@ class Counts:
         )
 
     @property
+    def total(self) -> float:
+        """All of the four together."""
+        return self.tp + self.fp + self.fn + self.tn
+
+    @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall, 0 to 1."""
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)

@@ -3,7 +3,7 @@
 `weights.safetensors` holds the weights, `bundle.json` the rest (see `project.bundles`). Neither needs unpickling.
 """
 
-import tempfile
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -15,12 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ejectamap.errors import BundleError, OutputError, SettingsError
+from ejectamap.files import partial_path
 from ejectamap.networks.calibration import RangeCalibration
 from ejectamap.project.bundles import (
     DESCRIPTION_NAME,
     WEIGHTS_NAME,
     BundleDescription,
     read_description,
+    replace_bundle,
 )
 from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.views.scaling import ChannelScaling
@@ -91,16 +93,15 @@ def save_bundle(bundle: Bundle, folder: Path, half: bool = False) -> None:
         If the folder cannot be written.
     """
     text = bundle.description.to_json()
+    temporary = partial_path(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-            new, old = Path(temporary, "new"), Path(temporary, "old")
-            new.mkdir()
-            (new / DESCRIPTION_NAME).write_text(text, encoding="utf-8")
-            save_file(_weights(bundle.model, half), new / WEIGHTS_NAME)
-            if folder.exists():
-                folder.rename(old)
-            new.rename(folder)
+        try:
+            temporary.mkdir(parents=True)
+            (temporary / DESCRIPTION_NAME).write_text(text, encoding="utf-8")
+            save_file(_weights(bundle.model, half), temporary / WEIGHTS_NAME)
+            replace_bundle(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     except (OSError, SafetensorError) as problem:
         raise OutputError(f"cannot write the bundle {folder}: {problem}") from problem
 

@@ -3,8 +3,11 @@
 A bundle is a folder of two files: `weights.safetensors` and `bundle.json`. `networks.bundle` loads both.
 """
 
+import hashlib
 import json
 import platform
+import re
+import shutil
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -20,13 +23,21 @@ from pydantic import (
     model_validator,
 )
 
-from ejectamap.errors import BundleError
+from ejectamap.errors import BundleError, OutputError
+from ejectamap.files import hash_file, move_into_place, remove_partial_files
 from ejectamap.project.bundle_views import NetworkViews
+from ejectamap.project.lineage import Lineage
 from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.views.scaling import ChannelScaling
 
 DESCRIPTION_NAME = "bundle.json"
 WEIGHTS_NAME = "weights.safetensors"
+
+# Ends of the hidden names of bundles: one that a new one just replaces, and one that is to be replaced by training.
+_OLD, _REPLACED = ".old", ".replaced"
+_LEFT_BY_VERSION_0_2 = re.compile(
+    r"\.member-\d+\.[a-z0-9_]{8}"
+)  # a folder in which it wrote a bundle
 
 
 class BundleDescription(BaseModel):
@@ -48,6 +59,8 @@ class BundleDescription(BaseModel):
         Coefficients of `networks.calibration.RangeCalibration`, if they were fitted.
     training : dict
         Figures of its training: metrics, epochs, seed, data, duration.
+    lineage : Lineage or None
+        What it was trained on; None in bundles of ejectamap 0.2 and before, and in imported ones.
     versions : dict of str to str
         See `library_versions`.
     """
@@ -62,6 +75,7 @@ class BundleDescription(BaseModel):
     calibration: dict[str, float] | None = None
     training: dict[str, Any]
     versions: dict[str, str]
+    lineage: Lineage | None = None
 
     @field_validator("kind")
     @classmethod
@@ -108,7 +122,74 @@ class BundleDescription(BaseModel):
 
     def to_json(self) -> str:
         """Content of `bundle.json`."""
-        return json.dumps(self.model_dump(), indent=2) + "\n"
+        return _format(self.model_dump())
+
+
+def set_aside(path: Path) -> None:
+    """Hide a bundle, or whatever has its name, until a new one takes its place.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be renamed.
+    """
+    hidden = path.with_name(f".{path.name}{_REPLACED}")
+    try:
+        _delete(hidden)
+        path.rename(hidden)
+    except OSError as problem:
+        raise OutputError(
+            f"{path}: cannot be renamed ({problem.strerror}): check its permissions"
+        ) from problem
+
+
+def set_all_aside(models: Path) -> None:
+    """Hide all bundles in a folder of models, and delete what is none; raises `OutputError`."""
+    for kind in models.glob("[!.]*"):
+        for path in [kind] if kind.is_file() else kind.glob("[!.]*"):
+            if (path / WEIGHTS_NAME).exists():
+                set_aside(path)
+            else:
+                _delete(path)
+    _delete_empty(models)
+
+
+def tidy_bundles(models: Path) -> None:
+    """Put right what a killed training left in a folder of models: partial bundles, and one half replaced.
+
+    Raises
+    ------
+    OutputError
+        If something cannot be removed or renamed.
+    """
+    for folder in (path for path in models.glob("[!.]*") if path.is_dir()):
+        remove_partial_files(folder)
+        for hidden in sorted(folder.glob(".*")):
+            if _LEFT_BY_VERSION_0_2.fullmatch(hidden.name):
+                _restore(hidden / "old", folder / hidden.name[1:].rpartition(".")[0])
+                _delete(hidden)
+            elif hidden.name.endswith(_OLD):
+                _restore(hidden, folder / hidden.name[1:].removesuffix(_OLD))
+                _delete(hidden)
+
+
+def replace_bundle(new: Path, folder: Path) -> None:
+    """Put a complete bundle in the place of another one, which is deleted afterwards; raises `OSError`."""
+    old = folder.with_name(f".{folder.name}{_OLD}")
+    _delete(old)
+    if folder.exists():
+        folder.rename(old)
+    move_into_place(new, folder)
+    _delete(old)
+    _delete(folder.with_name(f".{folder.name}{_REPLACED}"))
+
+
+def delete_replaced(models: Path) -> None:
+    """Delete all bundles that were set aside."""
+    siblings = models.parent.glob(f".{models.name}{_REPLACED}")
+    for hidden in [*siblings, *models.glob(f".*{_REPLACED}"), *models.glob(f"*/.*{_REPLACED}")]:
+        _delete(hidden)
+    _delete_empty(models)
 
 
 def bundle_folders(folder: Path) -> list[Path]:
@@ -156,6 +237,24 @@ def read_descriptions(folder: Path) -> list[BundleDescription]:
     return [read_description(bundle) for bundle in require_bundle_folders(folder)]
 
 
+def hash_bundle_file(path: Path) -> str:
+    """Digest of a bundle's file, without the lineage: no probability depends on that.
+
+    So the digest of a network did not change when its lineage was added.
+    """
+    if path.name != DESCRIPTION_NAME:
+        return hash_file(path)
+    text = path.read_bytes()
+    try:
+        content = json.loads(text)
+        del content["lineage"]
+    except (ValueError, TypeError, KeyError):
+        pass
+    else:
+        text = _format(content).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
 def library_versions() -> dict[str, str]:
     """Versions of the software that a network depends on: ejectamap, torch, timm, smp and Python."""
     names = {"torch": "torch", "timm": "timm", "smp": "segmentation-models-pytorch"}
@@ -164,6 +263,31 @@ def library_versions() -> dict[str, str]:
         **{name: version(package) for name, package in names.items()},
         "python": platform.python_version(),
     }
+
+
+def _restore(old: Path, folder: Path) -> None:
+    """Bring a bundle back whose replacement did not come to an end."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def _delete_empty(models: Path) -> None:
+    """Delete folders of kinds without bundles, and that of all models if it is empty."""
+    for folder in (*models.glob("*"), models):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _delete(path: Path) -> None:
+    """Delete a folder or file, if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _format(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"
 
 
 def _explain(problem: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ejectamap.errors import CraterError, ProjectError
-from ejectamap.project.bundles import set_aside
-from ejectamap.project.input_files import InputFiles
+from ejectamap.project.bundles import set_all_aside
+from ejectamap.project.input_files import InputFiles, real_path
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml import (
     make_settings,
@@ -61,6 +61,8 @@ class Project:
         preset: str = "laptop",
         seed: int = 0,
         changes: Iterable[str] = (),
+        *,
+        columns: Mapping[str, str] | None = None,
     ) -> "Project":
         """Make a project folder with its `project.yaml`.
 
@@ -75,6 +77,8 @@ class Project:
         seed : int
         changes : iterable of str
             `section.key=value` changes to the preset.
+        columns : mapping of str to str, optional
+            Columns of the catalogue, for `inputs.columns`.
 
         Raises
         ------
@@ -90,9 +94,11 @@ class Project:
         inputs = {"mosaic": mosaic, "craters": craters, "labels": labels, "tiles": tiles}
         for name, path in inputs.items():
             if path is not None and not path.exists():
-                raise ProjectError(f"{name} {path}: does not exist: check the path")
+                what = "is a link to nothing" if path.is_symlink() else "does not exist"
+                raise ProjectError(f"{name} {path}: {what}: check the path")
         relative = {k: None if p is None else relative_path(p, folder) for k, p in inputs.items()}
-        values = merge(read_preset(preset), {"seed": seed, "inputs": relative})
+        chosen = {"columns": dict(columns or {})}
+        values = merge(read_preset(preset), {"seed": seed, "inputs": relative | chosen})
         settings = make_settings(merge(values, parse_changes(changes)), f"preset {preset}")
         folder.mkdir(parents=True, exist_ok=True)
         write_settings(settings, folder / "project.yaml")
@@ -180,7 +186,7 @@ class Project:
 
     def input_path(self, text: str) -> Path:
         """Absolute path of a path in the settings, which is relative to the project folder."""
-        return (self.folder / text).resolve()
+        return real_path(self.folder / text)
 
     @property
     def mosaic_path(self) -> Path:
@@ -288,9 +294,7 @@ class Project:
 
         Each network is deleted once a new one takes its place.
         """
-        for kind in self.models.glob("[!.]*"):
-            for bundle in [kind] if kind.is_file() else [*kind.glob("[!.]*")]:
-                set_aside(bundle)
+        set_all_aside(self.models)
         shutil.rmtree(self.logs, ignore_errors=True)
         self.split_path.unlink(missing_ok=True)
         self.split_record_path.unlink(missing_ok=True)
@@ -298,4 +302,4 @@ class Project:
 
 def relative_path(path: Path, folder: Path) -> str:
     """An input's path as the project file keeps it: relative, so that the two can move together."""
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return Path(os.path.relpath(real_path(path), real_path(folder))).as_posix()

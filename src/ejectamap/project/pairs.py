@@ -52,12 +52,18 @@ def make_pairs(world: World, tile_px: int) -> list[Pair]:
     tile_px : int
         Side of those tiles, in mosaic pixels.
     """
-    labels, grid = world.labels, world.mosaic.grid
+    return pair_labels(world.labels, world.labelled_craters(), world.mosaic.grid, tile_px)
+
+
+def pair_labels(
+    labels: Labels | None, labelled: Sequence[Crater], grid: Grid, tile_px: int
+) -> list[Pair]:
+    """The same from the labels and the craters with known ejecta, without the mosaic's values."""
     if labels is None:
         return []
-    tiles = labelled_tiles(world.labels, world.mosaic.grid, tile_px)
+    tiles = labelled_tiles(labels, grid, tile_px)
     pairs = []
-    for crater in world.labelled_craters():
+    for crater in labelled:
         for tile in tiles_in_reach(crater, tiles, grid):
             own_px = int(labels.read(crater.crater_id, tile.window).sum())
             all_px = int(labels.any_ejecta(tile.window).sum()) if own_px else 0

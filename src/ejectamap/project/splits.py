@@ -1,17 +1,21 @@
-"""Hold pairs out for the test: as published, by place, or by a table; and count the leakage of test pixels."""
+"""Hold pairs out for the test: as published, by place, by crater, or by a table; count the leakage of test pixels."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.sparse.csgraph import connected_components
 
 from ejectamap.errors import LabelError, ProjectError
+from ejectamap.files import hash_file, replace_file
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair, labelled_tiles, split_pairs, strata
+from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Window, overlap_matrix
 from ejectamap.world.labels import extract_window
 from ejectamap.world.tables import read_table
@@ -20,6 +24,7 @@ Split = dict[tuple[int, int], str]
 """Use of each pair (crater_id, tile_id): "train" (validation included), "test" or "unused"."""
 
 _PARTS = {0: "train", 1: "test", -1: "unused"}
+_HEADER = "crater_id,tile_id,split"
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,67 @@ class Leakage:
 def divide_pairs(
     pairs: Sequence[Pair], fraction: float, seed: int, kind: str, grid_width: int
 ) -> tuple[list[Pair], list[Pair]]:
-    """Split pairs into a large and a small part (`fraction` of them) by "pairs" (as published) or by "place"."""
+    """Split pairs into a large and a small part (`fraction` of them) as `training.split` says."""
     if kind == "place":
         return split_by_place(pairs, fraction, seed, grid_width)
+    if kind == "crater":
+        return split_by_crater(pairs, fraction, seed)
     return split_pairs(pairs, fraction, seed)
+
+
+def split_by_crater(
+    pairs: Sequence[Pair], fraction: float, seed: int
+) -> tuple[list[Pair], list[Pair]]:
+    """Split pairs by whole craters: `fraction` of those with labelled ejecta, at least one, with all their pairs.
+
+    Craters without any labelled ejecta, which judge nothing but false ejecta, stay in the large part.
+    """
+    if fraction == 1.0:
+        return [], list(pairs)
+    sizes = count_connected(pairs)
+    count = min(max(1, round(fraction * len(sizes))), len(sizes) - 1) if fraction else 0
+    if count < 1:
+        return list(pairs), []
+    blocks = np.array_split(np.array(ranked_craters(pairs)), count)
+    rng = np.random.default_rng(seed)
+    held_out = {int(rng.choice(block)) for block in blocks}
+    large = [pair for pair in pairs if pair.crater.crater_id not in held_out]
+    return large, [pair for pair in pairs if pair.crater.crater_id in held_out]
+
+
+def crater_folds(pairs: Sequence[Pair], folds: int, seed: int) -> list[list[int]]:
+    """Divide the craters with labelled ejecta into folds that are alike: giants and well-labelled craters in each.
+
+    Craters are ranked, giants first and then by the number of tiles with their ejecta; every `folds` successive ones go
+    to different folds, at random.
+
+    Returns
+    -------
+    list of list of int
+        Ids of each fold's craters, sorted; fewer folds than asked for if there are fewer craters.
+    """
+    ranked = ranked_craters(pairs)
+    rng = np.random.default_rng(seed)
+    count = min(folds, len(ranked))
+    members: list[list[int]] = [[] for _ in range(count)]
+    for first in range(0, len(ranked), count):
+        block = ranked[first : first + count]
+        for fold, crater_id in zip(rng.permutation(count)[: len(block)], block, strict=True):
+            members[int(fold)].append(crater_id)
+    return [sorted(ids) for ids in members]
+
+
+def ranked_craters(pairs: Sequence[Pair]) -> list[int]:
+    """Ids of the craters with labelled ejecta: giants first, then by the number of tiles with their ejecta."""
+    connected = count_connected(pairs)
+    default_reach = Crater.reach  # the field's default
+    giants = {pair.crater.crater_id for pair in pairs if pair.crater.reach > default_reach}
+    return sorted(connected, key=lambda k: (k not in giants, -connected[k], k))
+
+
+def count_connected(pairs: Sequence[Pair]) -> dict[int, int]:
+    """Number of tiles with a crater's ejecta, by crater id; craters without any are left out."""
+    return dict(Counter(pair.crater.crater_id for pair in pairs if pair.connected))
 
 
 def split_by_place(
@@ -146,42 +208,44 @@ def count_leakage(split: Split, tiles: Mapping[int, Window], grid_width: int) ->
 
 
 def make_split(project: Project, pairs: Sequence[Pair]) -> Split:
-    """Use of each of the project's own pairs: from the table `inputs.split` (codes), else drawn by `training.split`."""
+    """Use of each of the project's own pairs: from the table `inputs.split` (codes), else drawn by `training.split`.
+
+    Pairs that were drawn before with the same settings keep their part, so that tests before and after new labels can
+    be compared, and no test pair was trained on; only new pairs are drawn.
+    """
     settings = project.settings
     if settings.inputs.split is not None:
         return read_split_table(project.input_path(settings.inputs.split), pairs)
-    fraction, kind = settings.training.test_fraction, settings.training.split
-    _, test = divide_pairs(pairs, fraction, settings.seed, kind, project.mosaic.grid.width)
-    held = {pair_key(pair) for pair in test}
-    return {key: "test" if key in held else "train" for key in map(pair_key, pairs)}
+    kept = _kept_parts(project, pairs)
+    new = [pair for pair in pairs if pair_key(pair) not in kept]
+    return {**kept, **_draw(project, new)} if kept else _draw(project, pairs)
 
 
 def write_split(project: Project, split: Split) -> None:
-    """Write which pairs are used for training, test or not at all, for the evaluation.
+    """Write which pairs are used for training, test or not at all, for the evaluation and the next training.
+
+    A hidden file beside it says by what the split was drawn, and by a digest whether the table is whole. It is written
+    first and knows the table before too, so that a kill at any moment leaves a pair of files that belong together.
+    """
+    rows = [f"{crater_id},{tile_id},{part}" for (crater_id, tile_id), part in sorted(split.items())]
+    text = "\n".join([_HEADER, *rows, ""])
+    before = _read_split_file(project)
+    known = {} if before is None else {_digest(before.text): before.drawn_by}
+    known[_digest(text)] = _drawn_by(project)
+    replace_file(project.split_record_path, json.dumps(known, indent=2).encode())
+    replace_file(project.split_path, text.encode())
+
+
+def read_split(project: Project) -> Split | None:
+    """Use of each pair of this project; None if nothing was trained on its labels.
 
     Raises
     ------
     ProjectError
-        If networks exist that were trained with another split: one may have been trained on another's test pairs.
+        If the file is damaged: a part of it would give other figures.
     """
-    before = read_split(project)
-    if before is not None and before != split and any(project.models.glob("*/*")):
-        raise ProjectError(
-            f"{project.split_path}: the split of pairs differs from that of the networks in {project.models}:"
-            " train with --fresh, or restore settings and labels"
-        )
-    rows = [(*key, part) for key, part in sorted(split.items())]
-    table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "split"])
-    table.to_csv(project.split_path, index=False)
-
-
-def read_split(project: Project) -> Split | None:
-    """Use of each pair of this project; None if nothing was trained on its labels."""
-    if not project.split_path.exists():
-        return None
-    table = pd.read_csv(project.split_path)
-    keys = zip(table["crater_id"].tolist(), table["tile_id"].tolist(), strict=True)
-    return dict(zip(keys, table["split"].tolist(), strict=True))
+    content = _read_split_file(project)
+    return None if content is None else content.split
 
 
 def leakage_of(project: Project, split: Split) -> Leakage:
@@ -189,3 +253,101 @@ def leakage_of(project: Project, split: Split) -> Leakage:
     tiles = labelled_tiles(project.labels, project.grid, project.tile_side_px)
     windows = {tile.tile_id: tile.window for tile in tiles}
     return count_leakage(split, windows, project.grid.width)
+
+
+def _draw(project: Project, pairs: Sequence[Pair]) -> Split:
+    """Draw the test pairs as `training.split` says."""
+    training = project.settings.training
+    seed, width = project.settings.seed, project.grid.width
+    _, test = divide_pairs(pairs, training.test_fraction, seed, training.split, width)
+    held = {pair_key(pair) for pair in test}
+    return {key: "test" if key in held else "train" for key in map(pair_key, pairs)}
+
+
+def _kept_parts(project: Project, pairs: Sequence[Pair]) -> Split:
+    """Parts of those pairs that follow from the split on disk; none if it was drawn with other settings."""
+    content = _read_split_file(project)
+    if content is None:
+        return {}
+    before, drawn_by = content.split, content.drawn_by
+    kept = {key: before[key] for key in map(pair_key, pairs) if key in before}
+    if (
+        drawn_by is None
+    ):  # written by an earlier version: valid if the present settings draw the same
+        same = kept.keys() == before.keys()
+        old = [pair for pair in pairs if pair_key(pair) in before]
+        return kept if same and _draw(project, old) == kept else {}
+    if drawn_by != _drawn_by(project):
+        return {}
+    return kept | _follow(project, pairs, kept)
+
+
+def _follow(project: Project, pairs: Sequence[Pair], kept: Split) -> Split:
+    """Parts of new pairs that may not be drawn: of a crater, or of ground, that has a part already."""
+    new = [pair for pair in pairs if pair_key(pair) not in kept]
+    old = [pair for pair in pairs if pair_key(pair) in kept]
+    kind = project.settings.training.split
+    if kind == "pairs" or not new or not old:
+        return {}
+    if kind == "crater":
+        of_crater = {pair.crater: kept[pair_key(pair)] for pair in old}
+        return {pair_key(p): of_crater[p.crater] for p in new if p.crater in of_crater}
+    windows = [pair.window for pair in old]
+    overlaps = overlap_matrix([pair.window for pair in new], windows, project.grid.width)
+    parts = np.array([kept[pair_key(pair)] for pair in old])
+    found = {pair_key(p): set(parts[row]) for p, row in zip(new, overlaps, strict=True)}
+    # Ground of both parts cannot be used for either.
+    return {
+        key: str(*names) if len(names) == 1 else "unused" for key, names in found.items() if names
+    }
+
+
+def _drawn_by(project: Project) -> dict[str, Any]:
+    """Everything but the pairs that a split follows from."""
+    settings = project.settings
+    if settings.inputs.split is not None:
+        return {"table": hash_file(project.input_path(settings.inputs.split))}
+    has_named_tiles = project.labels is not None and project.labels.tiles is not None
+    return {
+        "split": settings.training.split,
+        "test_fraction": settings.training.test_fraction,
+        "seed": settings.seed,
+        "tile_px": None if has_named_tiles else project.tile_side_px,
+    }
+
+
+@dataclass(frozen=True)
+class _SplitFile:
+    """The split on disk: its text, what it says, and by what it was drawn (None if an earlier version wrote it)."""
+
+    text: str
+    split: Split
+    drawn_by: dict[str, Any] | None
+
+
+def _read_split_file(project: Project) -> _SplitFile | None:
+    """The split on disk; None if there is none."""
+    path, record = project.split_path, project.split_record_path
+    try:
+        text = path.read_text(encoding="utf-8")
+        known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+        header, *lines = text.splitlines()
+        if header != _HEADER or not text.endswith("\n") or (known and _digest(text) not in known):
+            raise ValueError
+        split = {}
+        for line in lines:
+            crater_id, tile_id, part = line.split(",")
+            if part not in _PARTS.values():
+                raise ValueError
+            split[int(crater_id), int(tile_id)] = part
+        return _SplitFile(text, split, known.get(_digest(text)))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise ProjectError(
+            f"{path}: is damaged, incomplete or was edited: delete it and run ejectamap train {project.folder}"
+        ) from None
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

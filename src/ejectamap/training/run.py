@@ -10,7 +10,6 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
 
 from ejectamap.errors import LabelError
 from ejectamap.networks.bundle import Bundle, save_bundle
@@ -27,6 +26,7 @@ from ejectamap.project.folder import Project
 from ejectamap.project.lineage import Lineage, inherit
 from ejectamap.project.settings import TrainingConfig
 from ejectamap.project.splits import write_split
+from ejectamap.terminal import results_console
 from ejectamap.training.callbacks import EpochCallback
 from ejectamap.training.checkpoints import delete_checkpoints, discard_if_changed
 from ejectamap.training.loaders import make_loader
@@ -100,7 +100,7 @@ def _prepare_models(project: Project, fresh: bool) -> None:
 
 def _print(plan: Plan) -> None:
     """Say what is trained again and why, or that there is nothing to do."""
-    console = Console()
+    console = results_console()
     for note in plan.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     if not plan.jobs:
@@ -122,23 +122,24 @@ def _train_members(
     validate_training(project, plan.sources)
     rank_zero_only(plan.prepare)()
     rank_zero_only(write_split)(project, plan.sources.split)
-    for job, minutes in _divide_budget(plan.jobs, budget, started):
+    minutes_of_jobs = _divide_budget([job.member for job in plan.jobs], budget, started)
+    for job, (_, minutes) in zip(plan.jobs, minutes_of_jobs, strict=True):
         callback = None if after_epoch is None else partial(after_epoch, job.member)
         setup = training_setup(job.member.kind, project, plan.sources)
         _train_member(plan, job, setup, minutes, callback)
 
 
 def _divide_budget(
-    jobs: Sequence[Job], budget: float | None, started: float
-) -> Iterator[tuple[Job, float | None]]:
-    """Each job with its part, in minutes, of the remaining budget, computed when the job is yielded."""
-    weights = [job.member.settings.budget_weight / job.member.settings.members for job in jobs]
-    for k, job in enumerate(jobs):
+    untrained: Sequence[Member], budget: float | None, started: float
+) -> Iterator[tuple[Member, float | None]]:
+    """Each member with its part, in minutes, of the remaining budget, computed when the member is yielded."""
+    weights = [member.settings.budget_weight / member.settings.members for member in untrained]
+    for k, member in enumerate(untrained):
         if budget is None:
-            yield job, None
+            yield member, None
             continue
         remaining = budget - (time.monotonic() - started) / 60
-        yield job, max(remaining * weights[k] / sum(weights[k:]), 0.05)
+        yield member, max(remaining * weights[k] / sum(weights[k:]), 0.05)
 
 
 def _train_member(

@@ -7,8 +7,13 @@ import numpy as np
 
 from ejectamap.errors import LabelError, ProjectError
 from ejectamap.project.folder import Project
-from ejectamap.project.pairs import Pair, make_pairs
-from ejectamap.project.splits import Split, divide_pairs, make_split, pair_key
+from ejectamap.project.pairs import Pair
+from ejectamap.project.splits import Split, divide_pairs
+from ejectamap.project.training_pairs import (
+    TrainingPairs,
+    other_training_pairs,
+    own_training_pairs,
+)
 from ejectamap.world.world import World
 
 
@@ -59,35 +64,28 @@ def gather_sources(project: Project) -> Sources:
     ProjectError
         If another project does not exist, or its mosaic has another number of bands.
     """
-    training = project.settings.training
-    pairs = make_pairs(project.world, project.tile_side_px)
-    split = make_split(project, pairs)
-    if training.families:
-        craters = project.family_craters(training.families)
-        pairs = [pair for pair in pairs if pair.crater in craters]
-        split = {pair_key(pair): split[pair_key(pair)] for pair in pairs}
-    train = [pair for pair in pairs if split[pair_key(pair)] == "train"]
-    sources = [Source(project.world, train)]
-    tile_m = project.tile_side_m
-    for other in (Project.open(project.input_path(text)) for text in training.also_train_on):
-        if other.mosaic.bands != project.mosaic.bands:
+    own = own_training_pairs(project)
+    sources = [_source(own)]
+    for other in other_training_pairs(project):
+        bands = other.project.mosaic.bands
+        if bands != project.mosaic.bands:
             raise ProjectError(
-                f"{other.folder}: its mosaic has {other.mosaic.bands} bands, this project's has {project.mosaic.bands}:"
+                f"{other.project.folder}: its mosaic has {bands} bands, this project's has {project.mosaic.bands}:"
                 " take it out of training.also_train_on"
             )
-        sources.append(_all_pairs(other.world, tile_m))
+        sources.append(_source(other))
     sources = [source for source in sources if source.pairs]
     if not sources:
         raise LabelError(
             f"{project.folder}: no training data: give labels, or set training.also_train_on"
         )
-    return Sources(tuple(sources), split, tile_m)
+    return Sources(tuple(sources), own.split, project.tile_side_m)
 
 
-def _all_pairs(world: World, tile_m: float) -> Source:
-    """All pairs of another world; unless it has labelled tiles, with tiles as large on the ground as the project's."""
-    tile_px = max(2, round(tile_m / world.mosaic.grid.pixel_m))
-    return Source(world, make_pairs(world, tile_px))
+def _source(part: TrainingPairs) -> Source:
+    """Training pairs with their world, whose labels are those that training may read."""
+    project = part.project
+    return Source(World(project.mosaic, project.craters, part.labels), part.pairs)
 
 
 def split_validation(
@@ -102,7 +100,7 @@ def split_validation(
         Fraction of the pairs for validation.
     seed : int
     split : str
-        "pairs" or "place", as in `training.split`.
+        "pairs", "place" or "crater", as in `training.split`.
     """
     parts = [
         divide_pairs(source.pairs, fraction, seed, split, source.world.mosaic.grid.width)

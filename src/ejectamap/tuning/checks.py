@@ -90,10 +90,7 @@ def _example_evaluation(craters: tuple[Crater, ...]) -> Evaluation:
     diagonal = np.eye(8, dtype=bool)
     rasters = CraterRasters(diagonal, empty, ~empty, 1.0, (4.0, 4.0), 1.0)
     figures = structure_figures(rasters)
-    rows = [
-        CraterScore(c.crater_id, c.name, c.family, Scores.empty(True), Scores.empty(True))
-        for c in craters
-    ]
+    rows = [CraterScore(c.crater_id, c.name, c.family, *[Scores.empty(True)] * 3) for c in craters]
     structure = Structure(1.0, {crater.crater_id: figures for crater in craters})
     return Evaluation(tuple(rows), has_training_pairs=True, structure=structure)
 

@@ -19,7 +19,8 @@ from ejectamap.project.copy import copy_project
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.project.pairs import make_pairs
 from ejectamap.project.splits import divide_pairs, make_split, pair_key
-from ejectamap.training.run import Member, members, train
+from ejectamap.training.plan import Member, members
+from ejectamap.training.run import train
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import STEPS_PER_NETWORK
 

@@ -25,14 +25,19 @@ class World:
     labels: Labels | None
 
     def labelled_craters(self) -> tuple[Crater, ...]:
-        """Craters with known ejecta: all craters if there are labelled tiles, else those with a mask."""
-        if self.labels is None:
-            return ()
-        if self.labels.tiles is not None:
-            return self.craters
-        return tuple(c for c in self.craters if c.crater_id in self.labels.masks)
+        """Craters with known ejecta."""
+        return labelled_craters(self.craters, self.labels)
 
     @property
     def tiles(self) -> tuple[Tile, ...] | None:
         """The labelled tiles; None if the labels are complete within each labelled crater's reach."""
         return None if self.labels is None else self.labels.tiles
+
+
+def labelled_craters(craters: tuple[Crater, ...], labels: Labels | None) -> tuple[Crater, ...]:
+    """Craters with known ejecta: all craters if there are labelled tiles, else those with a mask."""
+    if labels is None:
+        return ()
+    if labels.tiles is not None:
+        return craters
+    return tuple(crater for crater in craters if crater.crater_id in labels.masks)
