@@ -51,7 +51,7 @@ def test_mosaic_and_labels_of_different_radius(refused: Callable[..., None], fil
     corner = Affine(pixel, 0, -np.pi * 1_737_400.0, 0, -pixel, np.pi * 1_737_400.0 / 2)
     assert transform.a > pixel
     rewrite(files / "mosaic.tif", crs=moon, transform=corner)
-    refused("mask_crater_0.tif", "radius of 2440530 m", "1737400 m", "reproject")
+    refused("mask_crater_0.tif", "radius of 2440530 m", "1737400 m", "two bodies")
 
 
 def test_mosaic_in_another_projection(refused: Callable[..., None], files: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: one verb per stage; each calls a few functions of the library."""
 
+import errno
 import logging
 import sys
 
@@ -13,11 +14,20 @@ from ejectamap.errors import EjectamapError, OutputError
 # Importing these modules registers the verbs, in the order in which --help lists them.
 from ejectamap.cli import start  # noqa: F401
 from ejectamap.cli import stages  # noqa: F401
+from ejectamap.cli import runs  # noqa: F401
 from ejectamap.cli import analyse  # noqa: F401
 from ejectamap.cli import exchange  # noqa: F401
 from ejectamap.cli import browse  # noqa: F401
 # isort: on
 
+_LONGEST = 2000  # letters of a message
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space on this disk"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "check permissions"),
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "replace the link, which leads to itself",
+    errno.EMFILE: "raise the limit of open files with ulimit -n",
+}
 _INTERRUPTED = 130  # exit code of typer after Ctrl-C
 
 
@@ -28,19 +38,29 @@ def main() -> None:
         format="%(message)s",
         handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_time=False)],
     )
+    # What GDAL warns of is checked where it matters; its errors are raised.
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     try:
         app()
     except EjectamapError as error:
         _fail(error)
     except OSError as error:
-        reason = f"{error.filename or 'a file'}: {error.strerror or error}"
-        _fail(OutputError(f"{reason}: check space and permissions"))
+        _fail(OutputError(_describe(error)))
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             sys.stderr.write("interrupted: run the same command again to continue\n")
         raise
 
 
+def _describe(error: OSError) -> str:
+    """Message about an error of the system, with the remedy for its kind."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return f"{what}: {_REMEDIES.get(error.errno or 0, 'check this file or address')}"
+
+
 def _fail(error: EjectamapError) -> None:
-    sys.stderr.write(f"ejectamap: {' '.join(str(error).split())}\n")
+    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    line = " ".join(text.split())
+    shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
+    sys.stderr.write(f"ejectamap: {shown}\n")
     sys.exit(2)

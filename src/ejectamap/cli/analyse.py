@@ -4,11 +4,11 @@ from math import isnan
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ejectamap.cli.app import ProjectFolder, app
+from ejectamap.terminal import results_console
 
 
 @app.command(epilog="Example: ejectamap families mercury --write")
@@ -24,7 +24,7 @@ def families(
     from ejectamap.project.folder import Project
     from ejectamap.show.families import plot_families
 
-    project, console = Project.open(folder), Console()
+    project, console = Project.open(folder), results_console()
     suggested = suggest_families(project)
     write_families(project, suggested)
     plot_families(project.folder / "families.png", suggested)
@@ -45,7 +45,7 @@ def analyze(folder: ProjectFolder) -> None:
     from ejectamap.project.folder import Project
     from ejectamap.show.analysis import plot_analysis
 
-    project, console = Project.open(folder), Console()
+    project, console = Project.open(folder), results_console()
     measurements = analyze_project(project)
     plot_analysis(project.outputs / "analysis.png", measurements)
     columns = {
@@ -74,7 +74,7 @@ def suggest(
     from ejectamap.project.folder import Project
     from ejectamap.suggest import NAME, suggest_tiles
 
-    project, console = Project.open(folder), Console()
+    project, console = Project.open(folder), results_console()
     suggested = suggest_tiles(project, tiles)
     table = Table("Tile", "Row", "Column", "Size, px", "Score", "Why")
     for row in suggested.to_dict("records"):

@@ -1,5 +1,6 @@
 """The application that all verbs are registered with, and the arguments that several verbs share."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,21 @@ app = typer.Typer(
 ProjectFolder = Annotated[
     Path, typer.Argument(metavar="PROJECT", help="Project folder.", show_default=False)
 ]
+
+
+def finite(parameter: typer.CallbackParam, value: float | None) -> float | None:
+    """Refuse infinity and nan as the value of an option."""
+    if value is not None and not isfinite(value):
+        raise SettingsError(
+            f"{parameter.opts[0]} {value:g}: give a number of minutes; without a limit, set training.max_minutes of"
+            " project.yaml to null and leave the option out"
+        )
+    return value
+
+
 Minutes = Annotated[
-    float | None, typer.Option(min=0.01, help="Time budget of all training, in minutes.")
+    float | None,
+    typer.Option(min=0.01, callback=finite, help="Time budget of all training, in minutes."),
 ]
 CraterIds = Annotated[
     str | None,
@@ -38,3 +52,15 @@ def read_ids(text: str | None) -> list[int] | None:
         raise SettingsError(
             f"--craters {text!r}: is not a list of ids: write them as in 12,17"
         ) from None
+
+
+def read_columns(text: str | None) -> dict[str, str]:
+    """Read a comma-separated list of KEY=COLUMN; empty if there is none."""
+    if text is None:
+        return {}
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(key.strip() and column.strip() for key, _, column in pairs):
+        raise SettingsError(
+            f"--columns {text!r}: is not a list of columns: write it as in lon=LON_CIRC,radius_m=R"
+        )
+    return {key.strip(): column.strip() for key, _, column in pairs}

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ejectamap.cli.app import CraterIds, ProjectFolder, app, read_ids
 from ejectamap.errors import RankingError
+from ejectamap.terminal import results_console
 
 Port = Annotated[
     int, typer.Option(min=0, max=65535, help="Port on this machine; 0: any free port.")
@@ -22,7 +22,7 @@ def view(folder: ProjectFolder, port: Port = 0, no_browser: NoBrowser = False) -
     from ejectamap.pages.viewer.app import Viewer
     from ejectamap.project.folder import Project
 
-    console = Console()
+    console = results_console()
     with console.status("reading the project"):
         viewer = Viewer(Project.open(folder)).app()
     serve(
@@ -61,7 +61,7 @@ def rank(
     from ejectamap.pages.server import serve
     from ejectamap.project.folder import Project
 
-    project, console = Project.open(folder), Console()
+    project, console = Project.open(folder), results_console()
     study = open_study(project, _read_maps(maps or []), read_ids(craters))
     if report:
         report_study(project, study, console)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ejectamap.cli.app import ProjectFolder, app
+from ejectamap.terminal import results_console
 
 imports = typer.Typer(no_args_is_help=True)
 app.add_typer(
@@ -41,7 +41,7 @@ def ejmap(
     """Make a project of the authors' released data (DOI 10.5281/zenodo.18787894)."""
     from ejectamap.interop.release.ejmap import import_ejmap
 
-    console = Console()
+    console = results_console()
     project = import_ejmap(data, folder, results, split, console)
     console.print(
         f"made {project.folder / 'project.yaml'}; next: ejectamap check {project.folder}",
@@ -73,7 +73,7 @@ def labels(
     from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
     from ejectamap.project.folder import Project
 
-    project, console = Project.open(folder), Console()
+    project, console = Project.open(folder), results_console()
     changes = import_labels(project, file, pin)
     lines = [f"crater {k}: {change.describe()}" for k, change in sorted(changes.labels.items())]
     lines += [] if changes.tiles is None else [f"{len(changes.tiles)} tiles"]
@@ -101,7 +101,7 @@ def stac(folder: ProjectFolder) -> None:
     from ejectamap.interop.stac import export_stac
     from ejectamap.project.folder import Project
 
-    Console().print(f"made {export_stac(Project.open(folder))}", soft_wrap=True)
+    results_console().print(f"made {export_stac(Project.open(folder))}", soft_wrap=True)
 
 
 @exports.command(epilog="Example: ejectamap export pds4 mercury --mission MESSENGER")
@@ -121,7 +121,7 @@ def pds4(
     from ejectamap.interop.pds4 import export_pds4
     from ejectamap.project.folder import Project
 
-    Console().print(
+    results_console().print(
         f"made {export_pds4(Project.open(folder), mission, collection)}", soft_wrap=True
     )
 
@@ -143,4 +143,4 @@ def qgis(
     project = Project.open(folder)
     qgis_project = export_qgis(project, file or project.outputs / "qgis" / "map.gpkg")
     next_command = f"ejectamap import labels {project.folder} {qgis_project.with_suffix('.gpkg')}"
-    Console().print(f"open {qgis_project} in QGIS; next: {next_command}", soft_wrap=True)
+    results_console().print(f"open {qgis_project} in QGIS; next: {next_command}", soft_wrap=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from ejectamap.cli.app import Minutes, ProjectFolder, app
+from ejectamap.cli.app import Minutes, ProjectFolder, app, read_columns
+from ejectamap.terminal import results_console
 
 
 @app.command(epilog="Example: ejectamap demo demo")
@@ -20,7 +20,7 @@ def demo(
     """Simulate planets, train on all but one, map and evaluate that one, and write the report."""
     from ejectamap.demo import run_demo
 
-    run_demo(folder, max_minutes, seed, Console())
+    run_demo(folder, max_minutes, seed, results_console())
 
 
 @app.command(epilog="Example: ejectamap simulate planet --seed 7 --width 2048 --tiles 200")
@@ -60,6 +60,14 @@ def new(
     ] = None,
     preset: Annotated[str, typer.Option(help="Preset of settings to start from.")] = "laptop",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 0,
+    *,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=COLUMN,...",
+            help="Columns of the catalogue that are not found by name, as in lon=LON_CIRC,radius_m=R.",
+        ),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the preset."),
@@ -68,8 +76,11 @@ def new(
     """Make a project folder with its settings, project.yaml."""
     from ejectamap.project.folder import Project
 
-    project = Project.create(folder, mosaic, craters, labels, tiles, preset, seed, changes or ())
-    Console().print(
+    chosen = read_columns(columns)
+    project = Project.create(
+        folder, mosaic, craters, labels, tiles, preset, seed, changes or (), columns=chosen
+    )
+    results_console().print(
         f"made {project.folder / 'project.yaml'}; next: ejectamap check {project.folder}",
         soft_wrap=True,
     )
@@ -81,4 +92,4 @@ def check(folder: ProjectFolder) -> None:
     from ejectamap.check import check_project
     from ejectamap.project.folder import Project
 
-    check_project(Project.open(folder), Console())
+    check_project(Project.open(folder), results_console())

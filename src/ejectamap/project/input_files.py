@@ -1,5 +1,6 @@
 """The input files of a project: mosaic, crater catalogue and labels, each read on first use."""
 
+import os
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -93,4 +94,9 @@ class InputFiles:
         return LabelSources(None if labels is None else self._path(labels), self.grid)
 
     def _path(self, text: str) -> Path:
-        return (self.folder / text).resolve()
+        return real_path(self.folder / text)
+
+
+def real_path(path: Path) -> Path:
+    """Absolute path of a file, links followed; a link to itself, which cannot be followed, stays as it is."""
+    return Path(os.path.realpath(path))

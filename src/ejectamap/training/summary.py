@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from ejectamap.project.bundles import bundle_folders, read_description
 from ejectamap.project.folder import Project
+from ejectamap.terminal import results_console
 
 # Entries of `training` in a bundle's description, with their headings and decimals in the printed table.
 FIGURES = {
@@ -30,7 +30,7 @@ FIGURES = {
 
 def summarise(project: Project) -> None:
     """Print and write logs/{kind}/members.csv, and draw logs/{kind}/curves.png, of the networks trained here."""
-    console = Console()
+    console = results_console()
     for kind in project.settings.network_configs:
         folder = project.logs / kind
         if not folder.exists():  # the networks were copied from another project

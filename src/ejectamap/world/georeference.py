@@ -277,17 +277,22 @@ def projection_beside_mosaic(
     if abs(read.radius_m - radius_m) <= SAME_RADIUS * radius_m:
         return read
     is_same_body = abs(read.radius_m - radius_m) <= _SAME_BODY * radius_m
-    if not crs_is_in_degrees(crs):
+    in_degrees = crs_is_in_degrees(crs)
+    radii = (
+        f"{name}: its CRS has a radius of {read.radius_m:.10g} m, the mosaic's has {radius_m:.10g} m"
+    )
+    is_earth = abs(read.radius_m - _EARTH_M) <= SAME_RADIUS * _EARTH_M
+    if not is_same_body and not (in_degrees and is_earth):
+        degrees = f" '+proj=longlat +R={radius_m:.10g} +no_defs'" if in_degrees else ""
         raise error(
-            f"{name}: its CRS has a radius of {read.radius_m:.10g} m, the mosaic's has {radius_m:.10g} m: convert its"
-            f" coordinates to degrees, which are the same on both, with -t_srs '+proj=longlat +R={read.radius_m:.10g}"
-            " +no_defs' of ogr2ogr or gdalwarp; or assign the mosaic's CRS if they were made for it"
+            f"{radii}: these are two bodies: give a file of the mosaic's or, if the coordinates were made for it, assign"
+            f" its CRS with -a_srs{degrees} of ogr2ogr or gdal_translate"
         )
-    if not is_same_body and abs(read.radius_m - _EARTH_M) > SAME_RADIUS * _EARTH_M:
+    if not in_degrees:
         raise error(
-            f"{name}: its CRS has a radius of {read.radius_m:.10g} m, the mosaic's has {radius_m:.10g} m: these are two"
-            f" bodies; if its degrees are of the mosaic's, assign them with -a_srs '+proj=longlat +R={radius_m:.10g}"
-            " +no_defs' of ogr2ogr or gdal_translate"
+            f"{radii}: convert its coordinates to degrees, which are the same on both, with -t_srs '+proj=longlat"
+            f" +R={read.radius_m:.10g} +no_defs' of ogr2ogr or gdalwarp; or assign the mosaic's CRS if they were made"
+            " for it"
         )
     assert read.cylinder is not None
     if read.is_planetographic and not is_same_body:
