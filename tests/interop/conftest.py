@@ -29,18 +29,28 @@ def release(shared_release: MiniRelease, tmp_path: Path) -> MiniRelease:
     return copied
 
 
-@pytest.fixture
-def project(tmp_path: Path, planet_files: Path) -> Project:
-    """Five craters; four of them are mapped, and two have labels."""
+@pytest.fixture(scope="session")
+def shared_project(tmp_path_factory: pytest.TempPathFactory, planet_files: Path) -> Path:
+    """A folder with a project `p`: five craters, four of them mapped, two with labels."""
+    folder = tmp_path_factory.mktemp("corrected")
     table = pd.read_csv(planet_files / "craters.csv").head(5)
     table["name"] = ['<a> & "b"', "Bashō", "c", "d", "e"]
-    table.to_csv(tmp_path / "craters.csv", index=False)
-    labels = tmp_path / "drawn"
+    table.to_csv(folder / "craters.csv", index=False)
+    labels = folder / "drawn"
     labels.mkdir()
     for k in LABELLED:
         name = f"mask_crater_{k}.tif"
         (labels / name).write_bytes((planet_files / "labels" / name).read_bytes())
-    inputs = planet_files / "mosaic.tif", tmp_path / "craters.csv", labels
-    project = Project.create(tmp_path / "p", *inputs)
+    project = Project.create(
+        folder / "p", planet_files / "mosaic.tif", folder / "craters.csv", labels
+    )
     import_maps(project, (round_map(project, k) for k in IDS))
-    return project
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, shared_project: Path) -> Project:
+    """A copy of that project, in a folder whose relative paths are the same."""
+    assert tmp_path.parent == shared_project.parent
+    shutil.copytree(shared_project, tmp_path, dirs_exist_ok=True)
+    return Project.open(tmp_path / "p")

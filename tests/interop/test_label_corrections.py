@@ -1,25 +1,34 @@
 """A correction changes what was changed: pixel for pixel, and every pixel knows where it comes from."""
 
+import json
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from qgis_edits import Edit, add_rectangle, contents, edit, round_map, round_mask, window_east_of
+from rich.console import Console
 from shapely.geometry import MultiPolygon
 
 from ejectamap.errors import LabelError
+from ejectamap.evaluation.run import evaluate_project
+from ejectamap.evaluation.tables import print_tables
 from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
 from ejectamap.interop.label_changes import apply_difference
+from ejectamap.interop.map_metadata import model_card
 from ejectamap.interop.qgis import export_qgis, tile_box
+from ejectamap.maps.mapped import find_maps
 from ejectamap.maps.writing import import_maps
+from ejectamap.pages.report.summary import summarise
 from ejectamap.project.folder import Project
+from ejectamap.show.run import describe_label
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.label_files import load_labels
-from ejectamap.world.label_sources import LabelSource, SourcedMask
+from ejectamap.world.label_sources import LabelSource, SourceAreas, SourcedMask
 from ejectamap.world.labels import crop_to_ones
 
 DRAWN, CORRECTED, ACCEPTED = LabelSource.DRAWN, LabelSource.CORRECTED, LabelSource.ACCEPTED
@@ -140,7 +149,7 @@ def test_a_crater_drawn_without_a_map_is_drawn(project: Project, tmp_path: Path)
         row = frame.iloc[[0]].assign(
             crater_id=4, accepted=True, geometry=[MultiPolygon([tile_box(grid, window)])]
         )
-        return gpd.GeoDataFrame(gpd.pd.concat([frame, row], ignore_index=True), crs=frame.crs)
+        return gpd.GeoDataFrame(pd.concat([frame, row], ignore_index=True), crs=frame.crs)
 
     assert set(import_edits(project, tmp_path / "map.gpkg", add_row)) == {4}
     mask, source = label_of(project, 4)
@@ -235,6 +244,57 @@ def test_an_import_that_would_leave_no_ejecta_is_refused(project: Project, tmp_p
     with pytest.raises(LabelError, match="leaves no crater with labelled ejecta"):
         import_edits(opened, tmp_path / "map.gpkg", drop(1, 2))
     assert contents(project.folder) == before
+
+
+def test_nothing_says_by_hand_of_what_was_accepted_from_a_map(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hole = window_east_of(project, 2, 9)
+    import_edits(project, tmp_path / "map.gpkg", accept(1, 2), cut_rectangle(2, hole, project.grid))
+    opened = Project.open(project.folder)
+    evaluation = evaluate_project(opened)
+    content = json.loads((opened.outputs / "evaluation.json").read_text())
+    first, second = content["labels"]
+    assert (first["crater_id"], second["crater_id"]) == (1, 2)
+    area_km2 = round_mask(project, 1).sum(axis=1) @ project.grid.row_area_m2 / 1e6
+    assert first["accepted_km2"] == pytest.approx(area_km2)
+    assert first["drawn_km2"] == first["corrected_km2"] == first["removed_km2"] == 0
+    assert second["removed_km2"] > 0
+    print_tables(evaluation, Console(width=80))
+    printed = capsys.readouterr().out
+    facts = dict(summarise(opened, opened.craters[:4], content))
+    texts = [describe_label(opened, opened.craters[k]) or "" for k in (1, 2)]
+    texts += [model_card(opened, find_maps(opened)), facts["Labels"], printed]
+    for text in texts:
+        assert "accepted from a map" in text
+        assert "by hand" not in text
+    assert "are no independent test of it" in printed
+    assert "2 craters: accepted from a map, " in facts["Labels"]
+    assert texts[0] == "accepted from a map"
+    assert texts[1].startswith("accepted from a map, ")
+    assert texts[1].endswith(" % corrected")
+
+
+@pytest.mark.parametrize(
+    ("areas", "text"),
+    [
+        (SourceAreas(), "labelled: no ejecta"),
+        (SourceAreas(drawn_km2=5), "labelled by hand"),
+        (
+            SourceAreas(drawn_km2=80, corrected_km2=8, removed_km2=12),
+            "labelled by hand, 20 % corrected",
+        ),
+        (SourceAreas(accepted_km2=1e6, corrected_km2=1), "accepted from a map, <1 % corrected"),
+        (SourceAreas(corrected_km2=3), "corrected by hand"),
+        (
+            SourceAreas(drawn_km2=30, accepted_km2=60, imported_km2=10),
+            "accepted from a map, 30 % by hand, 10 % imported",
+        ),
+        (SourceAreas(imported_km2=2), "imported label"),
+    ],
+)
+def test_a_label_is_described_by_its_sources(areas: SourceAreas, text: str) -> None:
+    assert areas.describe() == text
 
 
 masks = arrays(bool, st.tuples(st.just(6), st.just(9)))

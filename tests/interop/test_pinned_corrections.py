@@ -99,7 +99,7 @@ def test_pinned_ground_stays_as_corrected_whatever_is_predicted(
     assert 0 not in {crater.crater_id for crater in mapped_craters(project)}  # its mask is stale
     with monkeypatch.context() as patched:
         patched.setattr(map_run, "load_method", None)  # would fail if networks were loaded
-        assert command(patched, "map", project.folder) == 0
+        map_project(project)
     assert probability_path(project, project.craters[0]).read_bytes() == probabilities
 
     def check() -> None:

@@ -137,3 +137,12 @@ def edited_areas_km2(project: Project) -> Mapping[int, float]:
     """Edited ground area by crater id, of the craters with an edit; `OutputError` as in `read_edit`."""
     edits = {c.crater_id: read_edit(project, c.crater_id) for c in project.craters}
     return {k: edit.area_km2(project.grid) for k, edit in edits.items() if edit is not None}
+
+
+def describe_edits(project: Project) -> str | None:
+    """Describe all edits of a map: "120 km² of the maps of 2 craters"; None if there are none."""
+    areas_km2 = edited_areas_km2(project)
+    if not areas_km2:
+        return None
+    noun = "crater" if len(areas_km2) == 1 else "craters"
+    return f"{sum(areas_km2.values()):,.0f} km² of the maps of {len(areas_km2)} {noun}"

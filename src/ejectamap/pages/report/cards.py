@@ -10,10 +10,12 @@ import pyogrio
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.colours import crater_colours
+from ejectamap.maps.edits import read_edit
 from ejectamap.maps.state import card_path
 from ejectamap.pages.report.parts import Picture, embed_jpeg
 from ejectamap.project.folder import Project
 from ejectamap.show.card import panel_boxes
+from ejectamap.show.run import describe_label
 from ejectamap.world.craters import Crater
 
 Row = Mapping[str, Any]
@@ -112,6 +114,12 @@ def build_card(project: Project, crater: Crater, crater_rows: CraterRows) -> Car
         *_analysis_figures(crater, analysis),
         *_score_figures(scores),
     ]
+    edit = read_edit(project, k)
+    if edit is not None:
+        figures.append(("Edited by hand", f"{_number(edit.area_km2(project.grid))} km² of the map"))
+    label = describe_label(project, crater)
+    if label is not None:
+        figures.append(("Label", label))
     if crater.family:
         figures.insert(2, ("Family", crater.family))
     if len(chips):

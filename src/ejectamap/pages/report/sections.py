@@ -15,6 +15,7 @@ from ejectamap.evaluation.tables import (
     reliability_table,
     wrong_origin_table,
 )
+from ejectamap.maps.edits import edited_areas_km2
 from ejectamap.maps.state import is_newer_than_masks
 from ejectamap.pages.report.cards import NO_VALUE
 from ejectamap.pages.report.parts import Missing, Picture, ReportSection, embed_png
@@ -130,10 +131,15 @@ def provenance_section(project: Project) -> ReportSection:
         differing = tuple((name, *values) for name, values in changed.items())
         head = ("Setting", f"Preset {preset}", "This project")
         tables.append(FigureTable("Settings that differ from the preset", head, differing))
+    names = {crater.crater_id: crater.name for crater in project.craters}
     if content["imported"]:
-        names = {crater.crater_id: crater.name for crater in project.craters}
-        rows = tuple((str(k), names[k]) for k in content["imported"])
+        rows = tuple((str(k), names.get(k, "")) for k in content["imported"])
         tables.append(FigureTable("Craters whose maps were imported", ("Id", "Name"), rows))
+    edited = edited_areas_km2(project)
+    if edited:
+        cells = tuple((str(k), names.get(k, ""), f"{area:,.0f}") for k, area in edited.items())
+        head = ("Id", "Name", "Edited, km²")
+        tables.append(FigureTable("Craters whose maps people edited", head, cells))
     listing = (project.folder / "project.yaml").read_text(encoding="utf-8")
     return ReportSection("provenance", "Provenance", text, (), (), tuple(tables), listing)
 

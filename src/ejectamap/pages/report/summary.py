@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ejectamap.maps.edits import describe_edits
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.project.bundles import bundle_folders
 from ejectamap.project.folder import Project
@@ -14,6 +15,7 @@ from ejectamap.project.yaml import make_settings, merge, preset_names, read_pres
 from ejectamap.show.globe import origin_areas_km2
 from ejectamap.world.body import body_near
 from ejectamap.world.craters import Crater
+from ejectamap.world.label_sources import describe_all
 
 Fact = tuple[str, str]
 
@@ -36,10 +38,20 @@ def summarise(
         ("Settings", _settings(project)),
         ("Networks", "; ".join(_networks(project))),
         ("Ejecta", _totals(project, mapped)),
+        *_facts_of_people(project),
     ]
     if evaluation is not None:
         facts.append(("Evaluation", _headline_scores(evaluation)))
     return facts
+
+
+def _facts_of_people(project: Project) -> Iterator[Fact]:
+    """What people contributed: labels, and edits of the map."""
+    if project.labels is not None:
+        yield "Labels", describe_all(project.label_sources.areas(project.labels))
+    edits = describe_edits(project)
+    if edits is not None:
+        yield "Edited by hand", edits
 
 
 def changed_settings(project: Project) -> tuple[str, dict[str, tuple[str, str]]]:
