@@ -10,12 +10,12 @@ from rasterio.errors import RasterioError
 
 from ejectamap.errors import OutputError
 from ejectamap.files import replace_file
-from ejectamap.interop.map_metadata import body_class, map_title, write_citation_and_model_card
-from ejectamap.maps.mapped import require_mapped
+from ejectamap.interop.map_metadata import body_class, write_citation_and_model_card
+from ejectamap.maps.mapped import require_maps
 from ejectamap.maps.state import mask_path, probability_path
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
-from ejectamap.world.body import body_near
+from ejectamap.project.products import map_title, mapped_body
 from ejectamap.world.craters import Crater
 
 
@@ -45,12 +45,12 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
     OutputError
         If a file of the map is damaged, or one cannot be written.
     """
-    mapped = require_mapped(project)
+    maps = require_maps(project)
     folder = project.outputs / "pds4"
     folder.mkdir(exist_ok=True)
-    body = body_near(project.grid.radius_m)
+    body = mapped_body(project)
     target, target_type = ("Unknown", "planet") if body is None else (body.name, body_class(body))
-    for path, title in track(list(_rasters(project, mapped)), "writing labels"):
+    for path, title in track(list(_rasters(project, maps.all)), "writing labels"):
         values = {
             "LOGICAL_IDENTIFIER": f"{collection}:{path.stem}".lower(),
             "TITLE": title,
@@ -62,7 +62,7 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
             "TARGET_TYPE": target_type.title(),
         }
         _write_product(path, folder, values)
-    write_citation_and_model_card(project, mapped, folder)
+    write_citation_and_model_card(project, maps, folder)
     return folder
 
 
