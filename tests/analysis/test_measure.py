@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from pyogrio import read_dataframe
 
+from ejectamap.analysis.area_error import PRIOR_ERROR
 from ejectamap.analysis.colour import blanket_colour, ray_colour
 from ejectamap.analysis.columns import describe
 from ejectamap.analysis.direction import find_forbidden_zone
@@ -18,7 +20,12 @@ from ejectamap.analysis.extent import (
 )
 from ejectamap.analysis.measure import analyze_project
 from ejectamap.analysis.pattern import EjectaCount, EjectaPixels, without_small_clusters
-from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
+from ejectamap.analysis.rays import (
+    Rays,
+    blanket_radius_m,
+    half_cover_radius_m,
+    trace_rays,
+)
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import ProjectError
 from ejectamap.maps.crater_map import CraterMap
@@ -84,7 +91,7 @@ def test_a_disc(fine: Grid, place: tuple[float, float]) -> None:
     assert direction.symmetry == "symmetric"
     blanket_m = blanket_radius_m(surroundings, fine.pixel_m, direction)
     assert blanket_m == pytest.approx(400e3, abs=1.5 * fine.pixel_m)
-    assert rays_beyond(surroundings, 400e3 + 2 * fine.pixel_m).count == 0
+    assert trace_rays(surroundings, 400e3 + 2 * fine.pixel_m) == []
     colour = blanket_colour(surroundings, blanket_m)
     assert colour.mean[0] == pytest.approx(30, abs=1)
     assert colour.ratio[0] == pytest.approx(30 / 12, rel=0.05)
@@ -133,7 +140,8 @@ def test_one_ray(fine: Grid, place: tuple[float, float]) -> None:
     direction = find_forbidden_zone(surroundings, half_cover_radius_m(surroundings, fine.pixel_m))
     blanket_m = blanket_radius_m(surroundings, fine.pixel_m, direction)
     assert blanket_m == pytest.approx(300e3, abs=1.5 * fine.pixel_m)
-    rays = rays_beyond(surroundings, 300e3 + 2 * fine.pixel_m)
+    traced = trace_rays(surroundings, 300e3 + 2 * fine.pixel_m)
+    rays = Rays.summarise(traced, surroundings)
     assert rays.count == 1
     assert rays.length_max_km == pytest.approx(1200, rel=0.04)
     assert rays.width_median_km == pytest.approx(80, rel=0.06)
@@ -241,9 +249,21 @@ def test_a_simulated_planet(mapped: Project) -> None:
     again = pd.read_csv(mapped.folder / "analysis.csv")
     meanings = pd.read_csv(mapped.folder / "analysis-columns.csv", keep_default_na=False)
     assert meanings["column"].tolist() == list(again.columns) == list(table.columns)
-    before = (mapped.folder / "analysis.csv").read_bytes()
+    written = ("analysis.csv", "rays.csv", "rays.gpkg")
+    before = [(mapped.folder / name).read_bytes() for name in written]
     plot_analysis(mapped.folder / "analysis.png", analyze_project(mapped))
-    assert (mapped.folder / "analysis.csv").read_bytes() == before
+    assert [(mapped.folder / name).read_bytes() for name in written] == before
+    # Every ray of the table of craters has its row and its line.
+    rays, lines = (
+        pd.read_csv(mapped.folder / "rays.csv"),
+        read_dataframe(mapped.folder / "rays.gpkg"),
+    )
+    assert rays.groupby("crater_id").size().sum() == table["ray_count"].sum() == len(lines) > 0
+    meanings = pd.read_csv(mapped.folder / "rays-columns.csv", keep_default_na=False)
+    assert meanings["column"].tolist() == list(rays.columns)
+    # The labels are the map, and no network has seen them: expected areas are right.
+    assert (table["area_error_craters"] > 0).all()
+    assert table["area_error"].max() < PRIOR_ERROR
     assert (mapped.folder / "analysis.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,12 +1,13 @@
-"""Measurements of every mapped crater, one row each, as written to analysis.csv."""
+"""Measurements of every mapped crater and of its rays, as written to analysis.csv and rays.csv."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from ejectamap.analysis.area_error import AreaError, measure_area_error
 from ejectamap.analysis.colour import Colour, blanket_colour, ray_colour
-from ejectamap.analysis.columns import describe
+from ejectamap.analysis.columns import describe, describe_rays
 from ejectamap.analysis.direction import find_forbidden_zone
 from ejectamap.analysis.extent import (
     QUANTILES,
@@ -17,8 +18,15 @@ from ejectamap.analysis.extent import (
     max_distance_km,
 )
 from ejectamap.analysis.pattern import EjectaCount, EjectaPixels, without_small_clusters
-from ejectamap.analysis.rays import blanket_radius_m, half_cover_radius_m, rays_beyond
+from ejectamap.analysis.ray_table import measure_rays, ray_columns, write_rays
+from ejectamap.analysis.rays import (
+    Rays,
+    blanket_radius_m,
+    half_cover_radius_m,
+    trace_rays,
+)
 from ejectamap.analysis.surroundings import Surroundings
+from ejectamap.analysis.truncation import truncation
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.rings import SECTORS
 from ejectamap.files import replace_file
@@ -28,6 +36,7 @@ from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.mosaic import Floats
 
 Row = dict[str, object]
 
@@ -35,19 +44,38 @@ ANALYSIS_NAME = "analysis.csv"
 UNSHARED = "unshared_"
 """Prefix of columns measured without ground that other craters' ejecta cover too."""
 SET_ASIDE_SHARE = 0.2
+_BEYOND = 0.1  # part of the range of the surroundings, beyond them, in which the probability at tips of rays may fall
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Measurements of one crater.
+
+    Attributes
+    ----------
+    row : dict
+        Its row of analysis.csv, but for the freshness rank.
+    rays : list of dict
+        Its rows of rays.csv, with the centre line of each ray as `geometry`.
+    """
+
+    row: Row
+    rays: list[Row]
 
 
 def analyze_project(project: Project) -> pd.DataFrame:
-    """Measure all mapped craters; write analysis.csv and analysis-columns.csv into the project's results.
+    """Measure all mapped craters and their rays.
 
-    The mosaic, one byte per pixel of the globe and the window of one crater at a time are held in memory.
+    Writes analysis.csv, rays.csv, rays.gpkg, and the meaning of all columns (analysis-columns.csv, rays-columns.csv)
+    into the project's results. The mosaic, one byte per pixel of the globe and the window of one crater at a time are
+    held in memory.
 
     Returns
     -------
     DataFrame
-        One row per crater; `columns.describe` gives unit and meaning of each column. A crater with `set_aside` shares
-        more than 20 % of its blanket with others. It has no freshness rank and should be left out of comparisons, as in
-        the release.
+        The content of analysis.csv, one row per crater; `columns.describe` gives unit and meaning of each column. A
+        crater with `set_aside` shares more than 20 % of its blanket with others. It has no freshness rank and should be
+        left out of comparisons, as in the release.
 
     Raises
     ------
@@ -55,19 +83,27 @@ def analyze_project(project: Project) -> pd.DataFrame:
         If no crater is mapped.
     """
     craters = require_mapped(project)
-    grid = project.mosaic.grid
+    grid, bands = project.mosaic.grid, project.mosaic.band_names
     ejecta_map, count = EjectaMap(project.maps, grid), EjectaCount(grid)
     for crater in track(craters, "reading masks"):
         count.add(*_cleaned_mask(ejecta_map, crater, grid))
-    rows = [
-        measure_crater(project, ejecta_map, count, crater) for crater in track(craters, "measuring")
+    error = measure_area_error(project, ejecta_map, craters)
+    measured = [
+        measure_crater(project, ejecta_map, count, crater, error)
+        for crater in track(craters, "measuring")
     ]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([measurements.row for measurements in measured])
     table["freshness_rank"] = _freshness_rank(table)
-    meanings = pd.DataFrame(describe(list(table.columns), project.mosaic.band_names))
-    for name, content in ((ANALYSIS_NAME, table), ("analysis-columns.csv", meanings)):
+    names = ray_columns(len(bands))
+    tables = {
+        ANALYSIS_NAME: table,
+        "analysis-columns.csv": pd.DataFrame(describe(list(table.columns), bands)),
+        "rays-columns.csv": pd.DataFrame(describe_rays(names, bands)),
+    }
+    for name, content in tables.items():
         text = content.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-        replace_file(project.outputs / name, memoryview(text.encode()))
+        replace_file(project.outputs / name, text.encode())
+    write_rays(project.outputs, [row for part in measured for row in part.rays], names, grid)
     return table
 
 
@@ -90,9 +126,13 @@ def read_analysis(project: Project) -> pd.DataFrame:
 
 
 def measure_crater(
-    project: Project, ejecta_map: EjectaMap, count: EjectaCount, crater: Crater
-) -> Row:
-    """All measurements of one crater, by the names of their columns.
+    project: Project,
+    ejecta_map: EjectaMap,
+    count: EjectaCount,
+    crater: Crater,
+    error: AreaError,
+) -> Measurements:
+    """All measurements of one crater.
 
     Parameters
     ----------
@@ -101,6 +141,8 @@ def measure_crater(
     count : EjectaCount
         Of all mapped craters, this one included.
     crater : Crater
+    error : AreaError
+        Error of expected areas beside their random one.
     """
     grid = project.mosaic.grid
     window, mask = _cleaned_mask(ejecta_map, crater, grid)
@@ -108,32 +150,59 @@ def measure_crater(
     pattern = EjectaPixels.of_mask(crater, grid, window, mask, others)
     surroundings = Surroundings.sample(crater, project.mosaic, window, mask, count)
     stored = ejecta_map.stored(crater.crater_id, window)
+    half_cover_m = half_cover_radius_m(surroundings, grid.pixel_m)
+    direction = find_forbidden_zone(surroundings, half_cover_m)
     row: Row = {
         "crater_id": crater.crater_id,
         "name": crater.name,
         "lon_deg": crater.lon,
         "lat_deg": crater.lat,
         "radius_km": crater.radius_m / 1e3,
+        "truncated": truncation(pattern, project.mosaic, window, mask),
+        **_shared_blanket(pattern, blanket_radius_m(surroundings, grid.pixel_m, direction)),
+        "half_cover_radius_km": half_cover_m / 1e3,
+        **direction._asdict(),
+        "area_error": error.relative,
+        "area_error_craters": error.craters,
     }
-    half_cover_m = half_cover_radius_m(surroundings, grid.pixel_m)
-    direction = find_forbidden_zone(surroundings, half_cover_m)
-    blanket_m = blanket_radius_m(surroundings, grid.pixel_m, direction)
+    rays = []
+    for prefix, part, part_surroundings, chosen in (
+        (UNSHARED, pattern.select(~pattern.shared), surroundings.unshared(), ~others),
+        ("", pattern, surroundings, np.ones(mask.shape, bool)),
+    ):
+        radius_m = blanket_radius_m(part_surroundings, grid.pixel_m, direction)
+        rays = trace_rays(part_surroundings, radius_m)
+        area_km2, random_km2 = expected_area_km2(crater, grid, window, stored, chosen)
+        columns: Row = {
+            "expected_area_km2": area_km2,
+            "expected_area_sd_km2": error.total_km2(area_km2, random_km2),
+        }
+        columns |= _extents(part, radius_m)
+        columns |= {
+            f"ray_{k}": v for k, v in asdict(Rays.summarise(rays, part_surroundings)).items()
+        }
+        columns |= _colours(part_surroundings, radius_m)
+        row |= {prefix + name: value for name, value in columns.items()}
+    probability = _probability_around(ejecta_map, surroundings)
+    threshold = project.settings.map.threshold
+    return Measurements(row, measure_rays(rays, surroundings, probability, grid, threshold))
+
+
+def _shared_blanket(pattern: EjectaPixels, blanket_m: float) -> Row:
+    """Columns that say how much of the blanket is shared with other craters."""
     blanket = pattern.select(pattern.distance_m <= blanket_m)
     shared_km2 = float(blanket.area_km2[blanket.shared].sum())
     share = shared_km2 / float(blanket.area_km2.sum()) if blanket.area_km2.size else 0.0
-    row |= {"blanket_shared_share": share, "set_aside": share > SET_ASIDE_SHARE}
-    row |= {"half_cover_radius_km": half_cover_m / 1e3, **direction._asdict()}
-    for prefix, part, part_surroundings, chosen in (
-        ("", pattern, surroundings, np.ones(mask.shape, bool)),
-        (UNSHARED, pattern.select(~pattern.shared), surroundings.unshared(), ~others),
-    ):
-        radius_m = blanket_radius_m(part_surroundings, grid.pixel_m, direction)
-        area_km2, sd_km2 = expected_area_km2(crater, grid, window, stored, chosen)
-        columns = _extents(part, radius_m)
-        columns |= {"expected_area_km2": area_km2, "expected_area_sd_km2": sd_km2}
-        columns |= _rays_and_colours(part_surroundings, radius_m)
-        row |= {prefix + name: value for name, value in columns.items()}
-    return row
+    return {"blanket_shared_share": share, "set_aside": share > SET_ASIDE_SHARE}
+
+
+def _probability_around(ejecta_map: EjectaMap, surroundings: Surroundings) -> Floats:
+    """Probability at the cells of the surroundings, and in some more rows beyond, where rays end."""
+    view, depth_m = surroundings.view, surroundings.depth_m
+    limit_m = np.pi * view.radius_m  # farther on, the ground around the antipode repeats
+    more = max(0, int(min(_BEYOND * view.rows, (limit_m - view.range_m) / depth_m)))
+    farther = replace(view, range_m=view.range_m + more * depth_m, rows=view.rows + more)
+    return ejecta_map.sample(view.crater.crater_id, *farther.places())
 
 
 def _extents(pattern: EjectaPixels, blanket_m: float) -> Row:
@@ -161,10 +230,9 @@ def _extents(pattern: EjectaPixels, blanket_m: float) -> Row:
     return row
 
 
-def _rays_and_colours(surroundings: Surroundings, blanket_m: float) -> Row:
-    """Columns of the rays, and of the colours of blanket and rays."""
-    rays = rays_beyond(surroundings, blanket_m)
-    row: Row = {f"ray_{k}": v for k, v in asdict(rays).items()}
+def _colours(surroundings: Surroundings, blanket_m: float) -> Row:
+    """Columns of the colours of blanket and rays."""
+    row: Row = {}
     colours = {
         "blanket": blanket_colour(surroundings, blanket_m),
         "ray": ray_colour(surroundings, blanket_m),

@@ -1,18 +1,51 @@
-"""Radius of the blanket, and number, length and width of the rays beyond it."""
+"""Radius of the blanket, and the rays beyond it, traced from their tips inwards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ejectamap.analysis.direction import Direction
-from ejectamap.analysis.pattern import label_clusters
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.evaluation.structure import BRIDGED_KM
 from ejectamap.world.grid import Bools
 from ejectamap.world.sphere import Array
 
+Ints = npt.NDArray[np.intp]
+
 _RING_M = 4 * 665.24315  # the published ring
 _FORBIDDEN_DEG = 60.0  # azimuths nearer than this to the middle of a forbidden zone are left out
+
+
+@dataclass(frozen=True)
+class Ray:
+    """A long narrow piece of ejecta beyond the blanket, as cells of the polar view.
+
+    Attributes
+    ----------
+    rows : int array (n,)
+        Consecutive rows, from the nearest to the farthest.
+    first, count : int array (n,)
+        First column in each row, and number of columns; they may run on past the last column, around the circle.
+    """
+
+    rows: Ints
+    first: Ints
+    count: Ints
+
+    def length_m(self, surroundings: Surroundings) -> float:
+        """Range from the inner edge of the nearest row to the outer edge of the farthest one."""
+        return float(self.rows.size * surroundings.depth_m)
+
+    def widths_m(self, surroundings: Surroundings) -> Array:
+        """Width on the ground in each row, across the range; (n,)."""
+        cell_m2 = surroundings.view.cell_area_m2().ravel()[self.rows]
+        return np.asarray(self.count * cell_m2 / surroundings.depth_m)
+
+    def width_m(self, surroundings: Surroundings) -> float:
+        """Median of these widths."""
+        return float(np.median(self.widths_m(surroundings)))
 
 
 @dataclass(frozen=True)
@@ -23,6 +56,20 @@ class Rays:
     length_median_km: float
     length_max_km: float
     width_median_km: float
+
+    @classmethod
+    def summarise(cls, rays: Sequence[Ray], surroundings: Surroundings) -> "Rays":
+        """Summary of some rays."""
+        if not rays:
+            return cls(0, *[float("nan")] * 3)
+        lengths_km = [ray.length_m(surroundings) / 1e3 for ray in rays]
+        widths_km = [ray.width_m(surroundings) / 1e3 for ray in rays]
+        return cls(
+            len(rays),
+            float(np.median(lengths_km)),
+            float(max(lengths_km)),
+            float(np.median(widths_km)),
+        )
 
 
 def half_cover_radius_m(surroundings: Surroundings, pixel_m: float) -> float:
@@ -68,40 +115,59 @@ def _open_ring_m(surroundings: Surroundings, pixel_m: float, azimuths: Bools) ->
     )
 
 
-def rays_beyond(surroundings: Surroundings, blanket_m: float) -> Rays:
-    """Count and measure rays: long narrow patches of ejecta beyond the blanket.
+def trace_rays(surroundings: Surroundings, blanket_m: float) -> list[Ray]:
+    """Trace the rays beyond the blanket, in the order of their azimuth at the tip, clockwise from north.
 
-    Gaps of up to 10 km along the range are bridged, as in the figures along rays of docs/metrics.md. The length of a
-    patch of touching cells is the range between its ends, its width is its ground area over its length. It is a ray if
-    its length is more than a crater radius and at least twice its width. Rays that touch beyond the blanket count once.
+    Gaps of up to 10 km along the range are bridged, as in the figures along rays of docs/metrics.md. A ray is followed
+    inwards from its tip, from ring to ring of ejecta that touch; where several meet, the longest goes on and the others
+    end there, as tributaries of a river do. It counts if it is longer than a crater radius and at least twice as long
+    as wide, so that the teeth of a ragged edge do not.
     """
-    ray = surroundings.ejecta & (
-        surroundings.range_m > max(blanket_m, surroundings.view.crater.radius_m)
-    )
+    beyond = surroundings.range_m > max(blanket_m, surroundings.view.crater.radius_m)
     bridge = int(BRIDGED_KM * 1e3 / surroundings.depth_m)
-    labels = label_clusters(_bridged(ray, bridge), closed=True)
-    if not labels.any():
-        return Rays(0, *[float("nan")] * 3)
-    row, col = np.nonzero(labels)
-    patch = labels[row, col] - 1
-    count = int(patch.max()) + 1
-    near, far = np.full(count, surroundings.ejecta.shape[0]), np.full(count, -1)
-    np.minimum.at(near, patch, row)
-    np.maximum.at(far, patch, row)
-    length_km = (far - near + 1) * surroundings.depth_m / 1e3
-    area_km2 = np.bincount(patch, weights=surroundings.area_km2[row, col], minlength=count)
-    width_km = np.divide(area_km2, length_km, out=np.zeros(count), where=far >= 0)
-    radius_km = surroundings.view.crater.radius_m / 1e3
-    long = (far >= 0) & (length_km > radius_km) & (length_km >= 2 * width_km)
-    if not long.any():
-        return Rays(0, *[float("nan")] * 3)
-    lengths: Array = length_km[long]
-    return Rays(
-        int(long.sum()),
-        float(np.median(lengths)),
-        float(lengths.max()),
-        float(np.median(width_km[long])),
-    )
+    rays = [
+        ray
+        for ray in _trace(_bridged(surroundings.ejecta & beyond, bridge))
+        if ray.length_m(surroundings)
+        > max(surroundings.view.crater.radius_m, 2 * ray.width_m(surroundings))
+    ]
+    cols = surroundings.view.cols
+    return sorted(rays, key=lambda ray: float(ray.first[-1] + ray.count[-1] / 2) % cols)
+
+
+def _trace(mask: Bools) -> list[Ray]:
+    """Follow the ejecta of a polar mask inwards, from row to row; columns are a closed circle."""
+    cols = mask.shape[1]
+    cells: list[
+        list[tuple[int, int, int]]
+    ] = []  # of each ray: row, first column, number of columns
+    farther = np.full(cols, -1)  # the ray of each column in the row beyond
+    for row in range(mask.shape[0] - 1, -1, -1):
+        here = np.full(cols, -1)
+        followed: set[int] = set()
+        for count, first in sorted(_runs(mask[row]), reverse=True):  # the widest goes on
+            touching = set(farther[np.arange(first - 1, first + count + 1) % cols].tolist())
+            touching -= {-1, *followed}
+            if touching:
+                ray = max(touching, key=lambda k: (len(cells[k]), -k))
+            else:
+                ray = len(cells)
+                cells.append([])
+            followed.add(ray)
+            cells[ray].append((row, first, count))
+            here[np.arange(first, first + count) % cols] = ray
+        farther = here
+    return [Ray(*np.array(ray[::-1], np.intp).T) for ray in cells]
+
+
+def _runs(row: Bools) -> list[tuple[int, int]]:
+    """Runs of True around a circle: number of columns and first column of each."""
+    if row.all():
+        return [(row.size, 0)]
+    gap = int(np.argmin(row))  # a column at which no run continues
+    steps = np.diff(np.concatenate([[0], np.roll(row, -gap).astype(np.int8), [0]]))
+    firsts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    return list(zip((ends - firsts).tolist(), ((firsts + gap) % row.size).tolist(), strict=True))
 
 
 def _bridged(mask: Bools, longest: int) -> Bools:

@@ -1,14 +1,18 @@
 """Verbs that analyse maps: families, analyze, suggest."""
 
 from math import isnan
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ejectamap.cli.app import ProjectFolder, app
 from ejectamap.terminal import results_console
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @app.command(epilog="Example: ejectamap families mercury --write")
@@ -40,7 +44,7 @@ def families(
 
 @app.command(epilog="Example: ejectamap analyze mercury")
 def analyze(folder: ProjectFolder) -> None:
-    """Measure the ejecta of each mapped crater; writes analysis.csv, analysis-columns.csv and analysis.png."""
+    """Measure each mapped crater's ejecta and rays; writes analysis.csv, rays.csv, rays.gpkg and analysis.png."""
     from ejectamap.analysis.measure import analyze_project
     from ejectamap.project.folder import Project
     from ejectamap.show.analysis import plot_analysis
@@ -49,20 +53,40 @@ def analyze(folder: ProjectFolder) -> None:
     measurements = analyze_project(project)
     plot_analysis(project.outputs / "analysis.png", measurements)
     columns = {
-        "Area, km²": "total_area_km2",
-        "Expected": "expected_area_km2",
-        "±": "expected_area_sd_km2",
         "Blanket, km": "blanket_radius_km",
         "Farthest, km": "max_distance_km",
         "Rays": "ray_count",
         "From, °": "missing_bearing_deg",
     }
-    table = Table("Crater", *columns, "Set aside")
+    table = Table("Crater", *columns, "Area, 1000 km²", "Mask", "")
     for row in measurements.to_dict("records"):
-        values = [row[name] for name in columns.values()]
-        cells = ["–" if isnan(value) else f"{value:,.0f}" for value in values]
-        table.add_row(Text(str(row["name"])), *cells, "yes" if row["set_aside"] else "")
+        cells = ["–" if isnan(row[name]) else f"{row[name]:,.0f}" for name in columns.values()]
+        area, sd, mask = (
+            f"{row[name] / 1000:,.1f}"
+            for name in ("expected_area_km2", "expected_area_sd_km2", "total_area_km2")
+        )
+        flags = [row["truncated"] and "cut off", row["set_aside"] and "shared"]
+        text = ", ".join(flag for flag in flags if flag)
+        table.add_row(Text(str(row["name"])), *cells, f"{area} ± {sd}", mask, text)
     console.print(table)
+    _explain(console, measurements, project.settings.map.threshold)
+
+
+def _explain(console: Console, measurements: "DataFrame", threshold: float) -> None:
+    """Say what the columns of the printed table are."""
+    error, craters = measurements["area_error"].iloc[0], measurements["area_error_craters"].iloc[0]
+    source = "measured on other planets"
+    if craters:
+        source = f"measured there and on {craters} labelled craters that no network has seen"
+    for line in (
+        "Area: sum of probability times ground area, beyond the rim, and its standard deviation;"
+        f" {error:.0%} of the area are the probabilities' own error, {source}."
+        f" Mask: area where the probability exceeds {threshold:g}.",
+        "Cut off: the ejecta end where the mosaic's data or the reach do. Shared: more than a fifth of the blanket's"
+        " area has other craters' ejecta too. From: where the projectile came from, clockwise from north.",
+        "analysis-columns.csv and rays-columns.csv explain every column of analysis.csv and rays.csv.",
+    ):
+        console.print(Text(line))
 
 
 @app.command(epilog="Example: ejectamap suggest mercury --tiles 30")
