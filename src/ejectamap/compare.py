@@ -1,8 +1,10 @@
 """Compare methods on one project: each is trained if it is not, mapped and evaluated; one table of all."""
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -10,16 +12,42 @@ from rich.console import Console
 from rich.table import Table
 
 from ejectamap.errors import LabelError, SettingsError
+from ejectamap.evaluation.paired import CraterFigure, PairedDifference, paired_difference
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.evaluation.scores import Evaluation, Scores
-from ejectamap.evaluation.tables import format_figure
+from ejectamap.evaluation.tables import format_figure, format_interval
 from ejectamap.files import replace_file
 from ejectamap.mapping.run import map_project
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
+from ejectamap.training.hardly_trained import hardly_trained
 from ejectamap.training.run import train
 
 _FIGURES = ("f1", "precision", "recall")
+_DECISIVE = "test.pixel.f1"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Whether one method is better than the others, by pixel F1.
+
+    Attributes
+    ----------
+    best : str or None
+        Method with the highest F1; None if no method has one.
+    behind : mapping of str to PairedDifference
+        F1 of the best method minus that of each other one that has any, by method; the intervals hold together for
+        all pairs of methods, since any could have been the best.
+    """
+
+    best: str | None
+    behind: Mapping[str, PairedDifference]
+
+    @property
+    def winner(self) -> str | None:
+        """The best method, if it is better than each other one beyond chance."""
+        beyond = [difference.is_beyond_chance for difference in self.behind.values()]
+        return self.best if beyond and all(beyond) else None
 
 
 @dataclass(frozen=True)
@@ -30,10 +58,13 @@ class MethodScore:
     ----------
     method : str
     evaluation : Evaluation
+    hardly_trained : tuple of str
+        Why its networks count as hardly trained; empty if they do not.
     """
 
     method: str
     evaluation: Evaluation
+    hardly_trained: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, float | None]:
         """Figures by name, of the pairs that were held out or, if none were, of all; None where undefined."""
@@ -90,15 +121,33 @@ def compare_methods(
         variant = project.with_method(method)
         train(variant, minutes)
         map_project(variant)
-        rows.append(MethodScore(method, evaluate_project(variant)))
+        reasons = tuple(hardly_trained(variant))
+        rows.append(MethodScore(method, evaluate_project(variant), reasons))
     _write(project, rows)
     return rows
 
 
+def rank_methods(rows: Sequence[MethodScore]) -> Ranking:
+    """Find the method with the highest pixel F1, and how far the others are behind it, paired over craters."""
+    found = {row.method: CraterFigure.of(row.evaluation, _DECISIVE) for row in rows}
+    figures = {k: f for k, f in found.items() if f is not None and not math.isnan(f.value)}
+    if not figures:
+        return Ranking(None, {})
+    best = max(figures, key=lambda method: figures[method].value)
+    pairs = len(list(combinations(figures, 2)))
+    behind = {
+        method: paired_difference(figure, figures[best], comparisons=pairs)
+        for method, figure in figures.items()
+        if method != best
+    }
+    return Ranking(best, behind)
+
+
 def print_comparison(rows: Sequence[MethodScore], console: Console) -> None:
-    """Print two tables: overall, and by distance."""
+    """Print two tables, overall and by distance, and whether a method is better than the others."""
     subset = "test set" if rows[0].evaluation.has_training_pairs else "all labels"
     figures = {row.method: row.figures() for row in rows}
+    marks = {row.method: "\n  hardly trained" if row.hardly_trained else "" for row in rows}
     names = list(figures[rows[0].method])
     overall = [name for name in names if not name.endswith("_radii")]
     for title, columns in (
@@ -113,21 +162,91 @@ def print_comparison(rows: Sequence[MethodScore], console: Console) -> None:
             heading = name.removesuffix("_radii").replace("f1", "F1").replace("_", "\n")
             table.add_column(heading, justify="right", no_wrap=True)
         for method, values in figures.items():
-            table.add_row(method, *(format_figure(values[name]) for name in columns))
+            cells = (format_figure(values[name]) for name in columns)
+            table.add_row(method + marks[method], *cells)
         console.print(table)
+    for note in _notes(rows):
+        console.print(note, soft_wrap=True, highlight=False)
+
+
+def _notes(rows: Sequence[MethodScore]) -> list[str]:
+    """Sentences below the tables: which method is better, which are hardly trained, and the leakage."""
+    ranking = rank_methods(rows)
+    notes = [_verdict(ranking)] if ranking.behind else []
+    for method, difference in ranking.behind.items():
+        interval = format_interval(difference.low, difference.high)
+        told = "" if difference.is_beyond_chance else ", not told apart"
+        notes.append(
+            f"  {ranking.best} minus {method}: {format_figure(difference.difference)} ({interval}){told}"
+        )
+    reasons = [
+        f"{row.method} ({'; '.join(row.hardly_trained)})" for row in rows if row.hardly_trained
+    ]
+    if reasons:
+        notes.append(
+            f"Hardly trained: {', '.join(reasons)}: these figures say little about the method; give it more time."
+        )
+    for row in rows:
+        seen = row.evaluation.to_dict()["seen"]
+        if seen["seen_px"]:
+            part = seen["seen_px"] / seen["test_px"]
+            notes.append(
+                f"{row.method}: {part:.0%} of the pixels that it is judged on were trained on by the networks that it"
+                " started from."
+            )
     leakage = rows[0].evaluation.leakage
-    if leakage is not None:
-        console.print(f"Leakage: {leakage}.", soft_wrap=True)
+    return notes if leakage is None else [*notes, f"Leakage: {leakage}."]
+
+
+def _verdict(ranking: Ranking) -> str:
+    """Which method is better than the others by pixel F1, if any is beyond chance."""
+    differences = ranking.behind.values()
+    craters = max(difference.craters for difference in differences)
+    over = f"95 % intervals of the differences, paired over {craters} craters, for all methods together"
+    if ranking.winner is not None:
+        return (
+            f"{ranking.winner} has a higher pixel F1 than each other method beyond chance; {over}:"
+        )
+    if not any(difference.enough_craters for difference in differences):
+        over = f"{craters} craters are too few to tell so many methods apart"
+    return f"No method has a higher pixel F1 than all others beyond chance; {over}:"
 
 
 def _write(project: Project, rows: Sequence[MethodScore]) -> None:
     """Write the table, and each method's whole evaluation."""
     folder = project.folder / "compare"
-    table = pd.DataFrame([{"method": row.method} | row.figures() for row in rows])
+    ranking = rank_methods(rows)
+    table = pd.DataFrame(
+        [{"method": row.method} | row.figures() | _standing(row, ranking) for row in rows]
+    )
     replace_file(folder / "comparison.csv", memoryview(table.to_csv(index=False).encode()))
-    evaluations: dict[str, Any] = {row.method: row.evaluation.to_dict() for row in rows}
+    evaluations: dict[str, Any] = {
+        row.method: row.evaluation.to_dict()
+        | {
+            "hardly_trained": list(row.hardly_trained),
+            "behind_best": _to_dict(ranking.behind.get(row.method)),
+            "is_winner": row.method == ranking.winner,
+        }
+        for row in rows
+    }
     text = json.dumps(evaluations, indent=2) + "\n"
     replace_file(folder / "comparison.json", memoryview(text.encode()))
+
+
+def _standing(row: MethodScore, ranking: Ranking) -> dict[str, Any]:
+    """Columns of a method's row: how far it is behind the best one, and whether it is hardly trained."""
+    behind = _to_dict(ranking.behind.get(row.method)) or {}
+    return {
+        "pixel_f1_behind": 0.0 if row.method == ranking.best else behind.get("difference"),
+        "behind_low": behind.get("low"),
+        "behind_high": behind.get("high"),
+        "is_winner": row.method == ranking.winner,
+        "hardly_trained": bool(row.hardly_trained),
+    }
+
+
+def _to_dict(difference: PairedDifference | None) -> dict[str, Any] | None:
+    return None if difference is None else difference.to_dict()
 
 
 def _attribution_accuracy(scores: Scores) -> float | None:
