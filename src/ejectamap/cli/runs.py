@@ -1,0 +1,102 @@
+"""Verbs about earlier maps of a project: runs, difference."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ejectamap.cli.app import ProjectFolder, app
+from ejectamap.terminal import results_console
+
+if TYPE_CHECKING:
+    from ejectamap.maps.runs import Run
+    from ejectamap.project.folder import Project
+
+
+@app.command(epilog="Example: ejectamap runs mercury --keep before-retraining")
+def runs(
+    folder: ProjectFolder,
+    keep: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep the present map under this name.")
+    ] = None,
+    name: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="OLD NEW", help="Name a run, so that it stays until it is deleted."),
+    ] = None,
+    delete: Annotated[str | None, typer.Option(metavar="NAME", help="Delete a run.")] = None,
+) -> None:
+    """List the project's maps, the present one and earlier ones, which map keeps before it changes them."""
+    from ejectamap.maps.runs import delete_run, find_run, keep_as, rename_run
+    from ejectamap.project.folder import Project
+
+    project = Project.open(folder)
+    if keep is not None:
+        keep_as(project, keep)
+    if name is not None:
+        rename_run(project, *name)
+    if delete is not None:
+        delete_run(find_run(project, delete))
+    _list_runs(project)
+
+
+@app.command(epilog="Example: ejectamap difference mercury before-retraining")
+def difference(
+    folder: ProjectFolder,
+    before: Annotated[
+        str,
+        typer.Argument(
+            metavar="BEFORE", help="A run, or another project's folder.", show_default=False
+        ),
+    ],
+    after: Annotated[
+        str, typer.Argument(metavar="AFTER", help="Likewise; present: the project's map.")
+    ] = "present",
+) -> None:
+    """Set two maps beside each other: figures, agreement of each crater, and a picture; writes differences/."""
+    from ejectamap.evaluation.difference import compare_maps, write_difference
+    from ejectamap.evaluation.difference_tables import difference_tables
+    from ejectamap.evaluation.tables import print_table
+    from ejectamap.project.folder import Project
+    from ejectamap.show.difference import draw_difference
+
+    project, console = Project.open(folder), results_console()
+    result = compare_maps(project, before, after)
+    target = project.folder / "differences" / f"{result.before.name}-{result.after.name}"
+    write_difference(result, target)
+    draw_difference(project, result, target / "difference.png")
+    console.print(f"Before: {result.before.name}; after: {result.after.name}", soft_wrap=True)
+    for table in difference_tables(result):
+        print_table(table, console)
+    console.print(f"{target}: difference.json, craters.csv, difference.png", soft_wrap=True)
+
+
+def _list_runs(project: "Project") -> None:
+    """Print a table of the project's maps, latest first."""
+    from ejectamap.maps.runs import kept_runs, present_run
+
+    present, kept, console = present_run(project), kept_runs(project), results_console()
+    table = Table("Run", "Map of", "Method", "Networks", "Craters", "F1", "MB", box=None)
+    for run in [*([] if present is None else [present]), *kept]:
+        table.add_row(*_run_row(run))
+    console.print(table)
+    notes = ["No map is finished: ejectamap map makes one."] if present is None else []
+    if any(run.automatic for run in kept):
+        limit = project.settings.map.keep_runs
+        notes.append(f"*: one of the latest {limit} (map.keep_runs); --name keeps it for good.")
+    for note in notes:
+        console.print(note, soft_wrap=True)
+
+
+def _run_row(run: "Run") -> tuple[str | Text, ...]:
+    f1 = run.f1
+    return (
+        Text(f"{run.name} *" if run.automatic else run.name),
+        f"{datetime.astimezone(run.made):%Y-%m-%d %H:%M}",
+        run.method,
+        run.networks,
+        str(len(run.crater_ids)),
+        "–" if f1 is None else f"{f1:.3f}",
+        f"{run.size_bytes / 1e6:,.1f}",
+    )
