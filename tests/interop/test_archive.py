@@ -217,6 +217,24 @@ def test_pds4_products_have_the_values_of_the_map(mapped: Project) -> None:
         )
         assert root.findtext(".//p:Investigation_Area/p:name", "", space) == "MESSENGER & <co>"
         assert root.findtext(".//p:Target_Identification/p:name", "", space) == "Mercury"
+    root = ElementTree.parse(folder / "crater_0_probability.xml").getroot()
+    array = ".//p:Array_3D_Image/p:"
+    assert float(root.findtext(f"{array}Element_Array/p:scaling_factor", "", space)) == 0.004
+    assert root.findtext(f"{array}Special_Constants/p:missing_constant", "", space) == "255"
+    children = [element.tag.partition("}")[2] for element in root]
+    assert children == [
+        "Identification_Area",
+        "Observation_Area",
+        "Reference_List",
+        "File_Area_Observational",
+    ]
+    cited = root.find("p:Identification_Area/p:Citation_Information", space)
+    assert cited is not None
+    assert [element.tag.partition("}")[2] for element in cited] == [
+        "publication_year",
+        "description",
+    ]
+    assert root.findtext(".//p:External_Reference/p:doi", "", space) == RECIPE_DOI
     root = ElementTree.parse(folder / "crater_0_mask.xml").getroot()
     assert root.findtext("p:Identification_Area/p:title", "", space) == f"Ejecta of {NAMES[0]}"
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -12,18 +13,30 @@ from ejectamap.errors import OutputError
 from ejectamap.files import replace_file
 from ejectamap.interop.map_metadata import body_class, write_citation_and_model_card
 from ejectamap.maps.mapped import require_maps
+from ejectamap.maps.rasters import copy_probability
 from ejectamap.maps.state import mask_path, probability_path
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
-from ejectamap.project.products import map_title, mapped_body
+from ejectamap.project.products import RECIPE, RECIPE_DOI, how_to_cite, map_title, mapped_body
 from ejectamap.world.craters import Crater
+
+_AFTER_CITATION = "</Identification_Area>"
+_AFTER_REFERENCES = "<File_Area_Observational>"
+_REFERENCES = f"""<Reference_List>
+    <External_Reference>
+      <doi>{RECIPE_DOI}</doi>
+      <reference_text>{RECIPE}</reference_text>
+      <description>The recipe that the program follows; the DOI is that of its authors' data.</description>
+    </External_Reference>
+  </Reference_List>
+  """
 
 
 def export_pds4(project: Project, mission: str, collection: str) -> Path:
     """Write pds4/{name}.xml and .tif for each raster of the map, CITATION.cff and MODEL-CARD.md.
 
-    Labels follow GDAL's template (information model 1.16). They name no instrument and no times; these have to be added
-    before the products can be archived.
+    Labels follow GDAL's template (information model 1.16), with citation and references added. They name no instrument
+    and no times; these have to be added before the products can be archived.
 
     Parameters
     ----------
@@ -61,7 +74,7 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
             "TARGET": target,
             "TARGET_TYPE": target_type.title(),
         }
-        _write_product(path, folder, values)
+        _write_product(project, path, folder, values)
     write_citation_and_model_card(project, maps, folder)
     return folder
 
@@ -74,7 +87,7 @@ def _rasters(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[Path,
         yield mask_path(project, crater), f"Ejecta of {crater.name}"
 
 
-def _write_product(path: Path, folder: Path, values: Mapping[str, str]) -> None:
+def _write_product(project: Project, path: Path, folder: Path, values: Mapping[str, str]) -> None:
     """Write a raster's label, with values for the template's variables, and the raster without compression.
 
     PDS4 allows no compressed rasters.
@@ -82,9 +95,12 @@ def _write_product(path: Path, folder: Path, values: Mapping[str, str]) -> None:
     # rasterio changes all options to upper case. The driver therefore gets marks, which are replaced in the label.
     marks = {f"VAR_{name}": f"@{name}@" for name in values}
     with tempfile.TemporaryDirectory() as temporary:
-        label = Path(temporary) / f"{path.stem}.xml"
+        source, label = path, Path(temporary) / f"{path.stem}.xml"
+        if path.stem.endswith("_probability"):
+            source = Path(temporary) / f"scaled_{path.name}"
+            copy_probability(path, source, project.grid)
         try:
-            rasterio.shutil.copy(path, label, driver="PDS4", IMAGE_FORMAT="GEOTIFF", **marks)
+            rasterio.shutil.copy(source, label, driver="PDS4", IMAGE_FORMAT="GEOTIFF", **marks)
         except RasterioError as error:
             raise OutputError(f"{path}: cannot be made a PDS4 product ({error})") from error
         text = label.read_text(encoding="utf-8")
@@ -92,6 +108,25 @@ def _write_product(path: Path, folder: Path, values: Mapping[str, str]) -> None:
             text = text.replace(f"@{name}@", escape(value))
             # The driver writes the lower-case form of some values into identifiers.
             text = text.replace(f"@{name.lower()}@", escape(value.lower().replace(" ", "_")))
+        text = text.replace(_AFTER_CITATION, _citation(project, path) + _AFTER_CITATION, 1)
+        text = text.replace(_AFTER_REFERENCES, _REFERENCES + _AFTER_REFERENCES, 1)
         raster = label.with_suffix(".tif").read_bytes()
         replace_file(folder / f"{path.stem}.tif", memoryview(raster))
         replace_file(folder / label.name, memoryview(text.encode()))
+
+
+def _citation(project: Project, path: Path) -> str:
+    """Who made the map and when, how to cite it, credit of the images and licence, as an element of the label."""
+    products = project.settings.products
+    texts = [how_to_cite(project)]
+    texts += [f"Images: {products.credit}."] if products.credit else []
+    texts += [f"Licence: {products.licence}."] if products.licence else []
+    year = datetime.fromtimestamp(path.stat().st_mtime, UTC).year
+    elements = {
+        "author_list": "; ".join(products.authors),
+        "publication_year": str(year),
+        "doi": products.doi or "",
+        "description": " ".join(texts),
+    }
+    lines = "".join(f"      <{k}>{escape(text)}</{k}>\n" for k, text in elements.items() if text)
+    return f"  <Citation_Information>\n{lines}    </Citation_Information>\n  "
