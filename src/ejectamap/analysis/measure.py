@@ -117,8 +117,9 @@ def read_analysis(project: Project) -> pd.DataFrame:
     """
     path = project.outputs / ANALYSIS_NAME
     try:
-        table = pd.read_csv(path, dtype={"name": str}, keep_default_na=False, na_values=[""])
-        return table.fillna({"name": ""}).astype({"crater_id": int})
+        text = {"name": str, "truncated": str}
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+        return table.fillna(dict.fromkeys(text, "")).astype({"crater_id": int})
     except (OSError, ValueError, KeyError) as error:
         raise OutputError(
             f"{path}: cannot be read ({error}): run ejectamap analyze {project.folder} again"

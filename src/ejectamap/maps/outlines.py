@@ -20,6 +20,11 @@ from ejectamap.maps.rasters import NO_DATA, STEPS, read_part, stored_strips
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
 
+_DESCRIPTION = (
+    "Outlines of each crater's mask; area_km2: ground area of the whole mask, crater interior included"
+    " (expected areas, without a threshold, are in analysis.csv)"
+)
+
 
 def write_outline(path: Path, grid: Grid, probability: Path, mask: Path) -> None:
     """Write the outline of one crater's ejecta as a table of one row; of none, if it has no ejecta.
@@ -112,7 +117,13 @@ def write_polygons(
     frame = gpd.GeoDataFrame(table, geometry="geometry", crs=grid.crs)
     buffer = io.BytesIO()
     with fixed_date():
-        frame.to_file(buffer, driver="GPKG", layer="ejecta", geometry_type="MultiPolygon")
+        frame.to_file(
+            buffer,
+            driver="GPKG",
+            layer="ejecta",
+            geometry_type="MultiPolygon",
+            layer_options={"DESCRIPTION": _DESCRIPTION},
+        )
     replace_file(path, buffer.getbuffer())
 
 

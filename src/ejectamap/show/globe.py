@@ -200,7 +200,7 @@ def _draw_legend(
     middle = (rows - 2) / 2
     axes.set_xlim(0, _LEGEND_COLUMNS)
     axes.set_ylim(middle + _LEGEND_ROWS / 2 + 1.5, middle - _LEGEND_ROWS / 2 - 1.5)
-    axes.text(0, -1.4, "Ejecta by crater of origin; area in 1000 km²", fontsize=10)
+    axes.text(0, -1.4, "Ejecta by crater of origin; mask area in 1000 km²", fontsize=10)
     for k, crater in enumerate(shown):
         column, row = divmod(k, rows)
         colour = [value / 255 for value in colours[crater.crater_id]]

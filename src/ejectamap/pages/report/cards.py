@@ -50,7 +50,8 @@ class Card:
 
 OVERVIEW = (
     "Radius, km",
-    "Ejecta, km²",
+    "Area, km²",
+    "Mask, km²",
     "Mean probability",
     "Blanket radius, km",
     "Farthest, km",
@@ -99,6 +100,7 @@ def build_card(project: Project, crater: Crater, crater_rows: CraterRows) -> Car
     chips = crater_rows.connections[crater_rows.connections["crater_id"] == k]
     overview = (
         f"{crater.radius_m / 1000:,.1f}",
+        _expected_area(analysis),
         _number(polygon.get("area_km2", 0.0)),
         _number(polygon.get("mean_probability"), 2),
         _number(analysis.get("blanket_radius_km")),
@@ -109,8 +111,9 @@ def build_card(project: Project, crater: Crater, crater_rows: CraterRows) -> Car
     figures = [
         ("Centre", _place(crater)),
         ("Radius", f"{crater.radius_m / 1000:,.1f} km"),
-        ("Mapped ejecta", f"{overview[1]} km²"),
-        ("Mean probability of the mapped ejecta", overview[2]),
+        ("Area, expected from the probabilities", f"{overview[1]} km²"),
+        ("Area of the mask, crater included", f"{overview[2]} km²"),
+        ("Mean probability in the mask", overview[3]),
         *_analysis_figures(crater, analysis),
         *_score_figures(scores),
     ]
@@ -137,7 +140,6 @@ def _analysis_figures(crater: Crater, row: Row) -> list[tuple[str, str]]:
     """Figures from a row of analysis.csv."""
     if not row:
         return []
-    expected = f"{_number(row['expected_area_km2'])} ± {_number(row['expected_area_sd_km2'])} km²"
     contrast = " and ".join(_number(row[f"{part}_contrast"], 1) for part in ("blanket", "ray"))
     areas = " and ".join(_number(row[f"{part}_area_km2"]) for part in ("blanket", "ray"))
     radii = _number(1000 * row["blanket_radius_km"] / crater.radius_m, 1)
@@ -147,16 +149,23 @@ def _analysis_figures(crater: Crater, row: Row) -> list[tuple[str, str]]:
         rays += f", the longest {_number(row['ray_length_max_km'])} km"
     shared = f"{row['blanket_shared_share']:.0%}{', set aside' if row['set_aside'] else ''}"
     return [
-        ("Area expected from the probabilities", expected),
         ("Blanket radius", blanket),
-        ("Blanket and ray area", f"{areas} km²"),
+        ("Blanket and rays in the mask", f"{areas} km²"),
         ("Farthest ejecta", f"{_number(row['max_distance_km'])} km"),
+        *([("Cut off by", row["truncated"] or "nothing")] if "truncated" in row else []),
         ("Rays", rays),
         ("Impact direction", _direction(row)),
         ("Contrast of blanket and rays", contrast),
         ("Freshness rank by ray contrast", _number(row["freshness_rank"])),
         ("Blanket shared with other craters", shared),
     ]
+
+
+def _expected_area(row: Row) -> str:
+    """Expected area and its standard deviation, in km²; `NO_VALUE` where it was not measured."""
+    if not row:
+        return NO_VALUE
+    return f"{_number(row['expected_area_km2'])} ± {_number(row['expected_area_sd_km2'])}"
 
 
 def _score_figures(scores: Row) -> list[tuple[str, str]]:
