@@ -23,13 +23,13 @@ from ejectamap.maps.state import card_path
 from ejectamap.project.folder import Project
 from ejectamap.show.run import draw_card
 from ejectamap.world.craters import Crater
-from ejectamap.world.mosaic import read_grid
+from ejectamap.world.mosaic_files import read_mosaic_grid
 
 MakeReady = Callable[..., Project]
 Contents = Callable[[Path], dict[str, bytes]]
 Reopened = Callable[[Project], Project]
 IDS = [0, 1, 2, 3, 4, 5]
-GLOBAL = ["connections.parquet", "ejecta.gpkg", "origin.tif"]
+GLOBAL = ["connections.parquet", "ejecta.gpkg", "origin.qml", "origin.tif"]
 
 
 class Counting:
@@ -71,8 +71,8 @@ def test_the_files_other_programs_rely_on(make_ready: MakeReady) -> None:
         assert ((stored <= 250) | (stored == 255)).all()
         assert np.array_equal(mask == 1, (stored > 125) & (stored != 255))
     with rasterio.open(project.maps / "origin.tif") as source:
-        assert read_grid(source).shape == grid.shape
         origin = source.read(1)
+    assert read_mosaic_grid(project.maps / "origin.tif").shape == grid.shape
     assert set(np.unique(origin)) <= {0, *(k + 1 for k in IDS)}
     polygons = gpd.read_file(project.maps / "ejecta.gpkg", layer="ejecta")
     assert set(polygons["crater_id"]) <= set(IDS)

@@ -55,7 +55,9 @@ def test_another_network_makes_the_map_stale(make_ready: MakeReady, reopened: Re
     project = make_ready("method=polar")
     map_project(project)
     bundle = project.models / "context" / "member-00" / "bundle.json"
-    bundle.write_text(bundle.read_text() + "\n")
+    content = json.loads(bundle.read_text())
+    content["training"]["samples"] = 77
+    bundle.write_text(json.dumps(content))
     assert mapped_craters(reopened(project)) == []
 
 

@@ -14,7 +14,7 @@ from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.crater_columns import LARGEST_ID
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.mosaic import read_grid
+from ejectamap.world.mosaic_files import read_mosaic_grid
 
 RADIUS_M = 1_000_000.0
 
@@ -33,8 +33,7 @@ def test_whole_globe_is_a_mosaic_grid(tmp_path: Path) -> None:
     expected = make_grid(720)
     origin = OriginMap(expected)
     origin.write(tmp_path / "origin.tif", [], {})
-    with rasterio.open(tmp_path / "origin.tif") as source:
-        grid = read_grid(source)
+    grid = read_mosaic_grid(tmp_path / "origin.tif")
     assert grid.shape == expected.shape
     assert grid.radius_m == expected.radius_m
     assert grid.lon_west == pytest.approx(expected.lon_west)

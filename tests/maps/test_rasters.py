@@ -206,7 +206,15 @@ def test_polygons(tmp_path: Path) -> None:
     }
     write_polygons(path, GRID, outlines, stale=[crater(1)])
     frame = gpd.read_file(path, layer="ejecta")
-    columns = ["crater_id", "name", "area_km2", "mean_probability", "current", "geometry"]
+    columns = [
+        "crater_id",
+        "name",
+        "area_km2",
+        "mean_probability",
+        "current",
+        "edited_km2",
+        "geometry",
+    ]
     assert list(frame.columns) == columns
     assert frame["crater_id"].tolist() == [1]
     assert frame["current"].tolist() == [False]

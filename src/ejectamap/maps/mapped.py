@@ -108,7 +108,12 @@ def mapped_craters(project: Project, fingerprints: Fingerprints | None = None) -
 
 
 def require_mapped(project: Project) -> list[Crater]:
-    """All craters that have a map, in the catalogue's order; where some are stale, that is logged as a warning.
+    """All craters that have a map, in the catalogue's order; see `require_maps`."""
+    return list(require_maps(project).all)
+
+
+def require_maps(project: Project) -> MappedCraters:
+    """Find the craters that have a map; that some are stale, or were dropped, is logged as a warning.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def require_mapped(project: Project) -> list[Crater]:
         )
     for note in maps.notes(project):
         logger.warning(note)
-    return list(maps.all)
+    return maps
 
 
 def _count(number: int) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ejectamap.files import replace_file
-from ejectamap.maps.mapped import require_mapped
+from ejectamap.maps.mapped import require_maps
 from ejectamap.pages.report.cards import OVERVIEW, CraterRows, build_card
 from ejectamap.pages.report.parts import embed_jpeg
 from ejectamap.pages.report.sections import (
@@ -41,17 +41,20 @@ def write_report(project: Project) -> Path:
     OutputError
         If a file of the map is damaged, or the report cannot be written.
     """
-    mapped = require_mapped(project)
+    maps = require_maps(project)
     draw_maps(project)
     evaluation_path = project.outputs / "evaluation.json"
     evaluation = json.loads(evaluation_path.read_text()) if evaluation_path.exists() else None
     crater_rows = CraterRows.read(project)
-    cards = [build_card(project, c, crater_rows) for c in track(mapped, "writing")]
+    cards = [build_card(project, c, crater_rows) for c in track(maps.all, "writing")]
     alt = "The whole planet: the mosaic in grey, the ejecta of each crater in its own colour"
     template = _environment().get_template("report.html.j2")
     text = template.render(
         title=project.folder.resolve().name,
-        facts=summarise(project, mapped, evaluation),
+        facts=[
+            *summarise(project, maps.all, evaluation),
+            *(("Note", note) for note in maps.notes(project)),
+        ],
         globe=embed_jpeg(project.maps / "global.png", alt),
         overview=OVERVIEW,
         cards=cards,
