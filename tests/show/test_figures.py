@@ -1,6 +1,7 @@
 """Figures are drawn and not blank, also with names that are hard to print."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,18 +9,21 @@ from affine import Affine
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from ejectamap.errors import OutputError
 from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.crater_map import in_memory
 from ejectamap.maps.origin import OriginMap
+from ejectamap.maps.outlines import write_polygons
 from ejectamap.maps.rasters import quantise, write_mask, write_probability
 from ejectamap.maps.state import crater_path, mask_path, probability_path
 from ejectamap.project.folder import Project
 from ejectamap.show.card import plot_crater_card
 from ejectamap.show.globe import plot_global_map
+from ejectamap.show.graticule import draw_graticule
 from ejectamap.show.ground import colour_ground, origin_colours
-from ejectamap.show.map_elements import Name, nice_length, place_names, printable
+from ejectamap.show.map_elements import Name, nice_length, place_names, printable, read_credit
 from ejectamap.show.panels import CylindricalPanel, Pole
 from ejectamap.show.run import draw_maps
 from ejectamap.world.body import cylindrical_crs
@@ -52,6 +56,9 @@ CRATERS = (
     Crater(20, "Pole", 0.0, 89.0, 4e4),
     Crater(21, "Edge", -180.0, -70.0, 4e4),
 )
+
+
+AREAS: dict[str, Any] = {"areas_km2": {0: 1e5}, "threshold": 0.3}
 
 
 def make_mosaic(bands: int = 3) -> Mosaic:
@@ -88,7 +95,16 @@ def has_colour(picture: np.ndarray, crater_id: int) -> bool:
 def test_global_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ejectamap.show.globe._DPI", 72)
     path = tmp_path / "map.png"
-    plot_global_map(path, make_mosaic(), CRATERS, make_origin())
+    areas_km2 = {crater.crater_id: 1e5 for crater in CRATERS[:-1]}
+    plot_global_map(
+        path,
+        make_mosaic(),
+        CRATERS,
+        make_origin(),
+        areas_km2=areas_km2,
+        threshold=0.3,
+        credit="$x_2$ <b> 漢字 & NASA",
+    )
     picture = imread(path)
     assert picture.shape == (835, 1152, 4)
     assert picture[..., :3].std() > 0.1
@@ -100,8 +116,8 @@ def test_global_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_overlaps_are_striped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     first = np.ones((16, 32), np.uint8)
-    plot_global_map(tmp_path / "plain.png", make_mosaic(1), CRATERS[:1], first)
-    plot_global_map(tmp_path / "map.png", make_mosaic(1), CRATERS[:1], first, 3 * first)
+    plot_global_map(tmp_path / "plain.png", make_mosaic(1), CRATERS[:1], first, **AREAS)
+    plot_global_map(tmp_path / "map.png", make_mosaic(1), CRATERS[:1], first, 3 * first, **AREAS)
     plain, striped = (imread(tmp_path / name)[60:280, 60:740] for name in ("plain.png", "map.png"))
     changed = (np.abs(plain - striped) > 0.02).any(axis=-1)
     assert 0.4 < changed.mean() < 0.6
@@ -113,7 +129,7 @@ def test_global_map_without_ejecta_or_craters(
 ) -> None:
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     nothing = np.zeros((16, 32), np.uint8)
-    plot_global_map(tmp_path / "map.png", make_mosaic(1), (), nothing)
+    plot_global_map(tmp_path / "map.png", make_mosaic(1), (), nothing, areas_km2={}, threshold=0.3)
     assert imread(tmp_path / "map.png")[..., :3].std() > 0.1
 
 
@@ -165,10 +181,11 @@ def test_draw_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     origin.add(0, GRID.whole, quantise(probability))
     origin.write(project.maps / "origin.tif", project.craters, crater_colours(project.craters))
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
+    write_polygons(project.maps / "ejecta.gpkg", GRID, {})
     draw_maps(project)
     first = {path.name: path.stat().st_mtime_ns for path in project.maps.glob("*.png")}
     assert sorted(first) == ["crater_0.png", "global.png"]
-    monkeypatch.setattr("ejectamap.show.run.plot_global_map", lambda *_: None)
+    monkeypatch.setattr("ejectamap.show.run.plot_global_map", lambda *_, **__: None)
     write_map(project.maps, 7, probability)
     draw_maps(project)
     assert (project.maps / "crater_7.png").exists()
@@ -263,3 +280,43 @@ def test_no_data_is_dark() -> None:
     picture = colour_ground(make_mosaic(), np.zeros((1, 2)), np.array([[89.9, 0.0]]), 0.0)
     assert picture[0, 0].max() < 0.1
     assert picture.shape == (1, 2, 3)
+
+
+def test_a_card_names_projection_graticule_and_credit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = []
+    draw = Text.draw
+    monkeypatch.setattr(
+        Text, "draw", lambda self, *a, **k: (texts.append(self.get_text()), draw(self, *a, **k))[1]
+    )
+    path = tmp_path / "card.png"
+    plot_crater_card(path, make_mosaic(), CRATERS[0], blob(CRATERS[0]), 0.3, credit="NASA & $x$")
+    written = " | ".join(texts)
+    for words in (
+        "azimuthal equidistant",
+        "images: NASA & $x$",
+        "probability 0.3",
+        "b0, b1, b2 as",
+    ):
+        assert words in written, words
+    assert "20° N" in texts
+    assert "150° W" in texts
+    assert read_credit(path) == "NASA & $x$"
+    plot_crater_card(path, make_mosaic(), CRATERS[0], blob(CRATERS[0]), 0.3)
+    assert read_credit(path) is None
+
+
+@pytest.mark.parametrize("half_m", [1e4, 3e5, 2e6, 7.6e6])
+@pytest.mark.parametrize("crater", CRATERS[-2:], ids=lambda c: c.name)
+def test_graticule_anywhere_and_of_any_size(crater: Crater, half_m: float) -> None:
+    """Lines do not jump across the picture, and there are some."""
+    figure = Figure()
+    axes = figure.add_subplot()
+    draw_graticule(axes, crater, half_m, RADIUS_M)
+    lines = [np.asarray(line.get_xydata()) for line in axes.lines]
+    seen = [line for line in lines if np.isfinite(line).any()]
+    assert 2 <= len(seen) <= 400
+    for line in seen:
+        steps = np.hypot(*np.diff(line, axis=0).T)
+        assert np.nanmax(steps, initial=0.0) < 0.1 * half_m

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from ejectamap.maps.edits import ADDED, REMOVED
+from ejectamap.show.graticule import draw_graticule
 from ejectamap.show.ground import (
     Image,
     colour_ground,
@@ -62,6 +63,7 @@ def plot_crater_card(
     *,
     label_text: str = "labelled by hand",
     sample_edit: SampleEdit | None = None,
+    credit: str | None = None,
 ) -> None:
     """Draw a crater's surroundings in its azimuthal frame, out to its farthest ejecta.
 
@@ -86,6 +88,8 @@ def plot_crater_card(
         Where the label comes from, for the legend.
     sample_edit : callable, optional
         From places to the map's edit: `maps.edits.ADDED`, `REMOVED` or 0.
+    credit : str, optional
+        Whom the mosaic's images are credited to.
 
     Raises
     ------
@@ -108,13 +112,15 @@ def plot_crater_card(
         mask = sample_labels(*places).astype(np.float32)
         _draw_outline(right, mask, 0.5, half_m, colors=_LABELS, linestyles="dashed")
     for axes in (left, right):
+        draw_graticule(axes, crater, half_m, radius_m)
         _draw_marks(axes, crater, crater.reach_m(radius_m), half_m, blanket_m)
     _write_title(figure, crater)
+    _write_notes(figure, mosaic, credit)
     edited = "" if sample_edit is None else ", edited by hand"
     lines = [("white", "solid", f"probability {threshold:g}: the map{edited}")]
     lines += [(_LABELS, "dashed", label_text)] * (sample_labels is not None)
     _draw_legend(figure, lines)
-    save_figure(figure, path)
+    save_figure(figure, path, credit)
 
 
 def panel_boxes() -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
@@ -229,6 +235,20 @@ def _write_title(figure: Figure, crater: Crater) -> None:
         f" · radius {crater.radius_m / 1000:.4g} km"
     )
     figure.text(right, y, details, fontsize=8.5, ha="right", color="0.3")
+
+
+def _write_notes(figure: Figure, mosaic: Mosaic, credit: str | None) -> None:
+    """Write projection, shown bands and credit below the left panel."""
+    names = mosaic.band_names
+    bands = f"{', '.join(names[:3])} as red, green, blue" if mosaic.bands >= 3 else names[0]
+    lines = ["azimuthal equidistant projection about the crater", f"mosaic: {bands}"]
+    lines += [f"images: {credit}"] if credit else []
+    for k, line in enumerate(lines):
+        y = (_BELOW_IN - 0.17 - 0.2 * k) / _HEIGHT_IN
+        text = printable(line, 90)
+        figure.text(
+            0.1 / _WIDTH_IN, y, text, fontsize=7.5, color="0.3", va="center", parse_math=False
+        )
 
 
 def _draw_legend(figure: Figure, lines: Sequence[tuple[str, str, str]]) -> None:

@@ -36,6 +36,10 @@ def plot_global_map(
     craters: Sequence[Crater],
     origin: Origin,
     second: Origin | None = None,
+    *,
+    areas_km2: Mapping[int, float],
+    threshold: float,
+    credit: str | None = None,
 ) -> None:
     """Draw the whole planet: the mosaic in grey, the ejecta of each crater in its own colour.
 
@@ -52,13 +56,18 @@ def plot_global_map(
         Id + 1 of the likeliest crater, 0 for none; the whole globe, at any resolution.
     second : unsigned int array (row, col), optional
         Id + 1 of a further crater that has ejecta there, 0 for none; same shape as `origin`.
+    areas_km2 : mapping of int to float
+        Area of each crater's mask, by crater id; craters without ejecta are not in it.
+    threshold : float
+        Probability above which a mask is ejecta.
+    credit : str, optional
+        Whom the mosaic's images are credited to.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    areas_km2 = origin_areas_km2(origin, mosaic.grid.radius_m)
     by_area = sorted(craters, key=lambda c: (-areas_km2.get(c.crater_id, 0.0), c.crater_id))
 
     crater_colour = crater_colours(tuple(craters))
@@ -74,7 +83,8 @@ def plot_global_map(
     overlaps = second is not None and bool(second.any())
     mapped = [c for c in by_area if c.crater_id in areas_km2]
     _draw_legend(figure, mapped, crater_colour, areas_km2, overlaps)
-    save_figure(figure, path)
+    _write_notes(figure, threshold, credit)
+    save_figure(figure, path, credit)
 
 
 def draw_planet(
@@ -184,6 +194,19 @@ def origin_areas_km2(origin: Origin, radius_m: float) -> dict[int, float]:
     return {
         int(number) - 1: float(area) for number, area in zip(numbers, areas, strict=True) if number
     }
+
+
+def _write_notes(figure: Figure, threshold: float, credit: str | None) -> None:
+    """Write threshold, projections and credit below the legend."""
+    lines = [
+        f"Ejecta: probability above {threshold:g}.",
+        f"Above: equidistant cylindrical, true to shape at {_STANDARD_PARALLEL_DEG:g}° N and S."
+        " Beside: azimuthal equidistant about the poles.",
+    ]
+    lines += [f"Images: {credit}."] if credit else []
+    for k, line in enumerate(reversed(lines)):
+        x, y = 5.6 / _WIDTH_IN, (0.12 + 0.19 * k) / _HEIGHT_IN
+        figure.text(x, y, printable(line, 110), fontsize=8, color="0.35", parse_math=False)
 
 
 def _draw_legend(

@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
+from PIL import Image
 
 from ejectamap.files import replace_file
 
@@ -169,11 +170,22 @@ def add_axes(figure: Figure, left: float, bottom: float, width: float, height: f
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG; the file is whole or absent."""
+def read_credit(path: Path) -> str | None:
+    """Whom a figure that was written by `save_figure` names as to be credited; None if it names nobody."""
+    with Image.open(path) as image:
+        credit = image.info.get("Copyright")
+    return credit if isinstance(credit, str) else None
+
+
+def save_figure(figure: Figure, path: Path, credit: str | None = None) -> None:
+    """Write a figure as a PNG, which says whom to credit for the images in it; the file is whole or absent."""
     buffer = io.BytesIO()
+    metadata = {"Software": None, "Copyright": credit} if credit else {"Software": None}
     # Files are hardly larger than at the default level 6, and are written in a third of the time.
     figure.savefig(
-        buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 4}
+        buffer,
+        format="png",
+        metadata=metadata,
+        pil_kwargs={"compress_level": 4},
     )
     replace_file(path, buffer.getbuffer())

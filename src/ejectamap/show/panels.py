@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patches import Circle, Patch
 
+from ejectamap.show.graticule import degrees
 from ejectamap.show.map_elements import draw_scale_bar, write_text
 from ejectamap.world.sphere import Array, LonLat, azimuthal_forward, azimuthal_inverse
 
@@ -102,8 +103,8 @@ class CylindricalPanel(Panel):
 
     def draw_frame(self, axes: Axes, image: AxesImage) -> Patch:
         """Draw ticks and lines every 30 degrees, and a scale bar."""
-        axes.set_xticks(range(-180, 181, 30), [_degrees(lon, "EW") for lon in range(-180, 181, 30)])
-        axes.set_yticks(range(-60, 61, 30), [_degrees(lat, "NS") for lat in range(-60, 61, 30)])
+        axes.set_xticks(range(-180, 181, 30), [degrees(lon, "EW") for lon in range(-180, 181, 30)])
+        axes.set_yticks(range(-60, 61, 30), [degrees(lat, "NS") for lat in range(-60, 61, 30)])
         axes.tick_params(labelsize=8, length=3)
         axes.grid(color="white", alpha=0.25, linewidth=0.6)
         draw_scale_bar(axes, self.metres_per_unit, " at the equator")
@@ -160,18 +161,11 @@ class Pole(Panel):
             x, y = self.to_plane(45.0, sign * lat)
             distance_m = float(np.hypot(x, y))
             axes.add_patch(Circle((0, 0), distance_m, fill=False, ec="white", alpha=0.25, lw=0.6))
-            write_text(axes, float(x), float(y), _degrees(sign * lat, "NS"), fontsize=6.5)
+            write_text(axes, float(x), float(y), degrees(sign * lat, "NS"), fontsize=6.5)
         for lon in range(-180, 180, 30):
             x, y = self.to_plane(lon, sign * np.array([85.0, POLAR_DEG]))
             axes.plot(x, y, color="white", alpha=0.25, linewidth=0.6)
             side = ("right", "center", "left")[int(np.sign(np.round(x[1] / self.half_m, 3))) + 1]
-            label = _degrees(lon, "EW")
+            label = degrees(lon, "EW")
             axes.text(1.02 * x[1], 1.05 * y[1], label, ha=side, va="center", fontsize=7.5)
         return frame
-
-
-def _degrees(value: int, letters: str) -> str:
-    """Label of a longitude ("EW") or latitude ("NS")."""
-    if value % 180 == 0:
-        return f"{abs(value)}°"
-    return f"{abs(value)}° {letters[value < 0]}"

@@ -2,14 +2,17 @@
 
 from functools import partial
 
+import pyogrio
+
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.edits import read_edit
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.state import card_path, is_newer_than_masks, mask_path, probability_path
-from ejectamap.progress import track
+from ejectamap.progress import status, track
 from ejectamap.project.folder import Project
 from ejectamap.show.card import SampleLabels, plot_crater_card
 from ejectamap.show.globe import plot_global_map
+from ejectamap.show.map_elements import read_credit
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
 
@@ -28,7 +31,17 @@ def draw_maps(project: Project) -> None:
     mapped = [c for c in project.craters if probability_path(project, c).exists()]
     second = ejecta_map.overlaps_overview(crater.crater_id for crater in mapped)
     path = project.maps / "global.png"
-    plot_global_map(path, project.mosaic, project.craters, origin, second)
+    with status("drawing the planet"):
+        plot_global_map(
+            path,
+            project.mosaic,
+            project.craters,
+            origin,
+            second,
+            areas_km2=mask_areas_km2(project),
+            threshold=project.settings.map.threshold,
+            credit=project.settings.products.credit,
+        )
     blankets_m = _blankets_m(project)
     stale = [crater for crater in mapped if _card_is_outdated(project, crater, bool(blankets_m))]
     for crater in track(stale, "drawing cards"):
@@ -50,6 +63,7 @@ def draw_card(project: Project, crater: Crater, blanket_m: float | None = None) 
         blanket_m,
         label_text=describe_label(project, crater) or "",
         sample_edit=None if edit is None else partial(edit.sample, project.grid),
+        credit=project.settings.products.credit,
     )
 
 
@@ -58,6 +72,12 @@ def describe_label(project: Project, crater: Crater) -> str | None:
     if project.labels is None or crater.crater_id not in project.labels.masks:
         return None
     return project.label_sources.areas_of(project.labels, crater.crater_id).describe()
+
+
+def mask_areas_km2(project: Project) -> dict[int, float]:
+    """Area of each crater's mask in km², by crater id, as in map/ejecta.gpkg; craters without ejecta are left out."""
+    table = pyogrio.read_dataframe(project.maps / "ejecta.gpkg", read_geometry=False)
+    return dict(zip(table["crater_id"].tolist(), table["area_km2"].tolist(), strict=True))
 
 
 def _label_sampler(labels: Labels | None, crater: Crater) -> SampleLabels | None:
@@ -77,9 +97,11 @@ def _blankets_m(project: Project) -> dict[int, float]:
 
 
 def _card_is_outdated(project: Project, crater: Crater, measured: bool) -> bool:
-    """Whether a card is missing, or older than the map, the labels or the measurements that it shows."""
+    """Whether a card is missing, has another credit, or is older than the map, the labels or the measurements."""
     card, sources = card_path(project, crater), [mask_path(project, crater)]
     sources += project.label_files(crater.crater_id)
     if measured:
         sources.append(project.outputs / ANALYSIS_NAME)
-    return not card.exists() or any(card.stat().st_mtime < s.stat().st_mtime for s in sources)
+    if not card.exists() or read_credit(card) != project.settings.products.credit:
+        return True
+    return any(card.stat().st_mtime < s.stat().st_mtime for s in sources)
