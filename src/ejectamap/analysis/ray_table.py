@@ -229,10 +229,23 @@ def _chosen(cells: Ints, where: Bools) -> Ints:
 
 
 def _centre_columns(ray: Ray, surroundings: Surroundings) -> Array:
-    """Fractional column of the middle of the ray in each row, smoothed over its width; not wrapped."""
+    """Fractional column of the centre line in each row, smoothed over the ray's width; not wrapped.
+
+    From the tip inwards. Where the ray is wider than usual, because others have joined it, the line keeps half the
+    usual width from its sides, and goes on straight as far as it can: it does not jump to the middle of them all.
+    """
+    width_m = ray.width_m(surroundings)
+    columns = ray.count * (width_m / ray.widths_m(surroundings))  # the usual width, in columns
+    half = np.minimum(columns, ray.count) / 2
     middle = np.unwrap(ray.first + ray.count / 2, period=surroundings.view.cols)
-    size = max(1, round(ray.width_m(surroundings) / surroundings.depth_m))
-    return np.asarray(median_filter(middle, size, mode="nearest"), np.float64)
+    slack = ray.count / 2 - half
+    centre = np.empty(middle.size)
+    column = middle[-1]
+    for k in range(middle.size - 1, -1, -1):
+        column = min(max(column, middle[k] - slack[k]), middle[k] + slack[k])
+        centre[k] = column
+    size = max(1, round(width_m / surroundings.depth_m))
+    return np.asarray(median_filter(centre, size, mode="nearest"), np.float64)
 
 
 def _centre_line(ray: Ray, surroundings: Surroundings) -> LonLat:

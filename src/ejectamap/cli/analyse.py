@@ -4,6 +4,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -53,23 +54,32 @@ def analyze(folder: ProjectFolder) -> None:
     measurements = analyze_project(project)
     plot_analysis(project.outputs / "analysis.png", measurements)
     columns = {
-        "Blanket, km": "blanket_radius_km",
-        "Farthest, km": "max_distance_km",
+        "Blanket": "blanket_radius_km",
+        "Farthest": "max_distance_km",
         "Rays": "ray_count",
-        "From, °": "missing_bearing_deg",
+        "From": "missing_bearing_deg",
     }
-    table = Table("Crater", *columns, "Area, 1000 km²", "Mask", "")
+    title = "Areas in 1000 km², distances in km"
+    table = Table("Crater", title=title, title_justify="left", box=SIMPLE, padding=(0, 1))
+    for name in ("Area", "Mask", *columns):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
     for row in measurements.to_dict("records"):
-        cells = ["–" if isnan(row[name]) else f"{row[name]:,.0f}" for name in columns.values()]
         area, sd, mask = (
-            f"{row[name] / 1000:,.1f}"
+            _thousands(row[name])
             for name in ("expected_area_km2", "expected_area_sd_km2", "total_area_km2")
         )
+        cells = ["–" if isnan(row[name]) else f"{row[name]:,.0f}" for name in columns.values()]
         flags = [row["truncated"] and "cut off", row["set_aside"] and "shared"]
-        text = ", ".join(flag for flag in flags if flag)
-        table.add_row(Text(str(row["name"])), *cells, f"{area} ± {sd}", mask, text)
+        flag = ", ".join(word for word in flags if word)
+        table.add_row(Text(str(row["name"])), f"{area} ± {sd}", mask, *cells, flag)
     console.print(table)
     _explain(console, measurements, project.settings.map.threshold)
+
+
+def _thousands(value: float) -> str:
+    """A number in thousands, with a decimal below ten thousand."""
+    return f"{value / 1000:,.{1 if abs(value) < 1e4 else 0}f}"
 
 
 def _explain(console: Console, measurements: "DataFrame", threshold: float) -> None:
