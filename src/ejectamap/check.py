@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from torch import nn
 
 from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed
 from ejectamap.maps.mapped import mapped_craters
+from ejectamap.networks.bundle import load_bundle
 from ejectamap.project.bundles import bundle_folders
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import NETWORK_KINDS
+from ejectamap.project.network_state import outdated_networks
 from ejectamap.project.pairs import Pair
 from ejectamap.project.splits import leakage_of
 from ejectamap.training.setups import validate_training
@@ -38,6 +40,7 @@ def check_project(project: Project, console: Console) -> None:
     sources = gather_sources(project) if _can_train(project) else None
     tile_m = project.tile_side_m
     networks = validate_training(project, sources or Sources((), {}, tile_m))
+    _check_bundles(project)
     speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
     if sources is not None:
         _show(console, _pairs(project, sources))
@@ -47,16 +50,25 @@ def check_project(project: Project, console: Console) -> None:
     cost = mapping_cost(project, networks, speeds, tile_m, float(connected))
     mapped = len(mapped_craters(project))
     _show(console, _mapping(project, cost, mapped))
+    for note in project.input_files.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for warning in _warnings(project, sources):
         console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     console.print(f"next: {_next(project, mapped)}", markup=False, soft_wrap=True)
+
+
+def _check_bundles(project: Project) -> None:
+    """Load every network that a map would be made with; raises `BundleError`."""
+    for kind in project.settings.network_configs:
+        for folder in bundle_folders(project.networks_folder(kind)):
+            load_bundle(folder)
 
 
 def _show(console: Console, rows: Iterable[Row]) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(width=8)
     for name, text in rows:
-        grid.add_row(name, escape(text))
+        grid.add_row(name, Text(text))
     console.print(grid)
 
 
@@ -193,7 +205,8 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     if sources is None:
         yield "no labels: the map is made with networks that were trained elsewhere"
         return
-    own = [source for source in sources.sources if source.world.labels is project.labels]
+    yield from outdated_networks(project)
+    own = [source for source in sources.sources if source.world.mosaic is project.mosaic]
     used = {p.crater.crater_id for source in own for p in source.pairs if p.connected}
     unused_ids = set(_labelled_ids(project)) - used
     unused = [c.name for c in project.craters if c.crater_id in unused_ids]

@@ -21,11 +21,11 @@ def train(
         bool,
         typer.Option(
             "--fresh/--resume",
-            help="Delete trained networks and start again, or continue where training stopped.",
+            help="Train all networks anew, or only what is missing, damaged or not current.",
         ),
     ] = False,
 ) -> None:
-    """Train the networks that the project's method needs; an interrupted training continues."""
+    """Train the networks that the project's method needs, again where labels or settings changed."""
     from ejectamap.project.folder import Project
     from ejectamap.training.run import train as train_project
 
@@ -48,6 +48,7 @@ def map_(
     """Map every crater's ejecta; an interrupted run continues with the craters that are missing."""
     from ejectamap.mapping.run import map_project
     from ejectamap.project.folder import Project
+    from ejectamap.project.network_state import outdated_networks
     from ejectamap.show.run import draw_card, draw_maps
 
     project = Project.open(folder)
@@ -55,6 +56,8 @@ def map_(
     if family is not None:
         members = [crater.crater_id for crater in project.family_craters(family.split(","))]
         ids = members if ids is None else [k for k in ids if k in members]
+    for line in outdated_networks(project):
+        results_console().print(line, highlight=False, soft_wrap=True)
     map_project(project, ids, workers, scheduler, draw_card)
     draw_maps(project)
 

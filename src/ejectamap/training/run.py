@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ejectamap.project.bundles import (
 )
 from ejectamap.project.folder import Project
 from ejectamap.project.lineage import Lineage, inherit
+from ejectamap.project.lock import sole_writer
 from ejectamap.project.settings import TrainingConfig
 from ejectamap.project.splits import write_split
 from ejectamap.terminal import results_console
@@ -76,6 +78,19 @@ def train(
     SettingsError
         If a network, loss or optimiser is unknown.
     """
+    # The other processes of a distributed training work for the first one.
+    is_first = getattr(rank_zero_only, "rank", 0) == 0
+    with sole_writer(project.folder, "train") if is_first else nullcontext():
+        _train(project, max_minutes, fresh, after_epoch)
+
+
+def _train(
+    project: Project,
+    max_minutes: float | None,
+    fresh: bool,
+    after_epoch: Callable[[Member, int, float], None] | None,
+) -> None:
+    """Train; see `train`."""
     rank_zero_only(_prepare_models)(project, fresh)
     plan = Plan(project)
     rank_zero_only(_print)(plan)
@@ -209,6 +224,7 @@ def _describe(
         "seed": seed,
         "samples": len(data.train),
         "validation_samples": len(data.validation),
+        "validation_craters": data.validation_craters,
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
         "validation_f1": result.f1,

@@ -46,10 +46,14 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training and validation data of one network, with the normalisation of its inputs and metadata."""
+    """Training and validation data of one network, with the normalisation of its inputs and metadata.
+
+    `validation_craters` is the number of craters with validation data.
+    """
 
     train: AnyDataset
     validation: AnyDataset
+    validation_craters: int
     normalisation: ChannelScaling
     metadata_normalisation: ChannelScaling | None
 
@@ -86,7 +90,9 @@ class TrainingSetup(ABC):
         train, validation = self.split(seed)
         training_set = self.dataset(train, augmented=True, seed=seed)
         validation_set = self.dataset(validation, augmented=False, seed=seed)
-        return TrainingData(training_set, validation_set, *self.normalisations(training_set))
+        craters = sum(len({pair.crater for pair in source.pairs}) for source in validation)
+        normalisations = self.normalisations(training_set)
+        return TrainingData(training_set, validation_set, craters, *normalisations)
 
     def usable_sources(self) -> list[Source]:
         """The sources with only those pairs that this kind of network is trained on."""

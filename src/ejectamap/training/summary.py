@@ -16,10 +16,11 @@ from ejectamap.project.bundles import bundle_folders, read_description
 from ejectamap.project.folder import Project
 from ejectamap.terminal import results_console
 
+_FEW_CRATERS = 5  # whose validation figures are named as such
 # Entries of `training` in a bundle's description, with their headings and decimals in the printed table.
 FIGURES = {
     "samples": ("samples", 0),
-    "validation_samples": ("held out", 0),
+    "validation_samples": ("validation", 0),
     "epochs": ("epochs", 0),
     "best_epoch": ("best", 0),
     "validation_f1": ("F1", 3),
@@ -38,6 +39,7 @@ def summarise(project: Project) -> None:
         table = members_table(project.models / kind)
         table.to_csv(folder / "members.csv", index=False)
         console.print(_format_table(kind, table))
+        console.print(_validation_note(project.models / kind), highlight=False, soft_wrap=True)
         draw_curves(folder, folder / "curves.png")
 
 
@@ -60,6 +62,22 @@ def members_table(folder: Path) -> pd.DataFrame:
         [{"member": "mean", **figures.mean()}, {"member": "spread", **figures.std()}]
     )
     return pd.concat([members.astype({"seed": object}), statistics], ignore_index=True)
+
+
+def _validation_note(folder: Path) -> str:
+    """A sentence on what the figures of the validation data are worth."""
+    descriptions = [read_description(bundle).training for bundle in bundle_folders(folder)]
+    counts = {count for d in descriptions if (count := d.get("validation_craters")) is not None}
+    few = sorted(count for count in counts if 0 < count < _FEW_CRATERS)
+    what = ""
+    if few:
+        noun = "crater" if few[-1] == 1 else "craters"
+        count = f"{few[0]}" if few[0] == few[-1] else f"{few[0]} to {few[-1]}"
+        what = f" of {count} {noun}"
+    return (
+        f"F1 and loss are of the validation data{what}, not the result: ejectamap map and evaluate"
+        " give that."
+    )
 
 
 def _format_table(kind: str, members: pd.DataFrame) -> Table:
