@@ -50,7 +50,7 @@ def evaluation(make_world) -> Evaluation:
     )
 
 
-@pytest.mark.parametrize("subset", ["all", "test"])
+@pytest.mark.parametrize("subset", ["all", "test", "unseen"])
 @pytest.mark.parametrize(
     "figure",
     [

@@ -1,5 +1,6 @@
 """Verbs about earlier maps of a project: runs, difference."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,14 +31,17 @@ def runs(
     """List the project's maps, the present one and earlier ones, which map keeps before it changes them."""
     from ejectamap.maps.runs import delete_run, find_run, keep_as, rename_run
     from ejectamap.project.folder import Project
+    from ejectamap.project.lock import sole_writer
 
     project = Project.open(folder)
-    if keep is not None:
-        keep_as(project, keep)
-    if name is not None:
-        rename_run(project, *name)
-    if delete is not None:
-        delete_run(find_run(project, delete))
+    changes = keep is not None or name is not None or delete is not None
+    with sole_writer(folder, "runs") if changes else nullcontext():
+        if keep is not None:
+            keep_as(project, keep)
+        if name is not None:
+            rename_run(project, *name)
+        if delete is not None:
+            delete_run(find_run(project, delete))
     _list_runs(project)
 
 

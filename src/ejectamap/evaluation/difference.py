@@ -6,7 +6,7 @@ differences are paired over craters (`evaluation.paired`).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import rasterio
 
 from ejectamap.errors import ProjectError
 from ejectamap.evaluation.counts import Counts, compare, none_if_nan
@@ -27,13 +26,14 @@ from ejectamap.maps.rasters import stored_window
 from ejectamap.maps.runs import PRESENT, Run, find_run, kept_runs, require_finished
 from ejectamap.maps.state import crater_path
 from ejectamap.maps.trained_on import read_training
+from ejectamap.maps.unedited import UneditedMap
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.seen import SeenLabels
 from ejectamap.project.splits import read_split
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Window
-from ejectamap.world.mosaic import read_grid
+from ejectamap.world.mosaic_files import read_mosaic_grid
 from ejectamap.world.sphere import Array
 
 FIGURES = {
@@ -220,7 +220,7 @@ def compare_maps(project: Project, before: str, after: str = PRESENT) -> Differe
     ------
     ProjectError
         If there is no such map, it is not finished, or has another grid, or they have no crater in common.
-    OutputError
+    OutputError, MosaicError
         If a file of a map is missing or damaged.
     """
     first, second = (_open_run(project, text) for text in (before, after))
@@ -282,16 +282,11 @@ def _open_run(project: Project, text: str) -> Run:
 
 def _require_same_grid(project: Project, run: Run) -> None:
     """Check that a map is on the project's grid, pixel by pixel."""
-    path = run.maps / "origin.tif"
-    try:
-        with rasterio.open(path) as source:
-            grid = read_grid(source)
-    except rasterio.errors.RasterioError as error:
-        raise ProjectError(f"{path}: cannot be read ({error}): map again") from None
-    mine = project.grid
-    same = grid.shape == mine.shape and grid.transform.almost_equals(mine.transform, 1e-3)
-    numbers = (grid.radius_m, mine.radius_m), (grid.lon_west, mine.lon_west)
-    if not same or not all(np.isclose(a, b, rtol=1e-6, atol=1e-6) for a, b in numbers):
+    grid, mine = read_mosaic_grid(run.maps / "origin.tif"), project.grid
+    here, there = (
+        (g.radius_m, g.lon_west, g.lat_north, g.lat_south, *g.transform[:6]) for g in (grid, mine)
+    )
+    if grid.shape != mine.shape or not np.allclose(here, there, rtol=1e-6, atol=1e-6):
         raise ProjectError(
             f"{run.folder}: its map is not on the grid of {project.mosaic_path}: only maps on one grid can be"
             " compared pixel by pixel"
@@ -403,7 +398,17 @@ def _evaluate(
     labels = project.labels
     assert labels is not None
     imported = {id(labels): set(run.provenance.get("imported", [])) for run, labels in seen}
-    ejecta_map = EjectaMap(run.maps, project.grid)
+    threshold = {"threshold": run.provenance["settings"]["map"]["threshold"]}
+    mapping = project.settings.map.model_copy(update=threshold)
+    settings = project.settings.model_copy(update={"map": mapping})
+    made = replace(
+        project,
+        folder=run.folder,
+        settings=settings,
+        results=".",
+        shared_inputs=project.input_files,
+    )
+    ejecta_map = UneditedMap(made, craters)
 
     def find_seen(crater: Crater, windows: Sequence[Window]) -> Bools:
         # Imported maps were made with other networks, of which nothing is known.

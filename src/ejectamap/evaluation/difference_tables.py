@@ -55,7 +55,7 @@ def _verdict(figures: list[FigureDifference]) -> str:
     found = [f"{change} in {', '.join(titles)}" for change, titles in changes.items() if titles]
     if not found:
         return f"No difference is beyond chance: every interval, over {over}, holds 0."
-    return f"The second map is {'; '.join(found)}: there the interval, over {over}, excludes 0."
+    return f"Beyond chance: {'; '.join(found)} (the interval, over {over}, excludes 0)."
 
 
 def _crater_table(difference: Difference) -> FigureTable:

@@ -5,7 +5,7 @@ So craters are drawn for both maps together, and the interval is that of the dif
 of the two figures would suggest.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -21,6 +21,11 @@ _RATIOS = {
     "precision": ({"tp": 1.0}, {"tp": 1.0, "fp": 1.0}),
     "recall": ({"tp": 1.0}, {"tp": 1.0, "fn": 1.0}),
     "iou": ({"tp": 1.0}, {"tp": 1.0, "fp": 1.0, "fn": 1.0}),
+}
+_SUBSETS: dict[str, Callable[[CraterScore], Scores]] = {
+    "all": lambda row: row.scores,
+    "test": lambda row: row.test,
+    "unseen": lambda row: row.unseen,
 }
 _ALPHA = 0.05  # probability of calling chance a difference
 
@@ -189,9 +194,9 @@ def _columns(evaluation: Evaluation, name: str) -> tuple[Array, Array] | None:
     subset, _, figure = name.partition(".")
     if name.startswith("structure.mean."):
         return _structure_columns(evaluation, name.removeprefix("structure.mean."))
-    if subset not in ("all", "test"):
+    if subset not in _SUBSETS:
         return None
-    scores = [_scores(row, subset).to_dict() for row in evaluation.craters]
+    scores = [_SUBSETS[subset](row).to_dict() for row in evaluation.craters]
     if figure == "owner.fraction":
         return _sums(scores, "owner", {"right": 1.0}, {"mapped": 1.0})
     unit, _, ratio = figure.rpartition(".")
@@ -227,7 +232,3 @@ def _structure_columns(evaluation: Evaluation, name: str) -> tuple[Array, Array]
         return None
     known = np.array([value is not None for value in values], np.float64)
     return np.array([value or 0.0 for value in values], np.float64), known
-
-
-def _scores(row: CraterScore, subset: str) -> Scores:
-    return row.test if subset == "test" else row.scores

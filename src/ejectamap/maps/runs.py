@@ -65,6 +65,11 @@ class Run:
         return self.folder / "map"
 
     @property
+    def edits(self) -> Path:
+        """Folder of the edits of the craters' maps."""
+        return self.folder / "edits"
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """Content of its provenance.json; raises `OutputError` if that is damaged."""
         path = self.folder / "provenance.json"
@@ -143,7 +148,12 @@ def keep_before_change(project: Project, fingerprints: Fingerprints, crater_ids:
     if project.results != "." or not _changes(project, fingerprints, crater_ids):
         return
     limit = project.settings.map.keep_runs
-    if limit:
+    present = Run(PRESENT, project.outputs)
+    named = [r for r in kept_runs(project) if not r.automatic and _is_same_map(r, present)]
+    for run in named:  # with the results that were made since
+        for name in filter(present.is_result, _RESULTS):
+            replace_file(run.folder / name, (present.folder / name).read_bytes())
+    if limit and not named:
         _keep(project, None)
     automatic = sorted((run for run in kept_runs(project) if run.automatic), key=_age)
     for run in automatic[: max(0, len(automatic) - limit)]:
@@ -292,6 +302,8 @@ def _keep(project: Project, name: str | None) -> Run:
         folder.mkdir(exist_ok=True)
         remove_partial_files(folder)
         _link_folder(present.maps, temporary / "map")
+        if present.edits.is_dir():
+            _link_folder(present.edits, temporary / present.edits.name)
         _copy_results(present, temporary)
         _write_record(temporary, automatic=name is None)
         move_into_place(temporary, target)

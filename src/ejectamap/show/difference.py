@@ -19,19 +19,20 @@ from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Mosaic
 
 KEPT, OTHER_ORIGIN, GAINED, LOST = 1, 2, 3, 4
-# After Okabe and Ito (2008): told apart with every kind of colour vision, and by their brightness.
+# Told apart with every kind of colour vision (Machado et al. 2009): any two, and each from grey ground, differ by at
+# least 23 (CIEDE2000). What both maps share is drawn palest.
 COLOURS = {
-    KEPT: (240, 228, 180),
-    OTHER_ORIGIN: (204, 121, 167),
-    GAINED: (0, 158, 255),
-    LOST: (230, 97, 0),
+    KEPT: (245, 240, 170),
+    OTHER_ORIGIN: (110, 0, 150),
+    GAINED: (0, 150, 255),
+    LOST: (225, 80, 0),
 }
 """Colour (red, green, blue), 0 to 255, of each class of ground."""
 _LABELS = {
     KEPT: "ejecta on both maps, of the same origin",
-    OTHER_ORIGIN: "ejecta on both maps, but another crater's",
-    GAINED: "gained: ejecta on the second map alone",
-    LOST: "lost: ejecta on the first map alone",
+    OTHER_ORIGIN: "ejecta on both maps, but of another crater",
+    GAINED: "gained: ejecta after, not before",
+    LOST: "lost: ejecta before, not after",
 }
 
 
@@ -51,7 +52,7 @@ def plot_difference(
     after: Origin,
     names: tuple[str, str],
 ) -> None:
-    """Draw the whole planet: ejecta that two maps share, and what the second one gained and lost.
+    """Draw the whole planet: ejecta that two maps share, and what the later one gained and lost.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def _draw_legend(figure: Figure, areas_km2: Mapping[int, float], names: tuple[st
     axes.set_xlim(0, 1)
     axes.set_ylim(9.5, -1.5)
     first, second = (printable(name, 40) for name in names)
-    for row, text in enumerate((f"First map: {first}", f"Second map: {second}")):
+    for row, text in enumerate((f"Before: {first}", f"After: {second}")):
         axes.text(0, row - 0.7, text, va="center", fontsize=10, parse_math=False)
     axes.text(1, 1.4, "Area, 1000 km²", va="center", ha="right", fontsize=8.5, color="0.35")
     for row, (number, colour) in enumerate(COLOURS.items(), start=2):
