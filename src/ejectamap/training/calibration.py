@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, logit
+from scipy.stats import t as student_t
 
 from ejectamap.networks.calibration import (
     LIMIT,
@@ -32,9 +33,7 @@ PLANET_SPREAD = 0.35
 With a larger one, fits to one to five craters of Mercury and the Moon were worse for some of the other craters.
 """
 MIN_CELLS = 200
-"""Cells with a probability of at least `MIN_PROBABILITY` that a crater, or a quarter of its surroundings, must have."""
-
-_QUARTERS = 4
+"""Cells with a probability of at least `MIN_PROBABILITY` that a crater must have to be used."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,6 @@ class LabelledCells:
         Predicted and not calibrated, in [0, 1].
     range_radii : float array (n,)
         Range in crater radii; above 0.
-    turn : float array (n,)
-        Azimuth as a fraction of the circle, 0 to 1.
     ejecta : bool array (n,)
     area_m2 : float array (n,)
         Ground area.
@@ -56,7 +53,6 @@ class LabelledCells:
 
     probability: Array
     range_radii: Array
-    turn: Array
     ejecta: Bools
     area_m2: Array
 
@@ -65,7 +61,6 @@ class LabelledCells:
         return LabelledCells(
             self.probability[chosen],
             self.range_radii[chosen],
-            self.turn[chosen],
             self.ejecta[chosen],
             self.area_m2[chosen],
         )
@@ -91,7 +86,7 @@ class Refit:
     craters : int
         Number of held-out craters that were fit for use.
     log_loss, log_loss_before : float
-        Mean log loss per cell on ground that the fit had not seen, with the new calibration and with the one before;
+        Mean log loss per cell on craters that the fit had not seen, with the new calibration and with the one before;
         nan where none was fitted.
     """
 
@@ -149,9 +144,9 @@ def refit_calibration(
 ) -> Refit:
     """Fit the calibration again to held-out craters, if that is better on ground that the fit has not seen.
 
-    The check is a cross-validation over the craters, or over quarters of azimuth where there is only one. The new
-    calibration is taken where the log loss is lower by more than the standard error of the difference, and the F1 of
-    masks is not lower.
+    The check is a cross-validation over the craters, of which there must be two or more. The new calibration is taken
+    where the log loss is lower on average, by a one-sided t-test over the craters at 5 %, and the F1 of masks is not
+    lower.
 
     Parameters
     ----------
@@ -162,32 +157,37 @@ def refit_calibration(
         Probability above which masks hold ejecta.
     """
     craters = [cells for cells in craters if cells.is_informative]
-    folds = craters if len(craters) != 1 else _quarters(craters[0])
     start = IDENTITY if before is None else before
-    if len(folds) < 2:
-        reason = "kept: too few held-out cells with ejecta to fit it to"
-        return Refit(None, reason, len(craters))
-    fits = [fit_near(start, [*folds[:k], *folds[k + 1 :]]) for k in range(len(folds))]
-    after = [_log_loss(fit, fold) for fit, fold in zip(fits, folds, strict=True)]
-    loss_before = [_log_loss(start, fold) for fold in folds]
-    gains = np.subtract(loss_before, after)
-    losses = float(np.mean(after)), float(np.mean(loss_before))
-    if gains.mean() <= gains.std(ddof=1) / np.sqrt(len(folds)):
-        return Refit(
-            None, "kept: a new fit was no better on held-out ground", len(craters), *losses
-        )
-    if _f1(fits, folds, threshold) < _f1([start] * len(folds), folds, threshold):
-        reason = "kept: a new fit lowered the F1 of masks on held-out ground"
+    if len(craters) < 2:
+        reason = f"kept: {len(craters)} held-out craters with enough labelled ejecta, 2 are needed"
+        return Refit(None, f"{reason} (training.validation_fraction)", len(craters))
+    fits = [fit_near(start, [*craters[:k], *craters[k + 1 :]]) for k in range(len(craters))]
+    after = [_log_loss(fit, cells) for fit, cells in zip(fits, craters, strict=True)]
+    losses_before = [_log_loss(start, cells) for cells in craters]
+    losses = float(np.mean(after)), float(np.mean(losses_before))
+    if not _is_positive(np.subtract(losses_before, after)):
+        reason = "kept: a new fit is not surely better on held-out craters"
         return Refit(None, reason, len(craters), *losses)
-    reason = f"fitted to {len(craters)} held-out {'crater' if len(craters) == 1 else 'craters'}"
-    return Refit(fit_near(start, craters), reason, len(craters), *losses)
+    if _f1(fits, craters, threshold) < _f1([start] * len(craters), craters, threshold):
+        reason = "kept: a new fit lowers the F1 of masks on held-out craters"
+        return Refit(None, reason, len(craters), *losses)
+    calibration = fit_near(start, craters)
+    if not _is_increasing(calibration):
+        reason = "kept: a new fit would turn the order of probabilities around"
+        return Refit(None, reason, len(craters), *losses)
+    return Refit(calibration, f"fitted to {len(craters)} held-out craters", len(craters), *losses)
 
 
-def _quarters(cells: LabelledCells) -> list[LabelledCells]:
-    """The informative ones of the four quarters of a crater's surroundings."""
-    quarter = np.minimum((cells.turn * _QUARTERS).astype(np.intp), _QUARTERS - 1)
-    parts = [cells.select(quarter == k) for k in range(_QUARTERS)]
-    return [part for part in parts if part.is_informative]
+def _is_positive(gains: Array) -> bool:
+    """Whether the mean of some gains is above 0 by a one-sided t-test at 5 %."""
+    error = float(gains.std(ddof=1)) / np.sqrt(gains.size)
+    return bool(gains.mean() > student_t.ppf(0.95, gains.size - 1) * error)
+
+
+def _is_increasing(calibration: RangeCalibration) -> bool:
+    """Whether a higher probability stays the higher one, at every range."""
+    farthest = calibration.slope + calibration.range_slope * np.log10(MAX_RANGE_RADII)
+    return bool(min(calibration.slope, farthest) > 0)
 
 
 def _terms(probability: Array, range_radii: Array) -> Array:

@@ -49,11 +49,9 @@ def _labelled_cells(networks: Ensemble, held_out: PolarDataset, index: int) -> L
     inputs = sample["inputs"]
     (direct,), (mirrored,) = networks.probabilities(torch.stack([inputs, inputs.flip(-1)]))
     range_radii = view.row_ranges_m()[:, None] / view.crater.radius_m
-    columns = (np.arange(view.cols) + 0.5) / view.cols
     values = (
         ((direct + mirrored.flip(-1)) / 2).double().numpy(),
         range_radii,
-        columns,
         sample["target"].numpy() > 0,
         view.cell_area_m2(),
     )
