@@ -192,7 +192,7 @@ def test_corrections_are_made_and_undone(open_page: OpenPage, page: Page, mapped
     open_page.settle()
     page.get_by_role("button", name="Correct").click()
     state = page.locator("#brush .about .dim")
-    expect(state).to_contain_text("as mapped")
+    expect(state).to_contain_text("not corrected")
     page.get_by_role("button", name="Reject").click()
     expect(state).to_contain_text("corrected and saved: 0 pixels")
     page.get_by_role("button", name="Paint").click()
@@ -207,7 +207,7 @@ def test_corrections_are_made_and_undone(open_page: OpenPage, page: Page, mapped
     assert (mapped.folder / "corrections" / "tiles.csv").exists()
     for _ in range(2):
         page.get_by_role("button", name="Undo").click()
-    expect(state).to_contain_text("as mapped")
+    expect(state).to_contain_text("not corrected")
     assert not (mapped.folder / "corrections" / "tiles.csv").exists()
     page.get_by_role("button", name="Correct").click()
     expect(page.locator("#brush")).to_be_hidden()

@@ -1,24 +1,22 @@
 """Corrections that a person makes in the viewer, stored as labels of the project's format in its folder `corrections`.
 
-Corrections are made tile by tile. A tile in tiles.csv counts as labelled for every crater within whose reach it is. So
-the first correction in a tile stores the maps of all those craters there, and each can be corrected afterwards.
+Corrections are made tile by tile, crater by crater. A correction starts from the crater's label where the tile is
+labelled, elsewhere from its map. A tile in tiles.csv counts as labelled for the craters that were corrected in it; the
+others stay as they are. Beside each mask stands what the person did where (`world.label_sources`).
 """
 
-import io
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import pandas as pd
+import shapely
 from pydantic import BaseModel, Field
-from rasterio.features import rasterize
 from shapely.geometry import LineString, Point
 
 from ejectamap.errors import LabelError
 from ejectamap.files import replace_file
-from ejectamap.maps.files import write_cog
+from ejectamap.interop.label_writing import write_label
 from ejectamap.maps.state import mask_path
 from ejectamap.pages.viewer.outlines import outline_window
 from ejectamap.pages.viewer.place import read_window
@@ -26,9 +24,13 @@ from ejectamap.project.folder import Project
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Window
-from ejectamap.world.label_files import label_path
+from ejectamap.world.label_files import format_tiles, label_path, load_tiles
 from ejectamap.world.label_masks import read_mask
-from ejectamap.world.labels import Labels, Tile, extract_window
+from ejectamap.world.label_sources import LabelSource, LabelSources, SourcedMask, source_path
+from ejectamap.world.labels import Labels, Tile, extract_window, joint_window
+
+Parts = Mapping[int, SourcedMask]
+"""The corrected craters of a tile: by crater_id, the label in the tile."""
 
 FOLDER = "corrections"
 _UNDO_LIMIT = 50
@@ -53,7 +55,7 @@ class Change(BaseModel):
 
 
 class Corrections:
-    """The corrected tiles, with one mask for each crater in each tile; every change is saved immediately.
+    """The corrected tiles, with a label for each crater that was corrected in each; every change is saved immediately.
 
     Parameters
     ----------
@@ -70,8 +72,8 @@ class Corrections:
         self.project = project
         self.folder = project.folder / FOLDER
         self.tiles = planet_tiles(project.grid, project.tile_side_px)
-        self._masks: dict[int, dict[int, Bools]] = {}  # by tile_id and crater_id
-        self._history: list[tuple[int, dict[int, Bools] | None]] = []
+        self._parts: dict[int, Parts] = {}  # by tile_id
+        self._history: list[tuple[int, Parts | None]] = []
         self._lock = Lock()
         if (self.folder / "tiles.csv").exists():
             self._load()
@@ -84,25 +86,24 @@ class Corrections:
         return next(tile for tile in self.tiles if _contains(tile.window, row_in_grid, float(col)))
 
     def describe(self, tile_id: int) -> dict[str, Any]:
-        """Describe a tile: its outline, whether it is corrected, and each crater's number of ejecta pixels in it."""
-        tile, corrected = self.tiles[tile_id], self._masks.get(tile_id)
-        masks = self._read_map_masks(tile) if corrected is None else corrected
-        return {
-            "tile": tile_id,
-            "outline": outline_window(self.project.grid, tile.window),
-            "corrected": corrected is not None,
-            "ejecta_px": {crater_id: int(mask.sum()) for crater_id, mask in masks.items()},
-            "undo": len(self._history),
+        """Describe a tile: its outline, the corrected craters, and each crater's number of ejecta pixels in it."""
+        tile, corrected = self.tiles[tile_id], self._parts.get(tile_id, {})
+        parts = {
+            crater.crater_id: corrected.get(crater.crater_id) or self._base(tile, crater)
+            for crater in self.project.craters
+            if tiles_in_reach(crater, (tile,), self.project.grid)
         }
+        ejecta_px = {crater_id: int(part.mask.sum()) for crater_id, part in parts.items()}
+        return {**self._outline(tile_id), "ejecta_px": ejecta_px, "undo": len(self._history)}
 
     def corrected_tiles(self) -> list[dict[str, Any]]:
-        """Describe the corrected tiles."""
-        return [self.describe(tile_id) for tile_id in sorted(self._masks)]
+        """Outlines and corrected craters of the corrected tiles."""
+        return [self._outline(tile_id) for tile_id in sorted(self._parts)]
 
     def labels(self, crater_id: int) -> Labels:
         """Corrected labels of one crater; without a mask if no tile holds any."""
-        corrected = any(crater_id in masks for masks in self._masks.values())
-        masks = {crater_id: self._merge_tiles(crater_id)} if corrected else {}
+        merged = self._merge_tiles(crater_id)
+        masks = {} if merged is None else {crater_id: (merged.window, merged.mask)}
         return Labels(self.project.grid, masks, None)
 
     def apply(self, tile_id: int, crater: Crater, change: Change) -> None:
@@ -111,7 +112,7 @@ class Corrections:
         Raises
         ------
         LabelError
-            If the tile's centre is beyond the crater's reach.
+            If the tile's centre is beyond the crater's reach, or a map is accepted that does not exist.
         OutputError
             If a file cannot be read or written; nothing is changed then.
         """
@@ -121,10 +122,10 @@ class Corrections:
                 f"tile {tile_id}: is beyond the reach of {crater.name}: choose a nearer tile"
             )
         with self._lock:
-            previous = self._masks.get(tile_id)
-            masks = dict(self._read_map_masks(tile) if previous is None else previous)
-            masks[crater.crater_id] = self._change_mask(tile, crater, masks, change)
-            self._replace_masks(tile_id, masks)
+            previous = self._parts.get(tile_id)
+            before = (previous or {}).get(crater.crater_id) or self._base(tile, crater)
+            part = self._changed(tile, crater, before, change)
+            self._replace(tile_id, {**(previous or {}), crater.crater_id: part})
             self._history = [*self._history[1 - _UNDO_LIMIT :], (tile_id, previous)]
 
     def undo(self) -> int | None:
@@ -132,22 +133,39 @@ class Corrections:
         with self._lock:
             if not self._history:
                 return None
-            *earlier, (tile_id, masks) = self._history
-            self._replace_masks(tile_id, masks)
+            *earlier, (tile_id, parts) = self._history
+            self._replace(tile_id, parts)
             self._history = earlier
             return tile_id
 
-    def _change_mask(
-        self, tile: Tile, crater: Crater, masks: dict[int, Bools], change: Change
-    ) -> Bools:
-        """A crater's mask in a tile after a change, given the masks of all craters before it."""
+    def _outline(self, tile_id: int) -> dict[str, Any]:
+        """Describe what of a tile needs no map: its outline, and the craters that were corrected in it."""
+        return {
+            "tile": tile_id,
+            "outline": outline_window(self.project.grid, self.tiles[tile_id].window),
+            "corrected_craters": sorted(self._parts.get(tile_id, {})),
+        }
+
+    def _changed(
+        self, tile: Tile, crater: Crater, before: SourcedMask, change: Change
+    ) -> SourcedMask:
+        """A crater's label in a tile after a change, given the one before it."""
+        window, mapped = tile.window, self._read_map_mask(crater, tile.window)
         if change.action == "accept":
-            return self._read_map_mask(crater, tile.window)
-        mask = masks.get(crater.crater_id, np.zeros(tile.window.shape, bool))
-        if change.action == "reject":
-            return np.zeros_like(mask)
-        stroke = self._rasterise_stroke(tile.window, change)
-        return mask | stroke if change.action == "paint" else mask & ~stroke
+            if mapped is None:
+                raise LabelError(f"{crater.name}: has no map to accept: paint its ejecta")
+            return SourcedMask(
+                window, mapped, np.full(window.shape, LabelSource.ACCEPTED, np.uint8)
+            )
+        touched = np.ones(window.shape, bool)
+        if change.action != "reject":
+            touched = self._rasterise_stroke(window, change)
+        mask = np.where(touched, change.action == "paint", before.mask)
+        # What a person sees and changes may be the map, also where the label was right before.
+        differs = (mask != before.mask) | (touched & (mask != (mask if mapped is None else mapped)))
+        is_drawn = mapped is None and not self._labelled(crater, window).any()
+        source = np.uint8(LabelSource.DRAWN if is_drawn else LabelSource.CORRECTED)
+        return SourcedMask(window, mask, np.where(differs, source, before.source))
 
     def _rasterise_stroke(self, window: Window, change: Change) -> Bools:
         """Mask of the pixels of a window whose centres are under the brush."""
@@ -157,125 +175,123 @@ class Corrections:
         lon, lat = np.array(change.line).T
         col, _ = grid.to_pixel(lon[0], lat[0])
         x = float(col) + (lon - lon[0]) * grid.width / 360.0
-        y = (grid.lat_north - lat) * grid.height / grid.span_deg
+        y = (90.0 - lat) * grid.height / 180.0
         # The stroke's longitudes may differ from the window's by whole turns.
         x += grid.width * round(float(window.col + window.width / 2 - x.mean()) / grid.width)
         points = np.stack([x - window.col, y - window.row], axis=1)
         line = LineString(points) if len(points) > 1 else Point(points[0])
-        area = line.buffer(change.radius_px)
-        mask: Bools = rasterize([area], out_shape=window.shape, dtype=np.uint8).astype(bool)
-        return mask
+        shapely.prepare(line)
+        rows, cols = np.mgrid[: window.height, : window.width] + 0.5
+        return np.asarray(shapely.dwithin(line, shapely.points(cols, rows), change.radius_px))
 
-    def _read_map_masks(self, tile: Tile) -> dict[int, Bools]:
-        """Masks of the maps in a tile, by crater_id, of each mapped crater within whose reach it is."""
-        return {
-            crater.crater_id: self._read_map_mask(crater, tile.window)
-            for crater in self.project.craters
-            if mask_path(self.project, crater).is_file()
-            and tiles_in_reach(crater, (tile,), self.project.grid)
-        }
+    def _base(self, tile: Tile, crater: Crater) -> SourcedMask:
+        """What a correction in a tile starts from: the crater's label where it has one, elsewhere its map."""
+        window, mapped = tile.window, self._read_map_mask(crater, tile.window)
+        mask = np.zeros(window.shape, bool) if mapped is None else mapped
+        start = LabelSource.DRAWN if mapped is None else LabelSource.ACCEPTED
+        labels, labelled = self.project.labels, self._labelled(crater, window)
+        if labels is None:
+            return SourcedMask(window, mask, np.full(window.shape, start, np.uint8))
+        recorded = self.project.label_sources.read(crater.crater_id, window)
+        recorded[recorded == LabelSource.NOT_RECORDED] = LabelSource.DRAWN
+        label = labels.read(crater.crater_id, window)
+        source = np.where(labelled, recorded, np.uint8(start))
+        return SourcedMask(window, np.where(labelled, label, mask), source)
 
-    def _read_map_mask(self, crater: Crater, window: Window) -> Bools:
-        """Mask of a crater's map in a window; empty if the crater is not mapped."""
+    def _labelled(self, crater: Crater, window: Window) -> Bools:
+        """Where in a window the crater's label is complete."""
+        labels, grid = self.project.labels, self.project.grid
+        if labels is None or labels.tiles is None:
+            return np.full(window.shape, labels is not None and crater.crater_id in labels.masks)
+        labelled = np.zeros(window.shape, bool)
+        for tile in tiles_in_reach(crater, labels.tiles, grid):
+            inside = np.ones(tile.window.shape, bool)
+            labelled |= extract_window(tile.window, inside, window, grid.width)
+        return labelled
+
+    def _read_map_mask(self, crater: Crater, window: Window) -> Bools | None:
+        """Mask of a crater's map in a window; None if the crater is not mapped."""
         path = mask_path(self.project, crater)
         if not path.is_file():
-            return np.zeros(window.shape, bool)
+            return None
         mask: Bools = read_window(path, self.project.grid, window, fill=0) == 1
         return mask
 
-    def _replace_masks(self, tile_id: int, masks: dict[int, Bools] | None) -> None:
-        """Replace a tile's masks, or delete them if None, and save; if that fails, nothing is changed."""
-        previous = self._masks
-        self._masks = {tile: kept for tile, kept in previous.items() if tile != tile_id}
-        if masks is not None:
-            self._masks[tile_id] = masks
-        before, after = previous.get(tile_id) or {}, masks or {}
-        changed = [
-            crater_id
-            for crater_id in before.keys() | after.keys()
-            if before.get(crater_id) is not after.get(crater_id)
-        ]
+    def _replace(self, tile_id: int, parts: Parts | None) -> None:
+        """Replace a tile's labels, or delete them if None, and save; if that fails, nothing is changed."""
+        previous = self._parts
+        self._parts = {tile: kept for tile, kept in previous.items() if tile != tile_id}
+        if parts:
+            self._parts[tile_id] = parts
+        before, after = previous.get(tile_id, {}), parts or {}
+        changed = [k for k in before.keys() | after.keys() if before.get(k) is not after.get(k)]
         try:
             self._save(changed)
         except BaseException:
-            self._masks = previous
+            self._parts = previous
             raise
 
     def _save(self, crater_ids: list[int]) -> None:
-        """Write the masks of some craters, then the table of tiles."""
+        """Write the labels of some craters, then the table of tiles."""
         self.folder.mkdir(exist_ok=True)
         for crater_id in crater_ids:
-            path = label_path(self.folder, crater_id)
-            if any(crater_id in masks for masks in self._masks.values()):
-                self._write_mask(path, crater_id)
+            label = self._merge_tiles(crater_id)
+            if label is None:
+                label_path(self.folder, crater_id).unlink(missing_ok=True)
+                source_path(self.folder, crater_id).unlink(missing_ok=True)
             else:
-                path.unlink(missing_ok=True)
-        rows = [
-            (tile_id, window.row, window.col, window.height, window.width)
-            for tile_id in sorted(self._masks)
-            for window in (self.tiles[tile_id].window,)
-        ]
-        if not rows:
-            (self.folder / "tiles.csv").unlink(missing_ok=True)
+                write_label(self.folder, crater_id, label, self.project.grid)
+        table = self.folder / "tiles.csv"
+        if not self._parts:
+            table.unlink(missing_ok=True)
             return
-        table = pd.DataFrame(rows, columns=["tile_id", "row", "col", "height", "width"])
-        text = io.BytesIO(table.to_csv(index=False, lineterminator="\n").encode())
-        replace_file(self.folder / "tiles.csv", text.getbuffer())
+        tiles = [
+            Tile(tile_id, self.tiles[tile_id].window, frozenset(self._parts[tile_id]))
+            for tile_id in sorted(self._parts)
+        ]
+        replace_file(table, format_tiles(tiles).encode())
 
-    def _write_mask(self, path: Path, crater_id: int) -> None:
-        window, mask = self._merge_tiles(crater_id)
-        write_cog(
-            path,
-            [(window, mask.view(np.uint8))],
-            self.project.grid,
-            window,
-            description="1 = ejecta, corrected by hand",
-            nodata=None,
-            resampling="mode",
-        )
+    def _merge_tiles(self, crater_id: int) -> SourcedMask | None:
+        """Merge a crater's labels of all tiles into one; None if no tile has any."""
+        parts = list(self._parts_of(crater_id))
+        if not parts:
+            return None
+        width = self.project.grid.width
+        window = joint_window([part.window for part in parts], width)
+        mask, source = np.zeros(window.shape, bool), np.zeros(window.shape, np.uint8)
+        for part in (part.extract(window, width) for part in parts):
+            mask |= part.mask
+            source |= part.source
+        return SourcedMask(window, mask, source)
 
-    def _merge_tiles(self, crater_id: int) -> tuple[Window, Bools]:
-        """Merge all of a crater's corrected tiles into one mask; returns its window as well."""
-        parts = list(self._masks_of(crater_id))
-        top = min(window.row for window, _ in parts)
-        bottom = max(window.row + window.height for window, _ in parts)
-        left = min(window.col for window, _ in parts)
-        right = max(window.col + window.width for window, _ in parts)
-        window = Window(top, left, bottom - top, right - left)
-        mask = np.zeros(window.shape, bool)
-        for tile_window, part in parts:
-            mask |= extract_window(tile_window, part, window, self.project.grid.width)
-        return window, mask
-
-    def _masks_of(self, crater_id: int) -> Iterator[tuple[Window, Bools]]:
-        """Window and mask of each tile with a mask of a crater."""
-        for tile_id, masks in self._masks.items():
-            if crater_id in masks:
-                yield self.tiles[tile_id].window, masks[crater_id]
+    def _parts_of(self, crater_id: int) -> Iterator[SourcedMask]:
+        """A crater's label in each tile in which it was corrected."""
+        return (parts[crater_id] for parts in self._parts.values() if crater_id in parts)
 
     def _load(self) -> None:
         """Read the corrections from the folder."""
-        table = pd.read_csv(self.folder / "tiles.csv")
-        craters = {crater.crater_id: crater for crater in self.project.craters}
-        masks = {
-            crater_id: read_mask(path, self.project.grid)
-            for crater_id in craters
-            if (path := label_path(self.folder, crater_id)).exists()
-        }
-        labels = Labels(self.project.grid, masks, None)
-        for row in table.itertuples(index=False):
-            tile_id, *numbers = (int(value) for value in row)
-            if tile_id >= len(self.tiles) or self.tiles[tile_id].window != Window(*numbers):
+        grid, sources = self.project.grid, LabelSources(self.folder, self.project.grid)
+        table = self.folder / "tiles.csv"
+        paths = {c.crater_id: label_path(self.folder, c.crater_id) for c in self.project.craters}
+        masks = {k: read_mask(path, grid) for k, path in paths.items() if path.exists()}
+        labels = Labels(grid, masks, load_tiles(table, grid))
+        for tile in labels.tiles or ():
+            known = self.tiles[tile.tile_id] if tile.tile_id < len(self.tiles) else None
+            if known is None or known.window != tile.window:
                 raise LabelError(
-                    f"{self.folder / 'tiles.csv'}: tile {tile_id} is not a tile of the viewer: move the"
-                    " folder away, and name it in inputs.labels to train with it"
+                    f"{table}: tile {tile.tile_id} is not a tile of the viewer: move the folder away, and name it in"
+                    " inputs.labels to train with it"
                 )
-            tile = self.tiles[tile_id]
-            self._masks[tile_id] = {
-                crater_id: labels.read(crater_id, tile.window)
-                for crater_id in masks
-                if tiles_in_reach(craters[crater_id], (tile,), self.project.grid)
-            }
+            craters = [c for c in self.project.craters if c.crater_id in masks]
+            near = [c.crater_id for c in craters if tiles_in_reach(c, (tile,), grid)]
+            self._parts[tile.tile_id] = {k: _read_part(labels, sources, k, tile) for k in near}
+
+
+def _read_part(labels: Labels, sources: LabelSources, crater_id: int, tile: Tile) -> SourcedMask:
+    """A crater's stored label in a tile."""
+    source = sources.read(crater_id, tile.window)
+    source[source == LabelSource.NOT_RECORDED] = LabelSource.DRAWN
+    return SourcedMask(tile.window, labels.read(crater_id, tile.window), source)
 
 
 def _contains(window: Window, row: float, col: float) -> bool:

@@ -3,7 +3,7 @@
 import { byId, css, fetchJson, make } from "./dom.js";
 import { CORRECTED } from "./layers.js";
 
-const ADVICE = "A corrected tile counts as labelled for all craters: check the ejecta of each crater in it.";
+const ADVICE = "A corrected tile counts as labelled for the craters that were corrected or accepted in it.";
 const ACTIONS = [
   ["accept", "Accept", "The map of this crater is correct in the tile"],
   ["reject", "Reject", "This crater has no ejecta in the tile"],
@@ -93,7 +93,7 @@ export function makeBrush(planet, store, map) {
   function showTile(tile) {
     if (!tile) return;
     const others = store.get().corrections.filter((other) => other.tile !== tile.tile);
-    const corrections = tile.corrected ? [...others, tile] : others;
+    const corrections = tile.corrected_craters.length ? [...others, tile] : others;
     store.set({ tile, corrections, correctedAt: Date.now() });
   }
 
@@ -116,5 +116,6 @@ function describeTile(tile, crater) {
   const pixels = `${(count ?? 0).toLocaleString("en-GB")} pixels of ejecta`;
   const others = Object.entries(tile.ejecta_px).filter(([id, px]) => px && Number(id) !== crater?.id).length;
   const more = others ? `, ${others} other ${others === 1 ? "crater" : "craters"} in the tile` : "";
-  return `tile ${tile.tile}, ${tile.corrected ? "corrected and saved" : "as mapped"}: ${pixels}${more}`;
+  const corrected = tile.corrected_craters.includes(crater?.id);
+  return `tile ${tile.tile}, ${corrected ? "corrected and saved" : "not corrected"}: ${pixels}${more}`;
 }

@@ -24,7 +24,7 @@ export function emptyReason(key, planet, { crater, labels, corrections }) {
   if (!crater) return "choose a crater";
   if (key === "labels") return labels.craters.includes(crater.id) ? "" : "this crater is not labelled";
   if (key === "corrections") {
-    return corrections.some((tile) => crater.id in tile.ejecta_px) ? "" : "none for this crater yet";
+    return corrections.some((tile) => tile.corrected_craters.includes(crater.id)) ? "" : "none for this crater yet";
   }
   if (key === "connections") return planet.views.includes("chip") ? "" : "the method has no chips";
   if (key === "rings") return "";
