@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from pyproj import CRS
 from ejectamap.errors import MosaicError
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.sampling_grid import SamplingGrid
 from ejectamap.world.sphere import destination
 
 R = 2_439_400.0
@@ -52,7 +54,7 @@ def test_open_keeps_values_type_and_geometry(
 def test_crs_of_the_iau_authority_is_used_if_equal(
     tmp_path: Path, make_grid: Callable[..., Grid], write_raster: Write
 ) -> None:
-    values = np.ones((1, 64, 128), np.uint8)
+    values = np.arange(64 * 128).reshape(1, 64, 128).astype(np.uint8)
     authorities = {}
     for radius_m, west in ((2_440_530.0, -180.0), (2_440_530.0, 0.0), (R, -180.0)):
         grid = make_grid(64, west, radius_m)
@@ -67,7 +69,7 @@ def test_crs_of_the_iau_authority_is_used_if_equal(
 def test_open_reads_in_strips(
     tmp_path: Path, grid: Grid, write_raster: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ejectamap.world.mosaic._STRIP_BYTES", 5 * 128 * 2)
+    monkeypatch.setattr("ejectamap.world.mosaic_files._STRIP_BYTES", 5 * 128 * 2)
     values = np.random.default_rng(1).integers(1, 250, (2, *grid.shape)).astype(np.uint8)
     mosaic = Mosaic.open(write_raster(tmp_path / "m.tif", values, grid))
     assert np.array_equal(mosaic.read(grid.whole)[0], values)
@@ -101,16 +103,15 @@ def test_standard_parallel_only_changes_the_width_of_a_unit(
 ) -> None:
     crs = CRS.from_dict({"proj": "eqc", "lat_ts": 60, "R": R})
     transform = Affine.scale(0.5, 1) @ grid.transform
-    path = write_raster(
-        tmp_path / "m.tif", np.ones(grid.shape, np.uint8), grid, crs=crs, transform=transform
-    )
+    values = np.arange(64 * 128).reshape(grid.shape).astype(np.uint8)
+    path = write_raster(tmp_path / "m.tif", values, grid, crs=crs, transform=transform)
     assert Mosaic.open(path).grid.lon_west == pytest.approx(-180)
 
 
 def test_no_data_value_nan_and_infinity_are_not_valid(
     tmp_path: Path, grid: Grid, write_raster: Write
 ) -> None:
-    floats = np.full((2, *grid.shape), 5, np.float32)
+    floats = np.random.default_rng(1).uniform(4, 6, (2, *grid.shape)).astype(np.float32)
     floats[0, 3, 4], floats[1, 5, 6], floats[1, 7, 8] = np.nan, np.inf, -9999
     mosaic = Mosaic.open(write_raster(tmp_path / "f.tif", floats, grid, nodata=-9999))
     values, valid = mosaic.read(grid.whole)
@@ -233,46 +234,97 @@ def error_message(path: Path) -> str:
     return message
 
 
-ONES = np.ones((64, 128), np.uint8)
-ELLIPSOID = CRS.from_dict({"proj": "eqc", "a": 2_440_530, "b": 2_438_260})
-POLAR = CRS.from_dict({"proj": "stere", "lat_0": 90, "R": R})
-
-
-@pytest.mark.parametrize(
-    ("profile", "message"),
-    [
-        ({"crs": None}, "no CRS: assign"),
-        ({"crs": None, "transform": None}, "no CRS: assign"),
-        ({"crs": POLAR}, "projection is 'polar stereographic.*gdalwarp"),
-        ({"crs": ELLIPSOID}, "not on a sphere: reproject"),
-        ({"crs": CRS.from_dict({"proj": "eqc", "R": 1.01 * R})}, "spans 356.44 x 178.22"),
-        ({"transform": Affine(2, 0, 0, 0, 2, 0)}, "upside down"),
-        ({"transform": Affine(1, 0.5, 0, 0.5, -1, 0)}, "rotated"),
-    ],
-)
-def test_bad_georeference(
-    tmp_path: Path, grid: Grid, write_raster: Write, profile: dict, message: str
+@pytest.mark.parametrize("lon_west", [-180.0, 0.0])
+@pytest.mark.parametrize("window", [Window(0, 0, 20, 128), Window(21, 17, 31, 40)])
+def test_a_part_of_the_globe_keeps_its_pixels(
+    tmp_path: Path,
+    make_grid: Callable[..., Grid],
+    write_raster: Write,
+    lon_west: float,
+    window: Window,
 ) -> None:
-    path = write_raster(tmp_path / "m.tif", ONES, grid, **profile)
-    with pytest.raises(MosaicError, match=message):
-        Mosaic.open(path)
-    error_message(path)
-
-
-def test_half_a_globe_is_refused(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
-    assert "spans 360.00 x 90.00 degrees" in error_message(
-        write_raster(tmp_path / "north.tif", ONES[:32], grid)
+    grid = make_grid(64, lon_west)
+    values = np.random.default_rng(8).integers(1, 250, (2, *grid.shape)).astype(np.uint8)
+    rows, cols = slice(window.row, window.row + window.height), grid.columns(window)
+    path = write_raster(
+        tmp_path / "m.tif", values[:, rows, cols], grid, transform=grid.window_transform(window)
     )
-    assert "spans 180.00 x 180.00 degrees" in error_message(
-        write_raster(tmp_path / "west.tif", ONES[:, :64], grid)
+    part = Mosaic.open(path)
+    assert part.grid.shape == grid.shape
+    assert (part.grid.lat_north, part.grid.lat_south) == (90, -90)
+    lon, lat = grid.centres(window)
+    sampled, valid = part.sample(*np.broadcast_arrays(lon, lat))
+    assert valid.all()
+    assert np.array_equal(sampled.round(3), values[:, rows, cols])
+    assert part.read_valid(part.grid.whole).sum() == window.height * window.width
+
+
+def test_several_rasters_are_joined_and_the_first_counts(
+    tmp_path: Path, grid: Grid, write_raster: Write
+) -> None:
+    values = np.random.default_rng(8).integers(1, 250, (1, *grid.shape)).astype(np.uint8)
+    for name, rows, data in (("a", slice(0, 40), values), ("b", slice(30, 64), values + 1)):
+        part = grid.window_transform(Window(rows.start, 0, 1, 1))
+        write_raster(tmp_path / f"{name}.tif", data[:, rows], grid, transform=part)
+    joined, valid = Mosaic.open(tmp_path).read(grid.whole)
+    assert valid.all()
+    assert np.array_equal(joined[:, :40], values[:, :40])
+    assert np.array_equal(joined[:, 40:], values[:, 40:] + 1)
+
+
+@pytest.mark.parametrize("unequal", ["bands", "radius"])
+def test_rasters_that_do_not_belong_together_are_refused(
+    tmp_path: Path, make_grid: Callable[..., Grid], write_raster: Write, unequal: str
+) -> None:
+    grid, other = make_grid(), make_grid(64, -180.0, R + (1000 if unequal == "radius" else 0))
+    values = np.random.default_rng(8).integers(1, 250, (2, *grid.shape)).astype(np.uint8)
+    write_raster(tmp_path / "a.tif", values, grid)
+    write_raster(tmp_path / "b.tif", values[: 1 if unequal == "bands" else 2], other)
+    with pytest.raises(MosaicError, match=r"b\.tif: .*(bands|radius).*a\.tif"):
+        Mosaic.open(tmp_path)
+
+
+def test_few_values_of_a_small_part_are_all_used_for_means(
+    tmp_path: Path, make_grid: Callable[..., Grid], write_raster: Write
+) -> None:
+    grid = make_grid(4096)
+    values = np.random.default_rng(8).integers(1, 250, (1, 40, 30)).astype(np.uint8)
+    transform = grid.window_transform(Window(2000, 3000, 40, 30))
+    mosaic = Mosaic.open(write_raster(tmp_path / "m.tif", values, grid, transform=transform))
+    assert mosaic.mean_and_std[0] == pytest.approx(values.mean())
+
+
+def test_a_node_registered_grid_samples_as_one_with_its_edges_at_the_poles(
+    make_grid: Callable[..., Grid],
+) -> None:
+    """All ways of sampling agree on a grid whose outer rows are centred on the poles."""
+    regular = make_grid(90)
+    shift = regular.transform @ Affine.translation(0, -0.5)
+    grid = replace(regular, height=91, transform=shift, lat_north=91.0, lat_south=-91.0)
+    lat = np.linspace(90, -90, 91)[:, None]
+    lon = grid.centres(grid.whole).lon
+    values = np.stack(
+        [np.sin(np.radians(lat)) + 0 * lon, np.cos(np.radians(lat)) * np.cos(np.radians(lon))]
     )
-
-
-def test_missing_and_foreign_files(tmp_path: Path) -> None:
-    assert "No such file" in error_message(tmp_path / "none.tif")
-    text = tmp_path / "text.tif"
-    text.write_text("not a raster")
-    assert "cannot be read" in error_message(text)
+    mosaic = in_memory(values.astype(np.float32), grid)
+    axis_m = np.linspace(-2e6, 2e6, 81)
+    for place in ((20.0, 10.0), (-60.0, 84.0), (175.0, -80.0)):
+        points = SamplingGrid.azimuthal(*place, axis_m, axis_m, 1.0)
+        fast, valid = mosaic.sample_on_grid(points)
+        x_m, y_m = np.meshgrid(axis_m, axis_m)
+        bearing = np.degrees(np.arctan2(x_m, y_m))
+        places = destination(*place, bearing, np.hypot(x_m, y_m), R)
+        truth = np.stack(
+            [
+                np.sin(np.radians(places.lat)),
+                np.cos(np.radians(places.lat)) * np.cos(np.radians(places.lon)),
+            ]
+        )
+        assert valid.all()
+        assert np.abs(fast - truth).max() < 2e-3
+        assert np.abs(mosaic.sample(*places)[0] - truth).max() < 2e-3
+    assert grid.row_area_m2.sum() * grid.width == pytest.approx(4 * np.pi * R**2)
+    assert grid.cap_window(0, 0, 1e5).row == grid.to_pixel(0, np.degrees(1e5 / R))[1] // 1
 
 
 def test_truncated_file(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
@@ -283,5 +335,6 @@ def test_truncated_file(tmp_path: Path, grid: Grid, write_raster: Write) -> None
 
 
 def test_mosaic_without_data_is_refused(tmp_path: Path, grid: Grid, write_raster: Write) -> None:
-    path = write_raster(tmp_path / "m.tif", ONES, grid, nodata=1)
+    ones = np.ones(grid.shape, np.uint8)
+    path = write_raster(tmp_path / "m.tif", ones, grid, nodata=1)
     assert "every pixel is no-data" in error_message(path)

@@ -4,8 +4,8 @@ from ejectamap.errors import MosaicError
 from ejectamap.project.bundles import library_versions
 from ejectamap.project.folder import Project
 from ejectamap.world.body import SIMULATED, Body, body_near
-from ejectamap.world.georeference import open_raster
 from ejectamap.world.mosaic_files import mosaic_rasters
+from ejectamap.world.raster_files import open_raster
 
 RECIPE = "Lissoni, M., Doressoundiram, A. and Besse, S. (2025): Deep learning map of fresh crater ejecta on Mercury"
 """The work whose recipe the program follows."""

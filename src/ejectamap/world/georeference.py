@@ -1,11 +1,7 @@
 """Coordinate reference systems of input files: their relation to degrees on the sphere, and checks of them."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from functools import cache, cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +9,7 @@ import rasterio
 from pyproj import CRS, Transformer
 from pyproj.database import query_crs_info
 from pyproj.exceptions import CRSError, ProjError
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 
 from ejectamap.errors import EjectamapError, MosaicError
 from ejectamap.world.body import BODIES, cylindrical_crs, geographic_crs
@@ -57,29 +53,6 @@ class Cylinder:
         """CRS coordinates (x, y) of a longitude, which is not wrapped, and a latitude."""
         x = np.subtract(lon, self.lon_origin) / self.lon_per_x
         return x, np.subtract(lat, self.lat_origin) / self.lat_per_y
-
-
-@contextmanager
-def open_raster(path: Path, error: type[EjectamapError]) -> Iterator["rasterio.io.DatasetReader"]:
-    """Open a raster; a failure of GDAL, also later in the block, is raised as an error with a one-line message.
-
-    Raises
-    ------
-    EjectamapError
-        Of the type `error`.
-    """
-    try:
-        with warnings.catch_warnings():
-            # The checks of CRS and transform have more specific messages than this warning.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            source = rasterio.open(path)
-        with source:
-            yield source
-    except RasterioError as problem:
-        reason = one_line(problem.__cause__ or problem)
-        raise error(
-            f"{path}: cannot be read ({reason}): check the file, or copy it again"
-        ) from problem
 
 
 def raster_crs(source: "rasterio.io.DatasetReader", error: type[EjectamapError]) -> CRS:
@@ -278,15 +251,13 @@ def projection_beside_mosaic(
         return read
     is_same_body = abs(read.radius_m - radius_m) <= _SAME_BODY * radius_m
     in_degrees = crs_is_in_degrees(crs)
-    radii = (
-        f"{name}: its CRS has a radius of {read.radius_m:.10g} m, the mosaic's has {radius_m:.10g} m"
-    )
+    radii = f"{name}: its CRS has a radius of {read.radius_m:.10g} m, the mosaic's has {radius_m:.10g} m"
     is_earth = abs(read.radius_m - _EARTH_M) <= SAME_RADIUS * _EARTH_M
     if not is_same_body and not (in_degrees and is_earth):
         degrees = f" '+proj=longlat +R={radius_m:.10g} +no_defs'" if in_degrees else ""
         raise error(
-            f"{radii}: these are two bodies: give a file of the mosaic's or, if the coordinates were made for it, assign"
-            f" its CRS with -a_srs{degrees} of ogr2ogr or gdal_translate"
+            f"{radii}: these are two bodies: give a file of the mosaic's or, if the coordinates were made for it,"
+            f" assign its CRS with -a_srs{degrees} of ogr2ogr or gdal_translate"
         )
     if not in_degrees:
         raise error(

@@ -10,10 +10,11 @@ import rasterio.windows
 from rasterio.enums import ColorInterp
 
 from ejectamap.errors import LabelError, MosaicError
-from ejectamap.world.georeference import open_raster, projection_beside_mosaic, raster_crs
+from ejectamap.world.georeference import projection_beside_mosaic, raster_crs
 from ejectamap.world.grid import STRIP_PIXELS, Bools, Grid, Window
 from ejectamap.world.labels import crop_to_ones, extract_window
 from ejectamap.world.placement import Placement
+from ejectamap.world.raster_files import open_raster
 from ejectamap.world.warp import ground_covered, warp_to_grid
 
 _SHOWN_VALUES = 4  # of a mask with several, in the message

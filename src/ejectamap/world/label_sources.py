@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.errors import LabelError
-from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.labels import Labels, extract_window, joint_window
+from ejectamap.world.raster_files import open_raster
 
 Codes = npt.NDArray[np.uint8]
 

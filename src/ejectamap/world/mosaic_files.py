@@ -12,10 +12,11 @@ import rasterio
 import rasterio.windows
 
 from ejectamap.errors import MosaicError
-from ejectamap.world.georeference import SAME_RADIUS, open_raster, projection_name
+from ejectamap.world.georeference import SAME_RADIUS, projection_name
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.placement import Placement, grid_of, read_placement
 from ejectamap.world.pyramid import Bits, pack_bits, paste, unpack_bits
+from ejectamap.world.raster_files import open_raster
 from ejectamap.world.raster_pixels import RasterPixels
 from ejectamap.world.warp import ground_covered, warp_to_grid
 

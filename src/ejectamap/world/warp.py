@@ -13,8 +13,6 @@ from ejectamap.world.georeference import Projection
 from ejectamap.world.grid import Bools, Grid, Window
 
 _SAMPLES = 48  # places along each side of a raster by which the ground that it covers is found
-# Coordinates are transformed by a PROJ pipeline of our own; GDAL wants two projected CRS, which differ, in addition.
-_FROM, _TO = (rasterio.CRS.from_string(f"+proj=eqc +R={radius}") for radius in (1, 2))
 
 
 def ground_covered(
@@ -84,8 +82,9 @@ def warp_to_grid(
     weighted = np.where(valid, values, np.zeros((), values.dtype))
     options = {
         "src_transform": transform,
-        "src_crs": _FROM,
-        "dst_crs": _TO,
+        # Coordinates are transformed by the pipeline; GDAL wants two projected CRS, which differ, in addition.
+        "src_crs": rasterio.CRS.from_string("+proj=eqc +R=1"),
+        "dst_crs": rasterio.CRS.from_string("+proj=eqc +R=2"),
         "resampling": resampling,
         "COORDINATE_OPERATION": projection.pipeline,
         # The strip's edges alone may all lie beyond the projection, as for a view of one hemisphere.
@@ -145,7 +144,8 @@ def _shows(projection: Projection, transform: Affine, shape: tuple[int, int], po
     if projection.cylinder is not None:
         return False
     x, y = projection.from_lonlat(np.arange(0.0, 360.0, 90.0), np.full(4, pole))
-    col, row = ~transform @ np.stack([x, y])
+    known = np.isfinite(x) & np.isfinite(y)
+    col, row = ~transform @ np.stack([x[known], y[known]])
     inside = (col >= 0) & (col <= shape[1]) & (row >= 0) & (row <= shape[0])
     return bool(inside.any())
 

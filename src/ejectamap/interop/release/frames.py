@@ -13,9 +13,9 @@ from ejectamap.errors import ReleaseError
 from ejectamap.maps.files import write_cog
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
-from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.label_masks import read_nonzero
+from ejectamap.world.raster_files import open_raster
 from ejectamap.world.sphere import azimuthal_forward
 from ejectamap.world.tables import read_table
 

@@ -18,9 +18,9 @@ from ejectamap.errors import MosaicError, OutputError
 from ejectamap.maps.colours import UNKNOWN, Colour
 from ejectamap.maps.rasters import NO_DATA, Bytes
 from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile
-from ejectamap.world.georeference import open_raster
 from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels
+from ejectamap.world.raster_files import open_raster
 
 _STRETCH = 0.5, 99.5  # percentiles of the whole mosaic shown black and white
 _THUMBNAIL_PX = 1024

@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
 from ejectamap.errors import MosaicError, OutputError
-from ejectamap.world.georeference import open_raster
+from ejectamap.world.raster_files import open_raster
 
 # Width of a raster, or of its coarsest overview, that is small enough to be read whole.
 _COARSEST_PX = 2048
