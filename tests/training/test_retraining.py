@@ -97,7 +97,7 @@ def test_changed_labels_are_learnt_from_the_present_weights(
         sum(float(np.abs(a[k] - b[k]).sum()) for k in a if a[k].dtype == np.float32)
         for a, b in ((before, weights(project)), (before, weights(anew)))
     )
-    assert 0 < moved
+    assert moved > 0
     assert not same(weights(project), weights(anew))
     assert not np.isclose(moved, distance)
 

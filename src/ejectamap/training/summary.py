@@ -20,7 +20,7 @@ _FEW_CRATERS = 5  # whose validation figures are named as such
 # Entries of `training` in a bundle's description, with their headings and decimals in the printed table.
 FIGURES = {
     "samples": ("samples", 0),
-    "validation_samples": ("validation", 0),
+    "validation_samples": ("valid.", 0),
     "epochs": ("epochs", 0),
     "best_epoch": ("best", 0),
     "validation_f1": ("F1", 3),
