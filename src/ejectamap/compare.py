@@ -19,6 +19,7 @@ from ejectamap.evaluation.tables import format_figure, format_interval
 from ejectamap.files import replace_file
 from ejectamap.mapping.run import map_project
 from ejectamap.project.folder import Project
+from ejectamap.project.lock import writes_project
 from ejectamap.project.methods import METHODS
 from ejectamap.training.hardly_trained import hardly_trained
 from ejectamap.training.run import train
@@ -79,6 +80,7 @@ class MethodScore:
         return row | {"right_owner": _attribution_accuracy(scores)}
 
 
+@writes_project("compare")
 def compare_methods(
     project: Project, methods: Sequence[str] = (), max_minutes: float | None = None
 ) -> list[MethodScore]:

@@ -17,6 +17,7 @@ from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
 from ejectamap.project.folder import Project
+from ejectamap.project.lock import writes_project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.craters import Crater
 from ejectamap.world.sphere import Array
@@ -122,6 +123,7 @@ def write_families(project: Project, families: Families) -> None:
     replace_file(project.folder / "families.csv", memoryview(text.encode()))
 
 
+@writes_project("families")
 def adopt_families(project: Project, families: Families) -> Project:
     """Set the families of the project's craters to the suggested ones.
 

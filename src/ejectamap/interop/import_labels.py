@@ -17,6 +17,7 @@ from ejectamap.maps.edits import Edit, add_edit
 from ejectamap.maps.rasters import stored_window
 from ejectamap.maps.state import probability_path
 from ejectamap.project.folder import Project
+from ejectamap.project.lock import writes_project
 from ejectamap.project.yaml import write_settings
 from ejectamap.world.label_files import check_reach, format_tiles, label_path
 from ejectamap.world.label_sources import source_path
@@ -26,6 +27,7 @@ CORRECTED_LABELS = "labels-corrected"
 """Folder of the corrected labels, in the project folder."""
 
 
+@writes_project("import labels")
 def import_labels(project: Project, path: Path, pin: bool = False) -> LabelChanges:
     """Import labels that a person drew, as labels of the project.
 

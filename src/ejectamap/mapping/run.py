@@ -20,6 +20,7 @@ from ejectamap.maps.state import is_predicted, prepare_folders
 from ejectamap.maps.writing import rewrite_masks, write_crater_files, write_global_files
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
+from ejectamap.project.lock import writes_project
 from ejectamap.project.settings import Settings
 from ejectamap.world.craters import Crater
 
@@ -29,6 +30,7 @@ AfterCrater = Callable[[Project, Crater], None]
 """Called with the project and a crater once that is mapped."""
 
 
+@writes_project("map")
 def map_project(
     project: Project,
     crater_ids: Iterable[int] | None = None,

@@ -10,6 +10,8 @@ import lightning as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
+from ejectamap.files import move_into_place, partial_path, remove_partial_files
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,12 +52,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write to a temporary name in the same folder, and rename."""
+        """Write to a temporary name in the same folder, and rename once it is on the disk."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}")
-        torch.save(checkpoint, temporary)
-        temporary.replace(path)
+        remove_partial_files(path.parent)
+        temporary = partial_path(path)
+        try:
+            torch.save(checkpoint, temporary)
+            move_into_place(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 class EpochCheckpoint(L.Callback):
