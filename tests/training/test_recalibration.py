@@ -67,8 +67,8 @@ def test_calibrated_probabilities_are_kept() -> None:
 def test_an_order_turned_around_is_not_taken() -> None:
     """Where high probabilities are wrong and low ones right, no calibration helps."""
     craters = []
-    for k in range(30):
-        cells = make_crater(k, shift=0.0)
+    for k in range(8):
+        cells = make_crater(k, shift=0.0, n=5_000)
         ejecta = np.random.default_rng(k).random(cells.ejecta.size) < expit(
             -3 * logit(cells.probability)
         )

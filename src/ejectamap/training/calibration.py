@@ -34,6 +34,10 @@ With a larger one, fits to one to five craters of Mercury and the Moon were wors
 """
 MIN_CELLS = 200
 """Cells with a probability of at least `MIN_PROBABILITY` that a crater must have to be used."""
+MAX_CELLS = 10_000
+"""Cells of one crater that are used; they are correlated, so that more add little."""
+
+_MAX_FOLDS = 10
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class LabelledCells:
             self.ejecta[chosen],
             self.area_m2[chosen],
         )
+
+    def thinned(self, most: int) -> "LabelledCells":
+        """Every n-th cell, so that at most a number of them are left."""
+        step = -(-self.probability.size // most)
+        return self.select(np.arange(self.probability.size) % step == 0)
 
     @property
     def is_informative(self) -> bool:
@@ -156,12 +165,15 @@ def refit_calibration(
     threshold : float
         Probability above which masks hold ejecta.
     """
-    craters = [cells for cells in craters if cells.is_informative]
+    craters = [cells.thinned(MAX_CELLS) for cells in craters if cells.is_informative]
     start = IDENTITY if before is None else before
     if len(craters) < 2:
         reason = f"kept: {len(craters)} held-out craters with enough labelled ejecta, 2 are needed"
         return Refit(None, f"{reason} (training.validation_fraction)", len(craters))
-    fits = [fit_near(start, [*craters[:k], *craters[k + 1 :]]) for k in range(len(craters))]
+    count = min(len(craters), _MAX_FOLDS)
+    others = [[c for j, c in enumerate(craters) if j % count != k] for k in range(count)]
+    folds = [fit_near(start, cells) for cells in others]
+    fits = [folds[k % count] for k in range(len(craters))]
     after = [_log_loss(fit, cells) for fit, cells in zip(fits, craters, strict=True)]
     losses_before = [_log_loss(start, cells) for cells in craters]
     losses = float(np.mean(after)), float(np.mean(losses_before))
