@@ -22,6 +22,7 @@ from ejectamap.project.splits import leakage_of
 from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import Sources, gather_sources
 from ejectamap.world.body import body_near
+from ejectamap.world.coverage import NEARLY_ALL, ground_share
 
 Row = tuple[str, str]
 _SMALLEST_PX = 1.5
@@ -202,6 +203,7 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     small = [c.name for c in project.craters if c.radius_m < _SMALLEST_PX * pixel_m]
     if small:
         yield f"radius below {_SMALLEST_PX} pixels, which can hardly be resolved: {', '.join(small)}"
+    yield from _craters_near_edges(project)
     if sources is None:
         yield "no labels: the map is made with networks that were trained elsewhere"
         return
@@ -212,6 +214,17 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     unused = [c.name for c in project.craters if c.crater_id in unused_ids]
     if unused:
         yield f"labelled, but without ejecta in any tile to train on: {', '.join(unused)}"
+
+
+def _craters_near_edges(project: Project) -> Iterator[str]:
+    """Craters of which the mosaic does not show the ground within their reach, or only a part of it."""
+    shares = {crater.name: ground_share(project.mosaic, crater) for crater in project.craters}
+    unseen = [name for name, share in shares.items() if share == 0]
+    part = [f"{name} ({share:.0%})" for name, share in shares.items() if 0 < share < NEARLY_ALL]
+    if part:
+        yield f"mapped as far as the mosaic shows the ground within their reach: {', '.join(part)}"
+    if unseen:
+        yield f"outside the mosaic, so that nothing can be mapped: {', '.join(unseen)}"
 
 
 def _next(project: Project, mapped: int) -> str:

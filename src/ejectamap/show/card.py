@@ -30,6 +30,7 @@ from ejectamap.show.map_elements import (
     save_figure,
     write_text,
 )
+from ejectamap.world.coverage import NEARLY_ALL, ground_share
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools
 from ejectamap.world.mosaic import Floats, Mosaic
@@ -114,7 +115,7 @@ def plot_crater_card(
     for axes in (left, right):
         draw_graticule(axes, crater, half_m, radius_m)
         _draw_marks(axes, crater, crater.reach_m(radius_m), half_m, blanket_m)
-    _write_title(figure, crater)
+    _write_title(figure, mosaic, crater)
     _write_notes(figure, mosaic, credit)
     edited = "" if sample_edit is None else ", edited by hand"
     lines = [("white", "solid", f"probability {threshold:g}: the map{edited}")]
@@ -224,8 +225,8 @@ def _draw_circle(axes: Axes, radius_m: float, dashes: Any, colour: str = "white"
     axes.add_patch(above)
 
 
-def _write_title(figure: Figure, crater: Crater) -> None:
-    """Write the crater's name, place and radius above the panels."""
+def _write_title(figure: Figure, mosaic: Mosaic, crater: Crater) -> None:
+    """Write the crater's name, place and radius above the panels, and what its mosaic does not show."""
     left, right, y = 0.1 / _WIDTH_IN, 1 - 0.1 / _WIDTH_IN, 1 - 0.3 / _HEIGHT_IN
     title = figure.text(left, y, printable(crater.name, 60), fontsize=12, parse_math=False)
     title.set_fontweight("bold")
@@ -234,6 +235,8 @@ def _write_title(figure: Figure, crater: Crater) -> None:
         f"crater {crater.crater_id} · {abs(crater.lat):.2f}° {ns}, {abs(crater.lon):.2f}° {ew}"
         f" · radius {crater.radius_m / 1000:.4g} km"
     )
+    shown = ground_share(mosaic, crater)
+    details += f" · {shown:.0%} of its reach in the mosaic" if shown < NEARLY_ALL else ""
     figure.text(right, y, details, fontsize=8.5, ha="right", color="0.3")
 
 
