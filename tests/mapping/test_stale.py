@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import rasterio
+import rasterio.shutil
 from ruamel.yaml import YAML
 
 from ejectamap.mapping import run as map_run
@@ -164,3 +165,51 @@ def test_a_project_of_the_version_before_is_current(
     assert mapped_craters(reopened(project)) == list(project.craters)
     map_project(reopened(project))
     assert contents(project.maps) == first
+
+
+def test_the_same_mosaic_by_another_path_is_the_same(
+    make_ready: MakeReady, planet_files: Path, reopened: Reopened
+) -> None:
+    project = make_ready("method=polar")
+    map_project(project, [0])
+    settings = project.folder / "project.yaml"
+    yaml = YAML()
+    values = yaml.load(settings.read_text())
+    assert not Path(values["inputs"]["mosaic"]).is_absolute()
+    values["inputs"]["mosaic"] = str(planet_files / "mosaic.tif")
+    with settings.open("w") as file:
+        yaml.dump(values, file)
+    assert [c.crater_id for c in mapped_craters(reopened(project))] == [0]
+
+
+def test_a_map_of_the_version_before_is_current_and_its_records_are_renewed(
+    make_ready: MakeReady, monkeypatch: pytest.MonkeyPatch, contents: Contents, reopened: Reopened
+) -> None:
+    """That version's fingerprints depended on the path of the mosaic, and its records held no parts."""
+    project = make_ready("method=polar")
+    map_project(project)
+    first = contents(project.maps)
+    for number, fingerprint in compute_fingerprints(project).earlier.items():
+        record = project.maps / ".done" / f"crater_{number}.json"
+        record.write_text(json.dumps({"fingerprint": fingerprint, "threshold": 0.5}))
+    assert mapped_craters(reopened(project)) == list(project.craters)
+    monkeypatch.setattr(map_run, "load_method", None)  # would fail if networks were loaded
+    map_project(reopened(project))
+    assert contents(project.maps) == first
+    assert not (project.folder / "runs").exists()
+
+
+def test_a_virtual_mosaics_source_makes_the_map_stale(
+    make_ready: MakeReady, planet_files: Path, tmp_path: Path, reopened: Reopened
+) -> None:
+    files = tmp_path / "files"
+    shutil.copytree(planet_files, files)
+    (files / "mosaic.tif").rename(files / "source.tif")
+    rasterio.shutil.copy(files / "source.tif", files / "mosaic.vrt", driver="VRT")
+    (files / "mosaic.vrt").rename(files / "mosaic.tif")  # GDAL looks at the content
+    project = make_ready("method=polar", files=files)
+    map_project(project, [0])
+    assert len(mapped_craters(reopened(project))) == 1
+    with rasterio.open(files / "source.tif", "r+") as target:
+        target.write(target.read() // 2)
+    assert mapped_craters(reopened(project)) == []

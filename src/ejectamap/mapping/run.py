@@ -66,7 +66,7 @@ def map_project(
     prepare_folders(project)
     keep_before_change(project, fingerprints, [crater.crater_id for crater in craters])
     missing = [
-        c for c in craters if not is_predicted(project, c, fingerprints.craters[c.crater_id])
+        c for c in craters if not is_predicted(project, c, *fingerprints.accepted(c.crater_id))
     ]
     if missing:
         mapped = _map_craters(project, missing, fingerprints, workers, scheduler, after_crater)

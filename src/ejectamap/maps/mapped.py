@@ -91,7 +91,7 @@ def find_maps(project: Project, fingerprints: Fingerprints | None = None) -> Map
     current, stale = [], {}
     for crater in project.craters:
         number = crater.crater_id
-        if is_imported(project, crater) or is_done(project, crater, present.craters[number]):
+        if is_imported(project, crater) or is_done(project, crater, *present.accepted(number)):
             current.append(crater)
         elif has_present_mask(project, crater) and recorded_fingerprint(project, crater):
             recorded = recorded_parts(project, crater)

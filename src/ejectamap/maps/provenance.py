@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from ejectamap.files import replace_file
+from ejectamap.files import hash_file, replace_file
 from ejectamap.maps.backend_choice import backend_names
 from ejectamap.maps.edits import edit_digest
 from ejectamap.maps.state import is_imported, recorded_fingerprint
@@ -14,6 +14,7 @@ from ejectamap.project.bundles import hash_bundle_file, library_versions
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
 from ejectamap.world.craters import Crater
+from ejectamap.world.raster_digest import mosaic_digests
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,20 @@ class Fingerprints:
     parts : mapping of int to mapping of str to str
         By crater id, the digests of what the crater's fingerprint is made of: "mosaic", "networks", "settings" and
         "catalogue".
+    earlier : mapping of int to str
+        By crater id, what earlier versions computed of the same: the path of the mosaic was part of it. None for a
+        mosaic of several files, of which they read one.
     """
 
     files: Mapping[str, str]
     craters: Mapping[int, str]
     parts: Mapping[int, Mapping[str, str]]
+    earlier: Mapping[int, str]
+
+    def accepted(self, crater_id: int) -> tuple[str, ...]:
+        """The fingerprints that a current map of a crater may have."""
+        earlier = self.earlier.get(crater_id)
+        return (self.craters[crater_id],) if earlier is None else (self.craters[crater_id], earlier)
 
     @property
     def whole(self) -> str:
@@ -46,26 +56,30 @@ class Fingerprints:
 def compute_fingerprints(project: Project) -> Fingerprints:
     """Compute the fingerprints of a project; reads all its inputs and networks once."""
     method = METHODS[project.settings.method]
-    files = _hash_files(project)
-    inputs = {
-        name: digest for name, digest in files.items() if name != project.settings.inputs.craters
-    }
+    digests, networks = mosaic_digests(project.mosaic_path), _hash_networks(project)
+    mosaic = digests[0] if len(digests) == 1 else _digest(digests)
     settings = {name: _setting(project, name) for name in method.settings}
     recipe = [project.settings.method, settings, backend_names(project)]
-    common = _digest([*recipe, inputs])
-    mosaic = files[project.settings.inputs.mosaic]
-    networks = {k: v for k, v in inputs.items() if k != project.settings.inputs.mosaic}
     shared = {"mosaic": mosaic, "networks": _digest(networks), "settings": _digest(recipe)}
     places = {c.crater_id: (c.lon, c.lat, c.radius_m, c.reach) for c in project.craters}
     catalogue = sorted(places.values()) if method.depends_on_catalogue else []
-    return Fingerprints(
-        files,
-        {number: _digest([common, place, catalogue]) for number, place in places.items()},
-        {
-            number: {**shared, "catalogue": _digest([place, catalogue])}
-            for number, place in places.items()
-        },
-    )
+
+    def of_craters(mosaic_name: str) -> dict[int, str]:
+        common = _digest([*recipe, {mosaic_name: mosaic, **networks}])
+        return {number: _digest([common, place, catalogue]) for number, place in places.items()}
+
+    inputs = project.settings.inputs
+    files = {
+        inputs.mosaic: mosaic,
+        inputs.craters: hash_file(project.input_path(inputs.craters)),
+        **networks,
+    }
+    parts = {
+        number: {**shared, "catalogue": _digest([place, catalogue])}
+        for number, place in places.items()
+    }
+    earlier = of_craters(inputs.mosaic) if len(digests) == 1 else {}
+    return Fingerprints(files, of_craters("mosaic"), parts, earlier)
 
 
 def write_provenance(
@@ -124,14 +138,13 @@ def _setting(project: Project, name: str) -> object:
     return reduce(getattr, name.split("."), project.settings)
 
 
-def _hash_files(project: Project) -> dict[str, str]:
-    """Digest of each input and each network file, by its name."""
-    inputs = project.settings.inputs
-    paths = {text: project.input_path(text) for text in (inputs.mosaic, inputs.craters)}
-    for kind in project.settings.network_configs:
-        for path in sorted(project.networks_folder(kind).glob("[!.]*/*")):
-            paths["/".join(path.parts[-3:])] = path
-    return {name: hash_bundle_file(path) for name, path in paths.items()}
+def _hash_networks(project: Project) -> dict[str, str]:
+    """Digest of each network file, by its kind, member and name."""
+    return {
+        "/".join(path.parts[-3:]): hash_bundle_file(path)
+        for kind in project.settings.network_configs
+        for path in sorted(project.networks_folder(kind).glob("[!.]*/*"))
+    }
 
 
 def _digest(parts: object) -> str:

@@ -270,7 +270,7 @@ def _changes(project: Project, fingerprints: Fingerprints, crater_ids: list[int]
         return False
     again = set(crater_ids) & {int(crater_id) for crater_id in finished["craters"]}
     return any(
-        not is_done(project, crater, fingerprints.craters[crater.crater_id])
+        not is_done(project, crater, *fingerprints.accepted(crater.crater_id))
         for crater in project.craters
         if crater.crater_id in again
     )

@@ -102,6 +102,15 @@ def record_done(
         _write(project, crater, record)
 
 
+def renew_record(
+    project: Project, crater: Crater, fingerprint: str, parts: Mapping[str, str]
+) -> None:
+    """Record a fingerprint as this version computes it, of files that are complete and stay."""
+    record = {**_read(project, crater), "fingerprint": fingerprint, "parts": dict(parts)}
+    if _read(project, crater) != record:
+        _write(project, crater, record)
+
+
 def is_newer_than_masks(project: Project, path: Path) -> bool:
     """Whether a file exists that is newer than all of the craters' masks."""
     masks = (mask_path(project, crater) for crater in project.craters)
@@ -159,7 +168,9 @@ def _record_path(project: Project, crater: Crater) -> Path:
 
 
 def _write(project: Project, crater: Crater, record: dict[str, object]) -> None:
-    replace_file(_record_path(project, crater), memoryview(json.dumps(record, sort_keys=True).encode()))
+    replace_file(
+        _record_path(project, crater), memoryview(json.dumps(record, sort_keys=True).encode())
+    )
 
 
 def _read(project: Project, crater: Crater) -> dict[str, object]:

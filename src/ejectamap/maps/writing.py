@@ -19,6 +19,7 @@ from ejectamap.maps.state import (
     delete_record,
     has_present_edit,
     has_present_mask,
+    is_imported,
     mask_path,
     outline_path,
     prepare_folders,
@@ -27,6 +28,7 @@ from ejectamap.maps.state import (
     record_masked,
     record_predicted,
     recorded_fingerprint,
+    renew_record,
 )
 from ejectamap.maps.trained_on import record_training
 from ejectamap.progress import track
@@ -76,6 +78,10 @@ def write_global_files(project: Project, fingerprints: Fingerprints) -> MappedCr
     """Write polygons, origin map, connections and provenance from the files of all craters that have a map."""
     maps = find_maps(project, fingerprints)
     craters = maps.all
+    for crater in maps.current:
+        if not is_imported(project, crater):
+            number = crater.crater_id
+            renew_record(project, crater, fingerprints.craters[number], fingerprints.parts[number])
     colours = crater_colours(project.craters)
     for crater in craters:
         recolour_mask(mask_path(project, crater), project.grid, colours[crater.crater_id])
