@@ -75,6 +75,7 @@ def train_on_simulations(project: Project, options: argparse.Namespace) -> Bundl
         views=setup.views,
         normalisation=normalisation,
         metadata_normalisation=None,
+        raises_faint_rays=True,
         training={
             "samples": pool.received,
             "steps": result.epochs * options.steps,

@@ -81,7 +81,12 @@ def test_each_network_is_calibrated_before_averaging(grid: Grid) -> None:
     calibration = RangeCalibration(level=-log_odds, slope=1.0, range_level=1.0, range_slope=0.0)
     networks = SimpleNamespace(
         views=PolarViews(bands=1, scaling="255", polar_px=(64, 128), polar_power=0.5),
-        calibrations=(None, calibration),
+        bundles=tuple(
+            SimpleNamespace(
+                calibration=each, description=SimpleNamespace(raises_faint_rays=False)
+            )
+            for each in (None, calibration)
+        ),
         probabilities=lambda inputs: torch.full((2, 2, *inputs.shape[-2:]), 0.3),
     )
     prediction = PolarPredictor(cast(Ensemble, networks), mosaic, [crater]).predict(crater)

@@ -7,14 +7,16 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from ejectamap.networks.bundle import Bundle
 from ejectamap.networks.ensemble import Ensemble
+from ejectamap.networks.faint_rays import raise_faint_rays
 from ejectamap.project.bundle_views import PolarViews
 from ejectamap.views.chip import Chip
 from ejectamap.views.ejecta_axes import EjectaAxes
 from ejectamap.views.inputs import polar_input, polar_scaling
 from ejectamap.views.polar import PolarView
 from ejectamap.views.scaling import ChannelScaling
-from ejectamap.world.craters import Crater
+from ejectamap.world.craters import DEFAULT_REACH, Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.mosaic import Floats, Mosaic
 
@@ -80,16 +82,26 @@ class PolarPredictor:
         """Predict the probabilities of one crater's ejecta.
 
         Each network is applied to the polar view and to its mirror image. The mean of the two is calibrated
-        (`networks.calibration`), and the calibrated probabilities of all networks are averaged.
+        (`networks.calibration`), faint rays of giants are raised (`networks.faint_rays`), and the probabilities of all
+        networks are averaged.
         """
         radius_m, views = self.mosaic.grid.radius_m, self.networks.views.narrow(PolarViews)
         view = PolarView.of_crater(crater, radius_m, views.polar_px, views.polar_power)
         inputs = torch.from_numpy(polar_input(self.mosaic, self._scaling, view, self.catalogue))
         direct, mirrored = self.networks.probabilities(torch.stack([inputs, inputs.flip(-1)]))
         means = np.asarray((direct + mirrored.flip(-1)) / 2)
-        radii = view.row_ranges_m() / crater.radius_m
         calibrated = [
-            mean if calibration is None else calibration.apply(mean, radii)
-            for calibration, mean in zip(self.networks.calibrations, means, strict=True)
+            _calibrate(bundle, view, mean)
+            for bundle, mean in zip(self.networks.bundles, means, strict=True)
         ]
         return PolarPrediction(view, np.mean(calibrated, axis=0))
+
+
+def _calibrate(bundle: Bundle, view: PolarView, probability: Floats) -> Floats:
+    """Calibrate a network's probabilities (rows, cols) in a polar view, as its bundle says."""
+    radii = view.row_ranges_m() / view.crater.radius_m
+    if bundle.calibration is not None:
+        probability = bundle.calibration.apply(probability, radii)
+    if bundle.description.raises_faint_rays and view.crater.reach > DEFAULT_REACH:
+        probability = raise_faint_rays(probability, radii, view.cell_area_m2())
+    return probability

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -57,6 +58,9 @@ class BundleDescription(BaseModel):
         Of the metadata, if the network takes any.
     calibration : dict of str to float, or None
         Coefficients of `networks.calibration.RangeCalibration`, if they were fitted.
+    raises_faint_rays : bool
+        Whether faint far rays are raised (`networks.faint_rays`); not in bundles of ejectamap 0.2 and before, so that
+        their maps stay as they are.
     training : dict
         Figures of its training: metrics, epochs, seed, data, duration.
     lineage : Lineage or None
@@ -65,7 +69,7 @@ class BundleDescription(BaseModel):
         See `library_versions`.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     kind: str
     network: dict[str, Any]
@@ -73,6 +77,7 @@ class BundleDescription(BaseModel):
     normalisation: ChannelScaling
     metadata_normalisation: ChannelScaling | None
     calibration: dict[str, float] | None = None
+    raises_faint_rays: bool = False
     training: dict[str, Any]
     versions: dict[str, str]
     lineage: Lineage | None = None
@@ -99,6 +104,8 @@ class BundleDescription(BaseModel):
             raise ValueError(f"{len(scaling.offset)} offsets and {len(scaling.divisor)} divisors")
         if scaling is not None and 0.0 in scaling.divisor:
             raise ValueError("a divisor is 0")
+        if scaling is not None and not np.isfinite([scaling.offset, scaling.divisor]).all():
+            raise ValueError("an offset or a divisor is not a finite number")
         return scaling
 
     @model_validator(mode="after")

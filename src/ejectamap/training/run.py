@@ -238,6 +238,7 @@ def _describe(
         normalisation=data.normalisation,
         metadata_normalisation=data.metadata_normalisation,
         calibration=None if start is None else start.description.calibration,
+        raises_faint_rays=start is not None and start.description.raises_faint_rays,
         training=summary,
         versions=library_versions(),
     )

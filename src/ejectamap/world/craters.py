@@ -23,6 +23,9 @@ from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import Array, LonLat, wrap_longitude
 from ejectamap.world.tables import Table, read_table
 
+DEFAULT_REACH = 0.25
+"""Reach of a crater for which the catalogue gives none; a giant's is larger."""
+
 
 @dataclass(frozen=True)
 class Crater:
@@ -48,7 +51,7 @@ class Crater:
     lon: float
     lat: float
     radius_m: float
-    reach: float = 0.25
+    reach: float = DEFAULT_REACH
     family: str = ""
 
     def reach_m(self, body_radius_m: float) -> float:
