@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 
 _UNSHARED = "unshared_"
 _OF_CRATER = {
-    "crater_id|name": ("", "crater's id and name, as in the catalogue"),
+    "crater_id": ("", "id of the crater, as in the catalogue"),
+    "name": ("", "name of the crater, as in the catalogue"),
 }
 # Regular expressions of names with unit and meaning. {0} is the text that the expression's group matched, {1} the
 # name of the band. All measurements leave out the crater's own interior.
 _ANALYSIS = _OF_CRATER | {
-    "lon_deg|lat_deg": (
-        "degrees",
-        "place of the crater's centre; longitude is positive to the east, -180 to 180",
-    ),
+    "lon_deg": ("degrees", "longitude of the crater's centre, positive to the east, -180 to 180"),
+    "lat_deg": ("degrees", "latitude of the crater's centre, positive to the north"),
     "radius_km": ("km", "radius of the crater's rim, as in the catalogue"),
     "expected_area_km2": (
         "km2",
@@ -25,7 +24,7 @@ _ANALYSIS = _OF_CRATER | {
     ),
     "expected_area_sd_km2": (
         "km2",
-        "one standard deviation of expected_area_km2: random errors (alike within 149 x 149 km, independent"
+        "one standard deviation of the expected area: random errors (alike within 149 x 149 km, independent"
         " farther apart) and the error of the probabilities as a whole (area_error)",
     ),
     "area_error": (
@@ -82,14 +81,17 @@ _ANALYSIS = _OF_CRATER | {
     ),
     "total_area_km2": (
         "km2",
-        "ground area of the mask (probability above map.threshold) beyond the rim, without clusters of less than"
-        " 44 km2; area_km2 in ejecta.gpkg is that of the whole mask, crater interior and small clusters included",
+        "ground area of the mask (where the probability exceeds the setting map.threshold) beyond the rim, without"
+        " clusters of less than 44 km2; area_km2 in ejecta.gpkg is that of the whole mask, crater interior and small clusters included",
     ),
     "blanket_area_km2": (
         "km2",
-        "ground area of the mask from the rim to the blanket radius",
+        "ground area of the mask from the rim to the blanket radius (column blanket_radius_km)",
     ),
-    "ray_area_km2": ("km2", "ground area of the mask beyond the blanket radius"),
+    "ray_area_km2": (
+        "km2",
+        "ground area of the mask beyond the blanket radius (column blanket_radius_km)",
+    ),
     "blanket_radius_km": (
         "km",
         "distance from the crater's centre within which ejecta cover more than half of every ring, azimuths of a"
@@ -103,13 +105,13 @@ _ANALYSIS = _OF_CRATER | {
         "km",
         "distance from the crater's centre within which {0} % of the mask's ground area lie",
     ),
-    "barycentre_l.._deg": (
+    "barycentre_(lon|lat)_deg": (
         "degrees",
-        "place of the barycentre of all ejecta in the mask, by ground area",
+        "{0} of the barycentre of all ejecta in the mask, by ground area (lon: positive to the east)",
     ),
-    "ray_barycentre_l.._deg": (
+    "ray_barycentre_(lon|lat)_deg": (
         "degrees",
-        "place of the barycentre of the ejecta beyond the blanket radius, by ground area",
+        "{0} of the barycentre of the ejecta beyond the blanket radius, by ground area (lon: positive to the east)",
     ),
     "barycentre_distance_km": (
         "km",
@@ -138,8 +140,8 @@ _ANALYSIS = _OF_CRATER | {
     ),
     "ray_count": (
         "1",
-        "number of rays, the rows of rays.csv: pieces of ejecta beyond the blanket radius longer than a crater"
-        " radius and at least twice as long as wide",
+        "number of rays (over all ground: the crater's rows in rays.csv): pieces of ejecta beyond the blanket radius"
+        " longer than a crater radius and at least twice as long as wide",
     ),
     "ray_length_median_km": ("km", "median length of the rays, along the distance from the crater"),
     "ray_length_max_km": ("km", "length of the longest ray, along the distance from the crater"),

@@ -20,6 +20,7 @@ from ejectamap.analysis.extent import (
 from ejectamap.analysis.pattern import EjectaCount, EjectaPixels, without_small_clusters
 from ejectamap.analysis.ray_table import measure_rays, ray_columns, write_rays
 from ejectamap.analysis.rays import (
+    Ray,
     Rays,
     blanket_radius_m,
     half_cover_radius_m,
@@ -32,6 +33,7 @@ from ejectamap.evaluation.rings import SECTORS
 from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
+from ejectamap.maps.rasters import Bytes
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
@@ -159,34 +161,43 @@ def measure_crater(
         "lon_deg": crater.lon,
         "lat_deg": crater.lat,
         "radius_km": crater.radius_m / 1e3,
+        **_areas(crater, grid, window, stored, np.ones(mask.shape, bool), error),
+        "area_error": error.relative,
+        "area_error_craters": error.craters,
         "truncated": truncation(pattern, project.mosaic, window, mask),
         **_shared_blanket(pattern, blanket_radius_m(surroundings, grid.pixel_m, direction)),
         "half_cover_radius_km": half_cover_m / 1e3,
         **direction._asdict(),
-        "area_error": error.relative,
-        "area_error_craters": error.craters,
     }
-    rays = []
-    for prefix, part, part_surroundings, chosen in (
-        (UNSHARED, pattern.select(~pattern.shared), surroundings.unshared(), ~others),
-        ("", pattern, surroundings, np.ones(mask.shape, bool)),
+    traced: dict[str, list[Ray]] = {}
+    for prefix, part, part_surroundings in (
+        ("", pattern, surroundings),
+        (UNSHARED, pattern.select(~pattern.shared), surroundings.unshared()),
     ):
         radius_m = blanket_radius_m(part_surroundings, grid.pixel_m, direction)
-        rays = trace_rays(part_surroundings, radius_m)
-        area_km2, random_km2 = expected_area_km2(crater, grid, window, stored, chosen)
-        columns: Row = {
-            "expected_area_km2": area_km2,
-            "expected_area_sd_km2": error.total_km2(area_km2, random_km2),
-        }
-        columns |= _extents(part, radius_m)
-        columns |= {
-            f"ray_{k}": v for k, v in asdict(Rays.summarise(rays, part_surroundings)).items()
-        }
+        traced[prefix] = trace_rays(part_surroundings, radius_m)
+        summary = Rays.summarise(traced[prefix], part_surroundings)
+        columns = _extents(part, radius_m)
+        columns |= {f"ray_{key}": value for key, value in asdict(summary).items()}
         columns |= _colours(part_surroundings, radius_m)
         row |= {prefix + name: value for name, value in columns.items()}
+    unshared = _areas(crater, grid, window, stored, ~others, error)
+    row |= {UNSHARED + name: value for name, value in unshared.items()}
     probability = _probability_around(ejecta_map, surroundings)
     threshold = project.settings.map.threshold
-    return Measurements(row, measure_rays(rays, surroundings, probability, grid, threshold))
+    rays = measure_rays(traced[""], surroundings, probability, grid, threshold)
+    return Measurements(row, rays)
+
+
+def _areas(
+    crater: Crater, grid: Grid, window: Window, stored: Bytes, chosen: Bools, error: AreaError
+) -> Row:
+    """Columns of the expected area of the chosen pixels, and of its uncertainty."""
+    area_km2, random_km2 = expected_area_km2(crater, grid, window, stored, chosen)
+    return {
+        "expected_area_km2": area_km2,
+        "expected_area_sd_km2": error.total_km2(area_km2, random_km2),
+    }
 
 
 def _shared_blanket(pattern: EjectaPixels, blanket_m: float) -> Row:
