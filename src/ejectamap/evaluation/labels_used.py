@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ejectamap.world.label_sources import SourceAreas, describe_all
+from ejectamap.world.label_sources import SourceAreas, describe_all, format_fraction
 
 Content = Mapping[str, Any]
 
@@ -22,17 +22,15 @@ def read_labels(content: Content) -> dict[int, SourceAreas]:
 
 
 def label_rows(content: Content, names: Mapping[int, str]) -> tuple[tuple[str, ...], ...]:
-    """Cells of the labels' sources, under `HEAD`; none if all labels were drawn by hand."""
-    labels = read_labels(content)
-    if all(part.is_drawn for part in labels.values()):
-        return ()
+    """Cells of the sources of each label that was not just drawn by hand, under `HEAD`."""
     return tuple(
         (
             names.get(k, f"crater {k}"),
             f"{part.ejecta_km2:,.0f}",
-            *(f"{part.fractions[source]:.0%}" for source in part.fractions),
+            *(format_fraction(fraction) for fraction in part.fractions.values()),
         )
-        for k, part in labels.items()
+        for k, part in read_labels(content).items()
+        if not part.is_drawn
     )
 
 

@@ -73,7 +73,11 @@ def evaluate_project(
     evaluation = replace(
         evaluation,
         unrecorded=seen.unrecorded,
-        labels=project.label_sources.areas(labels),
+        labels={
+            crater.crater_id: project.label_sources.areas_of(labels, crater.crater_id)
+            for crater in craters
+            if crater.crater_id in labels.masks
+        },
         edited_km2=edited_areas_km2(project),
     )
     if split and evaluation.has_training_pairs:

@@ -47,7 +47,7 @@ _WIDTH_IN, _HEIGHT_IN = 2 * _PANEL_IN + 0.3, _PANEL_IN + _BELOW_IN + _ABOVE_IN
 _RINGS = (3, 10)  # crater radii
 _OPACITY, _FULL_AT = np.float32(0.65), np.float32(0.6)  # highest opacity; its least probability
 _LINE_WIDTH = 0.9
-_LEGEND_LETTERS = 36  # of a line of the legend
+_LEGEND_LETTERS = 31  # of a line of the legend
 _LABELS = "#00b8d4"
 _BLANKET = "#ffe08a"
 _COLOURS = colormaps["plasma"]
@@ -118,7 +118,7 @@ def plot_crater_card(
     _write_title(figure, mosaic, crater)
     _write_notes(figure, mosaic, credit)
     edited = "" if sample_edit is None else ", edited by hand"
-    lines = [("white", "solid", f"probability {threshold:g}: the map{edited}")]
+    lines = [("white", "solid", f"probability {threshold:g}{edited}: the map")]
     lines += [(_LABELS, "dashed", label_text)] * (sample_labels is not None)
     _draw_legend(figure, lines)
     save_figure(figure, path, credit)

@@ -125,7 +125,9 @@ class SourceAreas:
             return "labelled: no ejecta"
         started = {k: part for k, part in present.items() if k != LabelSource.CORRECTED} or present
         first = max(started, key=lambda source: started[source])
-        others = (f"{_percent(part)} {_OTHER[k]}" for k, part in present.items() if k != first)
+        others = (
+            f"{format_fraction(part)} {_OTHER[k]}" for k, part in present.items() if k != first
+        )
         return ", ".join([_FIRST[first], *others])
 
     def to_dict(self) -> dict[str, float]:
@@ -196,8 +198,13 @@ class LabelSources:
             pixels = (label.source == source) & (label.mask == ejecta)
             return float(pixels.sum(axis=1) @ row_km2)
 
-        ejecta_km2 = [area_km2(source, True) for source in COLOURS]
-        return SourceAreas(*ejecta_km2, area_km2(LabelSource.CORRECTED, False))
+        return SourceAreas(
+            drawn_km2=area_km2(LabelSource.DRAWN, True),
+            corrected_km2=area_km2(LabelSource.CORRECTED, True),
+            accepted_km2=area_km2(LabelSource.ACCEPTED, True),
+            imported_km2=area_km2(LabelSource.IMPORTED, True),
+            removed_km2=area_km2(LabelSource.CORRECTED, False),
+        )
 
     def _load(self, crater_id: int) -> tuple[Window, Codes]:
         """A crater's recorded sources and their window; of no pixels if there is no file."""
@@ -228,8 +235,8 @@ def describe_all(areas: Mapping[int, SourceAreas]) -> str:
     return f"{len(areas)} {'crater' if len(areas) == 1 else 'craters'}: {total.describe()}"
 
 
-def _percent(fraction: float) -> str:
-    """A fraction above 0 as a percentage, never rounded to 0 or 100 %."""
-    if fraction < 0.01:
+def format_fraction(fraction: float) -> str:
+    """A fraction as a percentage that is 0 or 100 % only where the fraction is."""
+    if 0 < fraction < 0.01:
         return "<1 %"
-    return f"{min(99, round(100 * fraction))} %"
+    return "100 %" if fraction == 1 else f"{min(99, round(100 * fraction))} %"
