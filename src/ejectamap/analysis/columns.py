@@ -82,7 +82,8 @@ _ANALYSIS = _OF_CRATER | {
     "total_area_km2": (
         "km2",
         "ground area of the mask (where the probability exceeds the setting map.threshold) beyond the rim, without"
-        " clusters of less than 44 km2; area_km2 in ejecta.gpkg is that of the whole mask, crater interior and small clusters included",
+        " clusters of less than 44 km2; area_km2 in ejecta.gpkg is that of the whole mask, crater interior and"
+        " small clusters included",
     ),
     "blanket_area_km2": (
         "km2",
