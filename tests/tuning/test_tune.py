@@ -78,6 +78,15 @@ def test_trials_are_evaluated_on_another_planet(
     table = pd.read_csv(folder / "trials.csv")
     assert table["state"].tolist() == ["complete"] * 2
     assert table["test.pixel.f1"][0] == evaluation["test"]["pixel"]["f1"]
+    assert table["own_settings"].tolist() == [True, False]
+    # The networks of the tests are trained for one epoch, and the other planet has three craters.
+    assert table["hardly_trained"].tolist() == ["context member-00: 1 epoch"] * 2
+    change = table["test.pixel.f1"][1] - table["test.pixel.f1"][0]
+    assert table["difference"].tolist() == pytest.approx([float("nan"), change], nan_ok=True)
+    assert table["difference_low"][1] <= change <= table["difference_high"][1]
+    printed = silent.file.getvalue()  # type: ignore[attr-defined]
+    assert "No trial is better than the project's own settings, trial 0" in printed
+    assert "hardly trained" in printed
     best_row = table.loc[table["test.pixel.f1"].idxmax()]
     best = Project.open(folder / "best")
     lr = best.settings.context.optimiser.arguments["lr"]

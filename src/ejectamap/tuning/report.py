@@ -19,11 +19,15 @@ from optuna.visualization import matplotlib as plots
 from rich.console import Console
 from rich.table import Table
 
+from ejectamap.evaluation.paired import PairedDifference
 from ejectamap.files import replace_file
+from ejectamap.tuning.own_settings import OWN, differences
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import is_counted
+from ejectamap.tuning.trial import HARDLY_TRAINED
 
 _TABLE_ROWS = 10
+_MARKS = {OWN: "the project's own settings", HARDLY_TRAINED: "hardly trained"}
 _MIN_FINISHED = 4  # with fewer finished trials, importances are meaningless
 
 
@@ -39,7 +43,10 @@ def write_report(folder: Path, study: optuna.Study, search: Search, console: Con
     console : Console
     """
     trials = [trial for trial in study.trials if is_counted(trial)]
-    table = pd.DataFrame([_row(trial, search) for trial in trials])
+    against_own = differences(study)
+    table = pd.DataFrame(
+        [_row(trial, search) | _standing(trial, against_own.get(trial.number)) for trial in trials]
+    )
     replace_file(folder / "trials.csv", memoryview(table.to_csv(index=False).encode()))
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if finished:
@@ -78,6 +85,19 @@ def _row(trial: FrozenTrial, search: Search) -> dict[str, object]:
     }
 
 
+def _standing(trial: FrozenTrial, against_own: PairedDifference | None) -> dict[str, object]:
+    """Further columns: difference of the first objective from the project's own settings, and hardly trained."""
+    values = {} if against_own is None else against_own.to_dict()
+    return {
+        "own_settings": bool(trial.user_attrs.get(OWN)),
+        "difference": values.get("difference"),
+        "difference_low": values.get("low"),
+        "difference_high": values.get("high"),
+        "beyond_chance": values.get("beyond_chance"),
+        "hardly_trained": "; ".join(trial.user_attrs.get(HARDLY_TRAINED, [])),
+    }
+
+
 def _print_table(
     trials: list[FrozenTrial], study: optuna.Study, search: Search, console: Console
 ) -> None:
@@ -101,7 +121,9 @@ def _print_table(
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("settings", overflow="fold")
     for trial in best:
-        settings = "\n".join(f"{name} {_format(value)}" for name, value in trial.params.items())
+        marks = [text for key, text in _MARKS.items() if trial.user_attrs.get(key)]
+        lines = [f"{name} {_format(value)}" for name, value in trial.params.items()]
+        settings = "\n".join(marks + lines)
         values = (f"{value:.4g}" for value in trial.values)
         table.add_row(str(trial.number), *values, settings)
     console.print(table)

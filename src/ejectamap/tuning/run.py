@@ -16,6 +16,7 @@ from ejectamap.errors import EjectamapError, ProjectError
 from ejectamap.project.copy import copy_project
 from ejectamap.project.folder import Project
 from ejectamap.tuning.checks import check_search, open_evaluation_projects
+from ejectamap.tuning.own_settings import OWN, verdict
 from ejectamap.tuning.report import describe, write_report
 from ejectamap.tuning.search import read_search
 from ejectamap.tuning.space import distribution_of, encode_if_contained, setting_value
@@ -96,7 +97,9 @@ def tune(options: TuningOptions, workers: int, console: Console) -> None:
         raise ProjectError(f"{runner.folder}: no trial has finished: {_last_error(study)}")
     settings = runner.search.settings(runner.project.settings, best.params)
     copy_project(runner.project, runner.folder / "best", settings)
-    console.print(f"settings of the best trial: {runner.folder / 'best'}", soft_wrap=True)
+    console.print(verdict(study, best, runner.search.titles[0]), soft_wrap=True, highlight=False)
+    target = runner.folder / "best"
+    console.print(f"settings of trial {best.number}: {target}", soft_wrap=True)
 
 
 def _make_runner(options: TuningOptions) -> TrialRunner:
@@ -129,7 +132,8 @@ def _open_study(options: TuningOptions, runner: TrialRunner) -> optuna.Study:
     }
     present = {name: value for name, value in present.items() if value is not None}
     if not study.trials and present:
-        study.enqueue_trial(present)
+        is_own = len(present) == len(search.search)
+        study.enqueue_trial(present, user_attrs={OWN: is_own})
     return study
 
 

@@ -23,6 +23,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ejectamap.errors import ProjectError, SettingsError
+from ejectamap.project.yaml import make_settings
+from ejectamap.tuning.own_settings import OWN
 from ejectamap.tuning.search import Direction
 
 _HEARTBEAT_S = 30.0
@@ -130,7 +132,7 @@ def open_study(
     stored = study.user_attrs.get("about")
     if stored is None:
         study.set_user_attr("about", dict(identity))
-    elif stored != identity:
+    elif _with_new_settings(stored) != identity:
         keys = {*stored, *identity}
         different = sorted(key for key in keys if stored.get(key) != identity.get(key))
         raise ProjectError(
@@ -138,6 +140,17 @@ def open_study(
             f" move {folder} away to start again"
         )
     return study
+
+
+def _with_new_settings(identity: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a study of an earlier version has in common, with the defaults of settings that were added since."""
+    if "settings" not in identity:
+        return identity
+    try:
+        settings = make_settings(identity["settings"], "the study")
+    except SettingsError:  # with settings that there are no more: it is another study
+        return identity
+    return {**identity, "settings": settings.model_dump(mode="json")}
 
 
 def _open_storage(folder: Path, url: str | None) -> BaseStorage:
@@ -177,7 +190,7 @@ def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
     except (ValueError, RuntimeError):
         return  # another process queued it already
-    kept = {key: trial.user_attrs[key] for key in ("folder",) if key in trial.user_attrs}
+    kept = {key: trial.user_attrs[key] for key in ("folder", OWN) if key in trial.user_attrs}
     queued = optuna.create_trial(
         state=TrialState.WAITING,
         params=trial.params,

@@ -11,6 +11,7 @@ import pandas as pd
 from optuna.trial import Trial
 
 from ejectamap.errors import LabelError
+from ejectamap.evaluation.paired import CraterFigure
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.evaluation.scores import value_of
 from ejectamap.files import replace_file
@@ -19,11 +20,15 @@ from ejectamap.project.copy import copy_project
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.project.pairs import make_pairs
 from ejectamap.project.splits import divide_pairs, make_split, pair_key
+from ejectamap.training.hardly_trained import hardly_trained
 from ejectamap.training.plan import Member, members
 from ejectamap.training.run import train
+from ejectamap.tuning.own_settings import FIGURES, to_attribute
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import STEPS_PER_NETWORK
 
+HARDLY_TRAINED = "hardly_trained"
+"""Attribute of a trial: why its networks count as hardly trained."""
 _LARGE_FOLDERS = ("models", "map")
 
 
@@ -82,7 +87,10 @@ class TrialRunner:
         project = copy_project(self.project, folder, settings)
         report = self._validation_reporter(trial, project) if self.search.prunes else None
         train(project, after_epoch=report)
-        return self._evaluate(project)
+        trial.set_user_attr(HARDLY_TRAINED, hardly_trained(project))
+        values, figures = self._evaluate(project)
+        trial.set_user_attr(FIGURES, to_attribute(figures))
+        return values
 
     def delete_large_files(self, trial: Trial) -> None:
         """Delete a finished trial's networks and maps, unless they are to be kept."""
@@ -119,19 +127,29 @@ class TrialRunner:
         table = pd.DataFrame(rows, columns=["crater_id", "tile_id", "test"])
         replace_file(self.split_path, memoryview(table.to_csv(index=False).encode()))
 
-    def _evaluate(self, project: Project) -> list[float]:
-        """Map and evaluate a trained project; the mean of each objective over the projects to evaluate on."""
+    def _evaluate(self, project: Project) -> tuple[list[float], list[CraterFigure | None]]:
+        """Map and evaluate a trained project.
+
+        Returns
+        -------
+        values : list of float
+            The mean of each objective over the projects to evaluate on.
+        figures : list of CraterFigure or None
+            The first objective on each of these projects.
+        """
         structure = any(name.startswith("structure") for name in self.search.figures)
-        values = []
+        objectives = self.search.objectives
+        values, figures = [], []
         for evaluated in self._evaluated_copies(project):
             map_project(evaluated)
             evaluation = evaluate_project(evaluated, structure=structure)
-            values.append([value_of(evaluation, objective) for objective in self.search.objectives])
+            values.append([value_of(evaluation, objective) for objective in objectives])
+            figures.append(CraterFigure.of(evaluation, objectives[0]))
         means = [float(value) for value in np.mean(values, axis=0)]
         for title, value in zip(self.search.titles, means, strict=True):
             if np.isnan(value):
                 raise LabelError(f"{project.folder}: its evaluation has no value for {title}")
-        return means
+        return means, figures
 
     def _evaluated_copies(self, project: Project) -> Iterator[Project]:
         """The trial's own project, or copies of the other projects with its settings and networks."""
