@@ -179,9 +179,9 @@ def result_tables(result: CrossValidation) -> list[FigureTable]:
         scores = crater.scores
         rings = (format_figure(scores.distance[name].f1) for name in DISTANCES)
         figures = (format_figure(getattr(scores.pixel, name)) for name in _FIGURES[:3])
-        mark = " *" if crater.start_saw else ""
-        name = f"{crater.row.name} ({crater.row.crater_id}){mark}"
-        rows.append((name, str(crater.fold + 1), *figures, *rings))
+        name = f"{crater.row.name} ({crater.row.crater_id})"
+        mark = "*" if crater.start_saw else ""
+        rows.append((name, f"{crater.fold + 1}{mark}", *figures, *rings))
     head = ("Crater", "Fold", "F1", "Precision", "Recall", *DISTANCES)
     last = "the last columns are F1 by distance, in crater radii from the centre."
     notes = [f"Figures by pixel of the mosaic; {last}"]
@@ -190,12 +190,15 @@ def result_tables(result: CrossValidation) -> list[FigureTable]:
             f"* seen by the networks that training started from ({result.start_from}): no part of the result. Start"
             " from others with --set training.start_from=none (or a models folder)."
         )
+    if not result.unseen:
+        notes.append("So no crater is left to judge the networks by.")
     if result.unrecorded:
         notes.append(f"Not known: all that {', '.join(result.unrecorded)} were trained on.")
     title = (
         f"Cross-validation, {result.folds} folds: each crater mapped by networks not trained on it"
     )
-    return [FigureTable(title, head, tuple(rows), tuple(notes)), _overall_table(result)]
+    table = FigureTable(title, head, tuple(rows), tuple(notes))
+    return [table, _overall_table(result)] if result.unseen else [table]
 
 
 def print_result(result: CrossValidation, console: Console) -> None:
@@ -273,12 +276,8 @@ def _evaluate_fold(
 
 def _overall_table(result: CrossValidation) -> FigureTable:
     """Figures of the craters that no network had seen, pooled, with intervals."""
-    count = len(result.unseen)
-    title = f"All {count} craters that no network had seen"
+    title = f"All {len(result.unseen)} craters that no network had seen"
     head = ("", "F1", "95 % interval", "Precision", "Recall", "IoU")
-    if not count:
-        note = "None: the networks that training started from had seen every crater."
-        return FigureTable("Craters that no network had seen", head, (), (note,))
     pooled = _pooled(result.unseen)
     assert pooled is not None
     lines = [(_UNITS[unit], pooled[unit], pooled["intervals"][unit]) for unit in _UNITS]

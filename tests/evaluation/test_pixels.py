@@ -3,6 +3,8 @@
 import io
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from sklearn.metrics import confusion_matrix, f1_score, jaccard_score, precision
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.pixels import evaluate
-from ejectamap.evaluation.tables import print_tables
+from ejectamap.evaluation.tables import print_tables, subset_titles, unrecorded_note
 from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.crater_map import in_memory
 from ejectamap.maps.ejecta_map import EjectaMap
@@ -161,6 +163,34 @@ def test_split_separates_the_test_pairs() -> None:
     assert evaluation.all.pixel.tp == 20
 
 
+def test_pairs_that_were_seen_before_are_told_apart() -> None:
+    def seen(crater: Crater, windows: Sequence[Window]) -> np.ndarray:
+        return np.array([crater == ALPHA and window == first.window for window in windows])
+
+    assert LABELS.tiles is not None
+    first = LABELS.tiles[0]
+
+    known = {"tile_px": 10, "origin": origin, "seen": seen}
+    evaluation = evaluate(LABELS, CRATERS, predicted, None, **known)  # type: ignore[arg-type]
+    whole = evaluate(LABELS, CRATERS, predicted, None, tile_px=10, origin=origin)
+    assert evaluation.all.pixel == evaluation.test.pixel == whole.all.pixel
+    without = evaluate(LABELS, CRATERS, predicted, {(0, 0): "train"}, tile_px=10, origin=origin)
+    assert evaluation.unseen.pixel == without.test.pixel
+    assert [row.seen_fraction for row in evaluation.craters] == [0.5, 0.0]
+    titles = subset_titles(replace(evaluation, unrecorded=()).to_dict())
+    assert titles == {
+        "all": "All labels (25% of it trained on)",
+        "unseen": "Labels that no network was trained on",
+    }
+    split = {(0, 1): "train"}
+    held_out = evaluate(LABELS, CRATERS, predicted, split, **known)  # type: ignore[arg-type]
+    assert held_out.unseen.pixel.total == 200
+    note = unrecorded_note(replace(evaluation, unrecorded=("context/member-00",)).to_dict())
+    assert note is not None
+    assert "context/member-00" in note
+    assert unrecorded_note(evaluation.to_dict()) is None
+
+
 def test_whole_pattern_counts_all_ground_in_reach() -> None:
     labels = Labels(GRID, LABELS.masks, None)
     evaluation = evaluate(labels, CRATERS, predicted, None, tile_px=12)
@@ -198,7 +228,7 @@ def test_tables_and_json() -> None:
     assert f"{evaluation.all.pixel.f1:.3f}" in text
     assert "–" in text
     print_tables(evaluate(LABELS, CRATERS, predicted, None, tile_px=10), console)
-    assert "none were trained on" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "none were held out" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def write_map(folder: Path, crater_id: int, window: Window, values: np.ndarray) -> None:

@@ -1,5 +1,6 @@
-"""Splits: by place no test tile overlaps a training tile; leakage; splits given by the user; splits on disk."""
+"""Splits: by place no test tile overlaps a training tile; by crater; leakage; given by the user; on disk."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ejectamap.errors import LabelError, ProjectError
+from ejectamap.errors import LabelError
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair, make_pairs
 from ejectamap.project.splits import (
     Leakage,
     count_leakage,
+    crater_folds,
     leakage_of,
+    make_split,
     pair_key,
     read_split,
     split_by_place,
@@ -24,7 +27,7 @@ from ejectamap.project.splits import (
 from ejectamap.training.sources import gather_sources, split_validation
 from ejectamap.views.chip import largest_chip
 from ejectamap.world.craters import Crater
-from ejectamap.world.grid import Grid, Window
+from ejectamap.world.grid import Grid, Window, overlap_matrix
 from ejectamap.world.labels import Tile
 from ejectamap.world.world import World
 
@@ -190,13 +193,80 @@ def test_an_invalid_split_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_networks_of_one_project_share_one_split(make_project: MakeProject) -> None:
+def test_a_split_by_crater_holds_whole_craters_out(make_project: MakeProject) -> None:
+    """Their labels cannot even be read, as other craters' ejecta."""
+    project = make_project("training.split=crater", "training.test_fraction=0.4")
+    gathered = gather_sources(project)
+    held_out = {crater_id for (crater_id, _), part in gathered.split.items() if part == "test"}
+    assert len(held_out) == 2
+    (source,) = gathered.sources
+    assert not held_out & {pair.crater.crater_id for pair in source.pairs}
+    assert source.world.labels is not None
+    assert not held_out & source.world.labels.masks.keys()
+    by_key = {pair_key(p): p for p in make_pairs(project.world, project.tile_side_px)}
+    kept = {pair_key(pair): pair for pair in source.pairs}
+    assert all(pair.ejecta_ratio <= by_key[key].ejecta_ratio for key, pair in kept.items())
+    assert any(pair.ejecta_ratio < by_key[key].ejecta_ratio for key, pair in kept.items())
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=12, unique=True),
+    st.integers(2, 6),
+    st.integers(0, 99),
+)
+def test_folds_hold_each_crater_once_and_share_giants_and_sizes(
+    craters: list[tuple[int, bool]], folds: int, seed: int
+) -> None:
+    """Craters with 0 to 9 tiles of ejecta, some of them giants."""
+    pairs = [
+        Pair(Crater(k, "", 0, 0, 1e4, 0.5 if giant else 0.25), t, Window(0, 0, 2, 2), 0, t < n, 1)
+        for k, (n, giant) in enumerate(craters)
+        for t in range(10)
+    ]
+    labelled = {k for k, (tiles, _) in enumerate(craters) if tiles}
+    members = crater_folds(pairs, folds, seed)
+    assert sorted(k for ids in members for k in ids) == sorted(labelled)
+    assert len(members) == min(folds, len(labelled))
+    if members:
+        sizes = [len(ids) for ids in members]
+        giants = [sum(craters[k][1] for k in ids) for ids in members]
+        assert max(sizes) - min(sizes) <= 1
+        assert max(giants) - min(giants) <= 1
+    assert members == crater_folds(pairs, folds, seed)
+
+
+def test_the_parts_of_a_split_stay_when_pairs_are_added(make_project: MakeProject) -> None:
+    for kind in ("pairs", "place", "crater"):
+        project = make_project(f"training.split={kind}", "training.test_fraction=0.3", name=kind)
+        pairs = make_pairs(project.world, project.tile_side_px)
+        few = [pair for pair in pairs if pair.crater.crater_id != 3 and pair.tile_id % 5]
+        before = make_split(project, few)
+        write_split(project, before)
+        after = make_split(project, pairs)
+        assert after.keys() == set(map(pair_key, pairs))
+        assert before.items() <= after.items()
+        if kind == "place":
+            parts = {
+                part: [p for p in pairs if after[pair_key(p)] == part] for part in ("train", "test")
+            }
+            assert not overlap_matrix(
+                [p.window for p in parts["train"]], [p.window for p in parts["test"]], 256
+            ).any()
+        if kind == "crater":
+            assert all(
+                len({part for (k, _), part in after.items() if k == crater_id}) == 1
+                for crater_id in range(6)
+            )
+
+
+def test_other_settings_draw_another_split(make_project: MakeProject) -> None:
     project = make_project()
-    split = gather_sources(project).split
-    write_split(project, split)
-    other = dict.fromkeys(split, "train")
-    write_split(project, other)  # no network has been trained with the first one
-    (project.models / "context" / "member-00").mkdir(parents=True)
-    write_split(project, other)
-    with pytest.raises(ProjectError, match=r"split of pairs differs.*--fresh"):
-        write_split(project, split)
+    pairs = make_pairs(project.world, project.tile_side_px)
+    write_split(project, make_split(project, pairs))
+    other = make_project("training.test_fraction=0.5", name="other")
+    shutil.copy(project.split_path, other.split_path)
+    shutil.copy(project.split_record_path, other.split_record_path)
+    tests = [
+        sum(part == "test" for part in make_split(p, pairs).values()) for p in (project, other)
+    ]
+    assert tests[1] > 2 * tests[0]

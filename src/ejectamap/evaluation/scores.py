@@ -153,8 +153,9 @@ class Evaluation:
         How well two annotators agree, where a second one's labels were given.
     structure : Structure or None
         Shape of the map, where it was evaluated.
-    unrecorded : tuple of str
-        Networks of which it is not known, or not completely, what they were trained on.
+    unrecorded : tuple of str, or None
+        Networks of which it is not known, or not completely, what they were trained on; None if that is not known of
+        any, so that `unseen` is the same as `test`.
     labels : mapping of int to SourceAreas
         By crater id, where the labels come from.
     edited_km2 : mapping of int to float
@@ -166,7 +167,7 @@ class Evaluation:
     annotator_agreement: "AnnotatorAgreement | None" = None
     leakage: Leakage | None = None
     structure: Structure | None = None
-    unrecorded: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] | None = None
     labels: Mapping[int, SourceAreas] = field(default_factory=dict)
     edited_km2: Mapping[int, float] = field(default_factory=dict)
 
@@ -235,8 +236,10 @@ class Evaluation:
             ],
         }
 
-    def _seen(self) -> dict[str, Any]:
+    def _seen(self) -> dict[str, Any] | None:
         """Pixels that were held out of the training, those of them that had been seen before, and what is not known."""
+        if self.unrecorded is None:
+            return None
         test_px = self.test.pixel.total
         return {
             "test_px": test_px,

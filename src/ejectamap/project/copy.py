@@ -20,9 +20,7 @@ def copy_project(project: Project, folder: Path, settings: Settings) -> Project:
     """
     folder.mkdir(parents=True, exist_ok=True)
     moved = _moved(project, settings, folder)
-    temporary = folder / ".project.yaml.partial"
-    write_settings(moved, temporary)
-    temporary.replace(folder / "project.yaml")
+    write_settings(moved, folder / "project.yaml")
     same_mosaic = settings.inputs.mosaic == project.settings.inputs.mosaic
     inputs = InputFiles(folder, moved.inputs, project.input_files if same_mosaic else None)
     return Project(folder, moved, shared_inputs=inputs)

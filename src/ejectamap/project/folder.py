@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ejectamap.errors import CraterError, ProjectError
+from ejectamap.errors import CraterError, OutputError, ProjectError
 from ejectamap.project.bundles import set_all_aside
 from ejectamap.project.input_files import InputFiles, real_path
 from ejectamap.project.settings import Settings
@@ -84,10 +84,13 @@ class Project:
         ------
         ProjectError
             If the folder holds a project already, or an input does not exist.
+        OutputError
+            If `project.yaml` cannot be written; a folder that was made for it is removed.
         SettingsError
             If the preset, a key or a value is not possible.
         """
-        if (folder / "project.yaml").exists():
+        file = folder / "project.yaml"
+        if file.exists() and file.stat().st_size:  # a full disk may have left an empty one
             raise ProjectError(
                 f"{folder}: already holds a project: choose another folder, or edit its project.yaml"
             )
@@ -100,8 +103,14 @@ class Project:
         chosen = {"columns": dict(columns or {})}
         values = merge(read_preset(preset), {"seed": seed, "inputs": relative | chosen})
         settings = make_settings(merge(values, parse_changes(changes)), f"preset {preset}")
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        write_settings(settings, folder / "project.yaml")
+        try:
+            write_settings(settings, file)
+        except OutputError:
+            if is_new:
+                folder.rmdir()
+            raise
         return cls(folder, settings)
 
     @classmethod

@@ -103,7 +103,7 @@ class SeenPlanet(BaseModel):
     ----------
     body_radius_m : float
     mosaic : str or None
-        Digest of the mosaic's file; None if it is not known.
+        Digest of the mosaic's files; None if it is not known.
     tiles : mapping of int to Box
         The tiles that the craters name, by id.
     craters : tuple of SeenCrater

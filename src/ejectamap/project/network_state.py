@@ -24,6 +24,7 @@ from ejectamap.project.training_pairs import (
     own_training_pairs,
 )
 from ejectamap.world.labels import Labels
+from ejectamap.world.raster_digest import mosaic_digests
 
 # Settings of a kind of network that its weights do not depend on, or on which machine they were made.
 _WITHOUT_EFFECT = {"members", "budget_weight", "precision", "vote_threshold"}
@@ -192,10 +193,15 @@ def _seen_planet(part: TrainingPairs, kind: str, with_mosaic: bool) -> SeenPlane
         craters.append(seen)
     return SeenPlanet(
         body_radius_m=grid.radius_m,
-        mosaic=hash_file(part.project.mosaic_path) if with_mosaic and craters else None,
+        mosaic=_mosaic_digest(part.project) if with_mosaic and craters else None,
         tiles={pair.tile_id: tile_box(pair.window, grid) for pair in pairs},
         craters=tuple(craters),
     )
+
+
+def _mosaic_digest(project: Project) -> str:
+    """Digest of everything that GDAL reads for the mosaic."""
+    return " ".join(mosaic_digests(project.mosaic_path))
 
 
 def _label_digest(labels: Labels, pairs: Sequence[Pair]) -> str:

@@ -91,13 +91,13 @@ def crater_folds(pairs: Sequence[Pair], folds: int, seed: int) -> list[list[int]
     """
     ranked = ranked_craters(pairs)
     rng = np.random.default_rng(seed)
-    count = min(folds, len(ranked))
+    count = max(1, min(folds, len(ranked)))
     members: list[list[int]] = [[] for _ in range(count)]
     for first in range(0, len(ranked), count):
         block = ranked[first : first + count]
         for fold, crater_id in zip(rng.permutation(count)[: len(block)], block, strict=True):
             members[int(fold)].append(crater_id)
-    return [sorted(ids) for ids in members]
+    return [sorted(ids) for ids in members if ids]
 
 
 def ranked_craters(pairs: Sequence[Pair]) -> list[int]:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator
 from importlib import resources
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from ejectamap.errors import SettingsError
+from ejectamap.files import replace_file
 from ejectamap.project.migrations import explain_old_key, migrate
 from ejectamap.project.settings import Settings
 from ejectamap.project.yaml_text import parse_yaml, printable, read_yaml, shorten
@@ -105,12 +107,19 @@ def read_settings(path: Path) -> Settings:
 
 
 def write_settings(settings: Settings, path: Path) -> None:
-    """Write settings with each key's explanation beside it."""
+    """Write settings with each key's explanation beside it; the file is complete or as before.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     yaml = YAML()
     yaml.width = 100
-    with path.open("w", encoding="utf-8") as file:
-        file.write("# Settings of this project. Change a value and run the command again.\n")
-        yaml.dump(_commented(settings), file)
+    text = StringIO()
+    text.write("# Settings of this project. Change a value and run the command again.\n")
+    yaml.dump(_commented(settings), text)
+    replace_file(path, text.getvalue().encode())
 
 
 def _commented(section: BaseModel, indent: int = 0) -> CommentedMap:
