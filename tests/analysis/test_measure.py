@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyogrio import read_dataframe
+from scipy.ndimage import binary_dilation
 
-from ejectamap.analysis.area_error import PRIOR_ERROR
+from ejectamap.analysis.area_error import PRIOR_ERROR, measure_area_error
 from ejectamap.analysis.colour import blanket_colour, ray_colour
 from ejectamap.analysis.columns import describe
 from ejectamap.analysis.direction import find_forbidden_zone
@@ -29,6 +30,7 @@ from ejectamap.analysis.rays import (
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import ProjectError
 from ejectamap.maps.crater_map import CraterMap
+from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.writing import import_maps
 from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
@@ -265,6 +267,36 @@ def test_a_simulated_planet(mapped: Project) -> None:
     assert (table["area_error_craters"] > 0).all()
     assert table["area_error"].max() < PRIOR_ERROR
     assert (mapped.folder / "analysis.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_labels_say_how_far_areas_are_off(make_project: Callable[..., Project]) -> None:
+    """A map of ejecta that are everywhere a few pixels too wide, against the labels."""
+    project = make_project()
+    labels, grid = project.labels, project.mosaic.grid
+    assert labels is not None
+    wide = {k: binary_dilation(labels.read(k, grid.whole), iterations=3) for k in labels.masks}
+    maps = [
+        CraterMap(
+            c,
+            grid.whole,
+            lambda s, c=c: wide[c.crater_id][s.row : s.row + s.height].astype(np.float32),
+        )
+        for c in project.craters
+    ]
+    import_maps(project, maps)
+    error = measure_area_error(project, EjectaMap(project.maps, grid), project.craters)
+    assert error.craters == len(labels.masks)
+    assert error.relative > PRIOR_ERROR
+    assert error.total_km2(1000.0, 300.0) == pytest.approx(np.hypot(300, 1000 * error.relative))
+
+
+def test_without_labels_areas_are_as_far_off_as_elsewhere(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(labels=False)
+    ejecta_map = EjectaMap(project.maps, project.mosaic.grid)
+    error = measure_area_error(project, ejecta_map, project.craters)
+    assert (error.relative, error.craters) == (PRIOR_ERROR, 0)
 
 
 def test_every_column_has_a_meaning() -> None:
