@@ -82,6 +82,15 @@ def test_given_tiles_are_paired_with_every_crater_in_reach(make_world: MakeWorld
     ]
 
 
+def test_a_tile_that_was_labelled_for_some_craters_is_paired_with_these(
+    make_world: MakeWorld,
+) -> None:
+    window = Window(24, 66, 8, 8)
+    tiles = (Tile(7, window, frozenset({2, 3})), Tile(8, window, frozenset({3})))
+    pairs = make_pairs(make_world(tiles), 8)
+    assert [(p.crater.crater_id, p.tile_id) for p in pairs] == [(2, 7)]
+
+
 def test_a_tile_across_the_edge_of_the_mosaic_is_one_tile(make_world: MakeWorld) -> None:
     world = make_world((Tile(1, Window(40, 124, 8, 8)),))
     (only,) = make_pairs(world, 8)

@@ -14,7 +14,7 @@ from ejectamap.errors import LabelError
 from ejectamap.world.body import azimuthal_crs, geographic_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
-from ejectamap.world.label_files import load_labels
+from ejectamap.world.label_files import format_tiles, load_labels, load_tiles
 from ejectamap.world.labels import Labels, Tile
 
 Write = Callable[..., Path]
@@ -105,6 +105,23 @@ def test_tiles(folder: Path, grid: Grid, header: str) -> None:
     path = tiles_csv(folder, "5,10,20,30,40\n2,0,120,8,16\n", header)
     labels = load_labels(folder, grid, CRATERS, path)
     assert labels.tiles == (Tile(5, Window(10, 20, 30, 40)), Tile(2, Window(0, 120, 8, 16)))
+
+
+def test_tiles_may_name_the_craters_that_were_labelled_in_them(folder: Path, grid: Grid) -> None:
+    header = "tile_id,row,col,height,width,labelled_craters\n"
+    path = tiles_csv(folder, "5,10,20,30,40,1 3\n2,0,120,8,16,\n", header)
+    tiles = load_labels(folder, grid, CRATERS, path).tiles
+    assert tiles == (
+        Tile(5, Window(10, 20, 30, 40), frozenset({1, 3})),
+        Tile(2, Window(0, 120, 8, 16)),
+    )
+    assert path.read_text() == format_tiles(tiles)
+    path.write_text(format_tiles(tiles[1:]))
+    assert path.read_text() == "tile_id,row,col,height,width\n2,0,120,8,16\n"
+    assert load_tiles(path, grid) == tiles[1:]
+    path = tiles_csv(folder, "5,10,20,30,40,1;3\n", header)
+    message = error_message(folder, grid, path, at=path)
+    assert "column labelled_craters: '1;3' is no list of crater ids" in message
 
 
 @pytest.mark.parametrize("tiles", [True, False])

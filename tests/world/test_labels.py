@@ -12,7 +12,7 @@ from label_inputs import CRATERS, block
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import load_labels
-from ejectamap.world.labels import Labels, PackedMasks
+from ejectamap.world.labels import Labels, PackedMasks, as_raster, extract_window, joint_window
 
 Write = Callable[..., Path]
 
@@ -145,3 +145,45 @@ def test_packed_masks_equal_plain_masks(grid, data):
     lon, lat = grid.to_lonlat(col + 0.5, row + 0.5)
     assert (packed.sample(4, lon, lat) == ejecta).all()
     assert (plain.sample(4, lon, lat) == ejecta).all()
+
+
+windows = st.builds(
+    Window, st.integers(0, 5), st.integers(0, 19), st.integers(0, 3), st.integers(0, 20)
+)
+
+
+@given(st.lists(windows, max_size=4))
+def test_the_joint_window_is_the_smallest_that_holds_all(parts: list[Window]) -> None:
+    joint, width = joint_window(parts, 20), 20
+    filled = [part for part in parts if part.height and part.width]
+    columns = {(part.col + k) % width for part in filled for k in range(part.width)}
+    inside = {(joint.col + k) % width for k in range(joint.width)}
+    assert columns <= inside
+    assert 0 <= joint.col < width
+    assert joint.width <= width
+    if not filled:
+        assert joint.shape == (0, 0)
+        return
+    assert joint.row == min(part.row for part in filled)
+    assert joint.row + joint.height == max(part.row + part.height for part in filled)
+    smaller = [
+        first
+        for first in range(width)
+        if columns <= {(first + k) % width for k in range(joint.width - 1)}
+    ]
+    assert not smaller
+
+
+@given(st.integers(0, 127), st.integers(0, 2**32 - 1))
+def test_values_for_a_file_do_not_wrap_around(grid: Grid, col: int, seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 2, (3, 9)).astype(np.uint8)
+    window = Window(4, col, 3, 9)
+    small, cropped = as_raster(window, values, grid)
+    assert small.col + small.width <= grid.width
+    np.testing.assert_array_equal(
+        extract_window(small, cropped, grid.whole, grid.width),
+        extract_window(window, values, grid.whole, grid.width),
+    )
+    empty, zero = as_raster(window, np.zeros_like(values), grid)
+    assert empty == Window(0, 0, 1, 1)
+    assert not zero.any()
