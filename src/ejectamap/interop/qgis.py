@@ -16,7 +16,7 @@ import pyogrio
 from pyproj import CRS
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from ejectamap.errors import OutputError
+from ejectamap.errors import MosaicError, OutputError
 from ejectamap.files import replace_file
 from ejectamap.interop import qgis_styles as styles
 from ejectamap.maps.colours import crater_colours
@@ -24,10 +24,12 @@ from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.outlines import fixed_date, outline_of
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.world.craters import Crater
-from ejectamap.world.georeference import cylinder
+from ejectamap.world.georeference import cylinder, raster_crs
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.label_files import LABELLED_CRATERS
 from ejectamap.world.labels import Labels
+from ejectamap.world.mosaic_files import mosaic_rasters
+from ejectamap.world.raster_files import open_raster
 
 EDITED, MAPPED, TILES = "ejecta", "mapped", "tiles"
 """Names of the layers that an import reads."""
@@ -220,8 +222,20 @@ def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> s
     root = Element("qgis", version="3.22.0", projectname=project.folder.resolve().name)
     root.extend(_project_properties(project.grid))
     tree, maps = SubElement(root, "layer-tree-group"), SubElement(root, "projectlayers")
-    relative = relative_path(project.mosaic_path, package.parent)
-    entries = [("mosaic", relative, "gdal", "", styles.raster_pipe(project.mosaic.bands))]
+    rasters = {
+        _mosaic_layer_name(project, raster): raster
+        for raster in mosaic_rasters(project.mosaic_path)
+    }
+    entries = [
+        (
+            name,
+            relative_path(raster, package.parent),
+            "gdal",
+            "",
+            styles.raster_pipe(project.mosaic.bands),
+        )
+        for name, raster in rasters.items()
+    ]
     for layer in layers:
         source = f"./{package.name}|layername={layer.name}"
         entries.append(
@@ -238,7 +252,8 @@ def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> s
         for key, text in (("id", layer_id), ("datasource", source), ("layername", name)):
             SubElement(entry, key).text = text
         SubElement(entry, "provider").text = provider
-        entry.append(_wrap("srs", _spatial_reference(project.grid)))
+        own = _raster_wkt(rasters[name]) if name in rasters else project.grid.crs
+        entry.append(_wrap("srs", _spatial_reference(own)))
         entry.append(renderer)
     indent(root)
     head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
@@ -247,7 +262,7 @@ def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> s
 
 def _project_properties(grid: Grid) -> Iterator[Element]:
     """Elements of the QGIS project itself: its CRS, the sphere for measurements, and the initial extent."""
-    yield _wrap("projectCrs", _spatial_reference(grid))
+    yield _wrap("projectCrs", _spatial_reference(grid.crs))
     settings = {
         # Without this property QGIS ignores the project's CRS.
         "SpatialRefSys": {"ProjectionsEnabled": ("int", "1")},
@@ -262,15 +277,26 @@ def _project_properties(grid: Grid) -> Iterator[Element]:
     yield properties
     limits = zip(("xmin", "ymin", "xmax", "ymax"), tile_box(grid, grid.whole).bounds, strict=True)
     extent = Element("DefaultViewExtent", {key: repr(value) for key, value in limits})
-    extent.append(_spatial_reference(grid))
+    extent.append(_spatial_reference(grid.crs))
     yield _wrap("ProjectViewSettings", extent)
 
 
-def _spatial_reference(grid: Grid) -> Element:
-    """The mosaic's CRS as an XML element."""
+def _spatial_reference(wkt: str) -> Element:
+    """A CRS as an XML element."""
     element = Element("spatialrefsys")
-    SubElement(element, "wkt").text = grid.crs
+    SubElement(element, "wkt").text = wkt
     return element
+
+
+def _mosaic_layer_name(project: Project, raster: Path) -> str:
+    """Name of the layer of a raster: the mosaic, or one of its parts."""
+    return "mosaic" if raster == project.mosaic_path else f"mosaic {raster.stem}"
+
+
+def _raster_wkt(path: Path) -> str:
+    """CRS of a raster, which may be another than the grid's."""
+    with open_raster(path, MosaicError) as source:
+        return raster_crs(source, MosaicError).to_wkt()
 
 
 def _wrap(name: str, child: Element) -> Element:

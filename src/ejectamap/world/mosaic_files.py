@@ -56,6 +56,7 @@ class _Part:
     placement: Placement
     band_names: tuple[str, ...]
     dtype: np.dtype[np.generic]
+    is_plain: bool
 
 
 def mosaic_rasters(path: Path) -> list[Path]:
@@ -78,6 +79,12 @@ def mosaic_rasters(path: Path) -> list[Path]:
             f"{path}: has no rasters ({', '.join(_SUFFIXES)}): give the mosaic's file, or the folder of its tiles"
         )
     return files
+
+
+def is_on_grid(path: Path) -> bool:
+    """Whether a mosaic is one raster whose rows and columns, and values as stored, are those of the mosaic's grid."""
+    parts = _read_headers(path)
+    return len(parts) == 1 and parts[0].is_plain and parts[0].placement.is_north_up
 
 
 def read_mosaic_grid(path: Path) -> Grid:
@@ -121,7 +128,7 @@ def _read_headers(path: Path) -> list[_Part]:
         with open_raster(file, MosaicError) as source:
             pixels = RasterPixels.of(source)
             placement = read_placement(source)
-            parts.append(_Part(file, placement, pixels.names, pixels.dtype))
+            parts.append(_Part(file, placement, pixels.names, pixels.dtype, pixels.is_plain))
     first = parts[0]
     radius_m = first.placement.projection.radius_m
     for part in parts[1:]:

@@ -72,6 +72,11 @@ class Placement:
         return south < 0, east < 0
 
     @property
+    def is_north_up(self) -> bool:
+        """Whether the raster has `lines`, is not mirrored, and its CRS has axes to the east and north."""
+        return self.lines is not None and not any(self.is_mirrored) and self.lines.lon_per_x > 0
+
+    @property
     def corner(self) -> tuple[float, float]:
         """Longitude of the western and latitude of the northern edge, of a raster with `lines`."""
         assert self.lines is not None

@@ -103,6 +103,12 @@ class RasterPixels:
         shown = names if is_grey else ("red", "green", "blue")
         return cls(source, bands, shown, np.dtype(np.uint8), palette, table[:, 3] > 0)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the values are as stored, and the file says by itself where there are any."""
+        is_told = self.dtype.kind == "u" or self.source.nodata is not None
+        return self.palette is None and self.scale is None and is_told
+
     def read(self, window: rasterio.windows.Window) -> tuple[npt.NDArray[np.generic], Bools]:
         """Values (band, row, col) of a window, and where it has data, (row, col); other values mean nothing."""
         stored = self.source.read(list(self.bands), window=window)

@@ -25,10 +25,20 @@ from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, finest_zoom
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
+from ejectamap.world.mosaic_files import is_on_grid
 
 STATIC = Path(__file__).parent / "static"
 # Addresses hold the time of change of the file.
 _CACHED = {"Cache-Control": "private, max-age=3600"}
+
+
+def _mosaic_layer(project: Project) -> layers.MosaicLayer | layers.SampledMosaicLayer:
+    """Layer of the mosaic: read from its file where that has the grid's pixels as they are mapped."""
+    path = project.mosaic_path
+    if not is_on_grid(path):
+        return layers.SampledMosaicLayer(path, project.mosaic)
+    overviews = mosaic_with_overviews(path, project.folder / "cache")
+    return layers.MosaicLayer(overviews, project.grid)
 
 
 class Viewer:
@@ -38,8 +48,7 @@ class Viewer:
         self.project = project
         self.grid = project.grid
         self.craters = {crater.crater_id: crater for crater in project.craters}
-        mosaic = mosaic_with_overviews(project.mosaic_path, project.folder / "cache")
-        self.mosaic = layers.MosaicLayer(mosaic, project.grid)
+        self.mosaic = _mosaic_layer(project)
         self.network_inputs = NetworkInputs(project)
         self.corrections = CorrectionRoutes(project, self.craters)
         self._labels_lock = Lock()

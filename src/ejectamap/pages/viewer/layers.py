@@ -20,9 +20,11 @@ from ejectamap.maps.rasters import NO_DATA, Bytes
 from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile
 from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels
+from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.raster_files import open_raster
 
 _STRETCH = 0.5, 99.5  # percentiles of the whole mosaic shown black and white
+_DEVIATIONS = 2.5  # from the mean, shown black and white where percentiles are not at hand
 _THUMBNAIL_PX = 1024
 _EDGE_PX = 2  # width of a label's outline
 
@@ -87,6 +89,40 @@ class MosaicLayer:
         low, high = (end[:, None, None] for end in self.stretch)
         scaled = (values.astype(np.float32) - low) * (np.float32(255) / (high - low))
         return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class SampledMosaicLayer:
+    """The same for a mosaic whose file is not on the grid, or has not the values that are mapped: from memory.
+
+    Attributes
+    ----------
+    path : Path
+        Of the mosaic, a file or a folder.
+    mosaic : Mosaic
+    """
+
+    path: Path
+    mosaic: Mosaic
+
+    def tile(self, tile: MapTile) -> bytes:
+        """PNG of a tile, transparent where there is no data."""
+        spacing_m = np.pi * self.mosaic.grid.radius_m * tile.side_deg / TILE_PX / 180.0
+        places = tile.lons()[None, :], tile.lats()[:, None]
+        values, valid = self.mosaic.sample(*places, spacing_m)
+        low, high = (end[:, None, None] for end in self.stretch)
+        shown = np.clip((values[: len(low)] - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+        colour = shown if len(shown) == 3 else shown[[0, 0, 0]]
+        picture = np.concatenate([colour, np.uint8(255) * valid[None]])
+        return encode_png(np.ascontiguousarray(np.moveaxis(picture, 0, -1)), compress=0)
+
+    @cached_property
+    def stretch(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Values that are shown black and white; an array (band,) of each."""
+        shown = slice(0, 3 if self.mosaic.bands >= 3 else 1)
+        mean, std = (part[shown].astype(np.float32) for part in self.mosaic.mean_and_std)
+        reach = np.maximum(np.float32(_DEVIATIONS) * std, np.float32(1e-9))
+        return mean - reach, mean + reach
 
 
 def _shown_bands(source: DatasetReader) -> list[int]:
