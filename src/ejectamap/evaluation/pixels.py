@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ejectamap.errors import LabelError
 from ejectamap.evaluation.counts import Counts, compare
+from ejectamap.evaluation.disjoint import disjoint_parts
 from ejectamap.evaluation.origin_counts import OriginCounts
 from ejectamap.evaluation.rings import (
     RingTable,
@@ -50,7 +51,8 @@ def evaluate(
 
     Where the labels name tiles, every crater of the catalogue is evaluated in every tile whose centre is within its
     reach, over the whole tile. Without tiles every labelled crater is evaluated on all ground within its reach, divided
-    into the tiles of `views.tiling.planet_tiles`.
+    into the tiles of `views.tiling.planet_tiles`. Where tiles overlap, each pixel counts once for a crater: as a test
+    pixel, if any of its tiles is a test tile.
 
     Parameters
     ----------
@@ -83,14 +85,16 @@ def evaluate(
         training_tiles = [tile for tile in tiles if use[tile.tile_id] != "test"]
         any_training |= bool(training_tiles)
         if tiles:
-            edges_m = evaluator.decile_edges_m(crater, tiles)
             windows = [tile.window for tile in test_tiles]
             was_seen = np.zeros(len(windows), bool) if seen is None else seen(crater, windows)
             unseen_tiles = [t for t, before in zip(test_tiles, was_seen, strict=True) if not before]
             seen_tiles = [t for t, before in zip(test_tiles, was_seen, strict=True) if before]
-            unseen = evaluator.scores(crater, unseen_tiles, edges_m)
-            test = unseen + evaluator.scores(crater, seen_tiles, edges_m)
-            both = test + evaluator.scores(crater, training_tiles, edges_m)
+            parts = evaluator.parts_of([*unseen_tiles, *seen_tiles, *training_tiles])
+            counted = [window for tile in tiles for window in parts[tile.tile_id]]
+            edges_m = evaluator.decile_edges_m(crater, counted)
+            unseen = evaluator.scores(crater, unseen_tiles, parts, edges_m)
+            test = unseen + evaluator.scores(crater, seen_tiles, parts, edges_m)
+            both = test + evaluator.scores(crater, training_tiles, parts, edges_m)
             names = crater.crater_id, crater.name, crater.family
             rows.append(CraterScore(*names, both, test, unseen))
     return Evaluation(tuple(rows), any_training)
@@ -157,29 +161,50 @@ class _Evaluator:
         cap = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
         return [tile for tile in self.tiles if windows_overlap(tile.window, cap, grid.width)]
 
-    def decile_edges_m(self, crater: Crater, tiles: Sequence[Tile]) -> Array:
-        """Distances that divide a crater's true ejecta beyond its rim into ten parts of equal area."""
+    def parts_of(self, tiles: Sequence[Tile]) -> dict[int, list[Window]]:
+        """Windows of each tile, by its id, that no earlier one of these tiles covers."""
         windows = [tile.window for tile in tiles]
+        if self.labels.tiles is None:  # those of the planet do not overlap
+            parts = [[window] for window in windows]
+        else:
+            parts = disjoint_parts(windows, self.labels.grid.width)
+        return {tile.tile_id: part for tile, part in zip(tiles, parts, strict=True)}
+
+    def decile_edges_m(self, crater: Crater, windows: Sequence[Window]) -> Array:
+        """Distances that divide a crater's true ejecta beyond its rim into ten parts of equal area."""
         read = partial(self.labels.read, crater.crater_id)
         return true_decile_edges_m(
             crater, self.labels.grid, self._evaluated_m(crater), read, windows
         )
 
-    def scores(self, crater: Crater, tiles: Sequence[Tile], deciles_m: Array) -> Scores:
-        """Scores of a crater in some tiles."""
+    def scores(
+        self,
+        crater: Crater,
+        tiles: Sequence[Tile],
+        parts: Mapping[int, Sequence[Window]],
+        deciles_m: Array,
+    ) -> Scores:
+        """Scores of a crater in some tiles, of which the pixels in `parts` count; a tile without any is left out."""
         grid = self.labels.grid
         in_reach = {tile.tile_id for tile in tiles_in_reach(crater, tuple(tiles), grid)}
         table = RingTable.empty(crater, self._evaluated_m(crater), deciles_m)
         tile_counts, origin_counts = Counts(), OriginCounts()
-        for tile in tiles:
-            truth = self.labels.read(crater.crater_id, tile.window)
-            prediction = self.predicted_mask(crater.crater_id, tile.window)
-            stored = self.stored(crater.crater_id, tile.window)
-            _, fp, fn, tp = table.count(grid, tile.window, truth, prediction, stored)
+        for tile in (tile for tile in tiles if parts[tile.tile_id]):
+            has_truth = has_prediction = False
+            for window in parts[tile.tile_id]:
+                truth = self.labels.read(crater.crater_id, window)
+                prediction = self.predicted_mask(crater.crater_id, window)
+                stored = self.stored(crater.crater_id, window)
+                _, fp, fn, tp = table.count(grid, window, truth, prediction, stored)
+                has_truth |= bool(tp + fn > 0)
+                has_prediction |= bool(tp + fp > 0)
+                if self.origin is not None and tp + fn > 0:
+                    origin_counts += self._count_origins(crater, truth, window)
+            if parts[tile.tile_id] != [tile.window]:  # the tile is judged by all of it
+                has_truth = bool(self.labels.read(crater.crater_id, tile.window).any())
+                has_prediction = bool(self.predicted_mask(crater.crater_id, tile.window).any())
             if tile.tile_id in in_reach:
-                tile_counts += compare(np.array(tp + fp > 0), np.array(tp + fn > 0))
-            if self.origin is not None and tp + fn > 0:
-                origin_counts += self._count_origins(crater, truth, tile.window)
+                tile_counts += compare(np.array(has_prediction), np.array(has_truth))
         return Scores(
             pixel=counts_from_row(table.pixels.sum(axis=(0, 1))),
             area_km2=counts_from_row(table.area_km2.sum(axis=(0, 1))),

@@ -155,7 +155,7 @@ def _build(folder: Path, description: BundleDescription) -> nn.Module:
 
 
 def _load_weights(folder: Path, model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Load weights of any precision into a float32 model; names and shapes must be the same."""
+    """Load weights of any precision into a float32 model; names and shapes must be the same, all values numbers."""
     expected = model.state_dict()
     for name in sorted(expected.keys() | weights.keys()):
         if name not in weights or name not in expected:
@@ -165,5 +165,10 @@ def _load_weights(folder: Path, model: nn.Module, weights: dict[str, Tensor]) ->
             raise BundleError(
                 f"{folder / WEIGHTS_NAME} does not fit: {name} is {tuple(weights[name].shape)}, "
                 f"not {tuple(expected[name].shape)}"
+            )
+        if not torch.isfinite(weights[name]).all():
+            raise BundleError(
+                f"{folder / WEIGHTS_NAME} is damaged ({name} has values that are no numbers): delete"
+                f" {folder} and train again"
             )
     model.load_state_dict(weights)
