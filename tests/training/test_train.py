@@ -228,7 +228,7 @@ def test_the_calibration_of_the_start_is_kept_without_held_out_craters(
     bundle = load_bundle(second.models / "context" / "member-00")
     assert bundle.calibration == calibration
     assert bundle.description.training["calibration"] == {
-        "outcome": "kept: 0 held-out craters with enough labelled ejecta, 2 are needed"
+        "outcome": "kept: 0 held-out craters with enough labelled ejecta, 3 are needed"
         " (training.validation_fraction)",
         "craters": 0,
     }

@@ -32,6 +32,8 @@ PLANET_SPREAD = 0.35
 
 With a larger one, fits to one to five craters of Mercury and the Moon were worse for some of the other craters.
 """
+MIN_CRATERS = 3
+"""Held-out craters without which the calibration before is kept: two agree by chance too often."""
 MIN_CELLS = 200
 """Cells with a probability of at least `MIN_PROBABILITY` that a crater must have to be used."""
 MAX_CELLS = 10_000
@@ -153,7 +155,7 @@ def refit_calibration(
 ) -> Refit:
     """Fit the calibration again to held-out craters, if that is better on ground that the fit has not seen.
 
-    The check is a cross-validation over the craters, of which there must be two or more. The new calibration is taken
+    The check is a cross-validation over the craters, of which there must be three or more. The new calibration is taken
     where the log loss is lower on average, by a one-sided t-test over the craters at 5 %, and the F1 of masks is not
     lower.
 
@@ -167,8 +169,8 @@ def refit_calibration(
     """
     craters = [cells.thinned(MAX_CELLS) for cells in craters if cells.is_informative]
     start = IDENTITY if before is None else before
-    if len(craters) < 2:
-        reason = f"kept: {len(craters)} held-out craters with enough labelled ejecta, 2 are needed"
+    if len(craters) < MIN_CRATERS:
+        reason = f"kept: {len(craters)} held-out craters with enough labelled ejecta, {MIN_CRATERS} are needed"
         return Refit(None, f"{reason} (training.validation_fraction)", len(craters))
     count = min(len(craters), _MAX_FOLDS)
     others = [[c for j, c in enumerate(craters) if j % count != k] for k in range(count)]
