@@ -205,6 +205,24 @@ def test_imported_labels_keep_the_source_of_pixels_that_agree(
     np.testing.assert_array_equal(source == DRAWN, mask & before)
 
 
+def test_labels_of_polygons_are_copied_as_masks(project: Project, tmp_path: Path) -> None:
+    grid, window = project.grid, window_east_of(project, 1, 40)
+    shapes = [tile_box(grid, window), tile_box(grid, window_east_of(project, 2))]
+    layer = gpd.GeoDataFrame({"crater_id": [1, 2]}, geometry=shapes, crs=grid.crs)
+    layer.to_file(tmp_path / "polygons.gpkg", driver="GPKG")
+    path = project.folder / "project.yaml"
+    path.write_text(path.read_text().replace("../drawn", "../polygons.gpkg"))
+    opened, hole = Project.open(project.folder), window_east_of(project, 1, 2)
+    import_edits(opened, tmp_path / "map.gpkg", cut_rectangle(1, hole, grid))
+    mask, source = label_of(project, 1)
+    removed = mark(grid, hole) & round_mask(project, 1)
+    np.testing.assert_array_equal(mask, mark(grid, window) & ~removed)
+    np.testing.assert_array_equal(source == CORRECTED, removed)
+    mask, source = label_of(project, 2)
+    np.testing.assert_array_equal(mask, mark(grid, window_east_of(project, 2)))
+    np.testing.assert_array_equal(source, DRAWN * mask)
+
+
 def test_files_of_sources_are_no_labels_and_are_copied_with_them(
     project: Project, tmp_path: Path
 ) -> None:

@@ -203,6 +203,24 @@ def test_maps_that_do_not_exist_cannot_be_accepted(project: Project) -> None:
         corrections.apply(tile.tile_id, crater, Change(action="accept"))
 
 
+def test_corrections_stay_when_the_labels_suggest_other_tiles(project: Project) -> None:
+    corrections, crater = Corrections(project), project.craters[0]
+    tile = corrections.tile_at(crater.lon, crater.lat)
+    corrections.apply(tile.tile_id, crater, Change(action="reject"))
+    views = project.settings.views
+    for change in (1, -1):
+        tile_km = (project.tile_side_px + change) * project.grid.pixel_m / 1000
+        other = views.model_copy(update={"tile_km": tile_km})
+        settings = project.settings.model_copy(update={"views": other})
+        again = Corrections(Project(project.folder, settings))
+        assert again.tiles[tile.tile_id].window == tile.window
+        assert again.describe(tile.tile_id)["corrected_craters"] == [0]
+    table = project.folder / "corrections" / "tiles.csv"
+    table.write_text("tile_id,row,col,height,width\n0,3,3,40,50\n")
+    with pytest.raises(LabelError, match="tile 0 is not a tile of the viewer"):
+        Corrections(project)
+
+
 def test_corrections_of_an_earlier_version_are_read(project: Project) -> None:
     corrections, crater = Corrections(project), project.craters[0]
     tile = corrections.tile_at(crater.lon, crater.lat)

@@ -5,7 +5,7 @@ labelled, elsewhere from its map. A tile in tiles.csv counts as labelled for the
 others stay as they are. Beside each mask stands what the person did where (`world.label_sources`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Annotated, Any, Literal
 
@@ -71,12 +71,14 @@ class Corrections:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.folder = project.folder / FOLDER
-        self.tiles = planet_tiles(project.grid, project.tile_side_px)
+        self._table = self.folder / "tiles.csv"
+        stored = load_tiles(self._table, project.grid) if self._table.exists() else ()
+        self.tiles = _tiles_of_planet(project, stored)
         self._parts: dict[int, Parts] = {}  # by tile_id
         self._history: list[tuple[int, Parts | None]] = []
         self._lock = Lock()
-        if (self.folder / "tiles.csv").exists():
-            self._load()
+        if stored:
+            self._load(stored)
 
     def tile_at(self, lon: float, lat: float) -> Tile:
         """The tile at a place (degrees)."""
@@ -241,15 +243,14 @@ class Corrections:
                 source_path(self.folder, crater_id).unlink(missing_ok=True)
             else:
                 write_label(self.folder, crater_id, label, self.project.grid)
-        table = self.folder / "tiles.csv"
         if not self._parts:
-            table.unlink(missing_ok=True)
+            self._table.unlink(missing_ok=True)
             return
         tiles = [
             Tile(tile_id, self.tiles[tile_id].window, frozenset(self._parts[tile_id]))
             for tile_id in sorted(self._parts)
         ]
-        replace_file(table, format_tiles(tiles).encode())
+        replace_file(self._table, format_tiles(tiles).encode())
 
     def _merge_tiles(self, crater_id: int) -> SourcedMask | None:
         """Merge a crater's labels of all tiles into one; None if no tile has any."""
@@ -268,23 +269,39 @@ class Corrections:
         """A crater's label in each tile in which it was corrected."""
         return (parts[crater_id] for parts in self._parts.values() if crater_id in parts)
 
-    def _load(self) -> None:
-        """Read the corrections from the folder."""
+    def _load(self, tiles: Sequence[Tile]) -> None:
+        """Read the corrections of some tiles from the folder."""
         grid, sources = self.project.grid, LabelSources(self.folder, self.project.grid)
-        table = self.folder / "tiles.csv"
         paths = {c.crater_id: label_path(self.folder, c.crater_id) for c in self.project.craters}
         masks = {k: read_mask(path, grid) for k, path in paths.items() if path.exists()}
-        labels = Labels(grid, masks, load_tiles(table, grid))
-        for tile in labels.tiles or ():
-            known = self.tiles[tile.tile_id] if tile.tile_id < len(self.tiles) else None
-            if known is None or known.window != tile.window:
+        labels = Labels(grid, masks, None)
+        for tile in tiles:
+            if not _is_among(tile, self.tiles):
                 raise LabelError(
-                    f"{table}: tile {tile.tile_id} is not a tile of the viewer: move the folder away, and name it in"
-                    " inputs.labels to train with it"
+                    f"{self._table}: tile {tile.tile_id} is not a tile of the viewer: move the folder away, and"
+                    " name it in inputs.labels to train with it"
                 )
             craters = [c for c in self.project.craters if c.crater_id in masks]
             near = [c.crater_id for c in craters if tiles_in_reach(c, (tile,), grid)]
             self._parts[tile.tile_id] = {k: _read_part(labels, sources, k, tile) for k in near}
+
+
+def _tiles_of_planet(project: Project, stored: Sequence[Tile]) -> tuple[Tile, ...]:
+    """Tiles that cover the planet, among them those of stored corrections if there is a side that gives them.
+
+    The project's own side follows its labelled tiles, which may be others once corrections were imported.
+    """
+    tiles = planet_tiles(project.grid, project.tile_side_px)
+    heights = {tile.window.height for tile in stored}
+    sides = range(max(1, min(heights) - 1), max(heights) + 2) if len(heights) in (1, 2) else ()
+    candidates = (tiles, *(planet_tiles(project.grid, side) for side in sides))
+    fitting = (found for found in candidates if all(_is_among(tile, found) for tile in stored))
+    return next(fitting, tiles)
+
+
+def _is_among(tile: Tile, tiles: Sequence[Tile]) -> bool:
+    """Whether a tile of the same id and window is among some tiles in the order of their ids."""
+    return tile.tile_id < len(tiles) and tiles[tile.tile_id].window == tile.window
 
 
 def _read_part(labels: Labels, sources: LabelSources, crater_id: int, tile: Tile) -> SourcedMask:
