@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from ejectamap.errors import OutputError, ProjectError
 from ejectamap.evaluation.run import evaluate_project
@@ -339,9 +340,28 @@ def test_names(project: Project) -> None:
         rename_run(project, "paper", "other")
     rename_run(project, "for-the-paper", "submitted")
     assert names(project) == ["submitted"]
-    delete_run(find_run(project, "submitted"))
+    delete_run(project, "submitted")
     assert names(project) == []
     assert list((project.folder / "runs").iterdir()) == []
+
+
+def test_nobody_changes_runs_while_a_map_is_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_as(project, "first")
+
+    def busy(*_: object, **__: object) -> None:
+        raise Timeout(str(project.folder / ".lock"))
+
+    monkeypatch.setattr(FileLock, "acquire", busy)
+    for change_runs in (
+        lambda: keep_as(project, "second"),
+        lambda: rename_run(project, "first", "second"),
+        lambda: delete_run(project, "first"),
+    ):
+        with pytest.raises(ProjectError, match="wait until that has ended"):
+            change_runs()
+    assert names(project) == ["first"]
 
 
 def test_a_project_without_a_map(make_ready: MakeReady) -> None:

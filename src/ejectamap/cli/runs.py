@@ -1,7 +1,6 @@
 """Verbs about earlier maps of a project: runs, difference."""
 
 from contextlib import nullcontext
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ejectamap.cli.app import ProjectFolder, app
+from ejectamap.errors import OutputError
 from ejectamap.terminal import results_console
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def runs(
     delete: Annotated[str | None, typer.Option(metavar="NAME", help="Delete a run.")] = None,
 ) -> None:
     """List the project's maps, the present one and earlier ones, which map keeps before it changes them."""
-    from ejectamap.maps.runs import delete_run, find_run, keep_as, rename_run
+    from ejectamap.maps.runs import delete_run, keep_as, rename_run
     from ejectamap.project.folder import Project
     from ejectamap.project.lock import sole_writer
 
@@ -41,7 +41,7 @@ def runs(
         if name is not None:
             rename_run(project, *name)
         if delete is not None:
-            delete_run(find_run(project, delete))
+            delete_run(project, delete)
     _list_runs(project)
 
 
@@ -81,26 +81,29 @@ def _list_runs(project: "Project") -> None:
     from ejectamap.maps.runs import kept_runs, present_run
 
     present, kept, console = present_run(project), kept_runs(project), results_console()
-    table = Table("Run", "Map of", "Method", "Networks", "Craters", "F1", "MB", box=None)
-    for run in [*([] if present is None else [present]), *kept]:
-        table.add_row(*_run_row(run))
-    console.print(table)
-    notes = ["No map is finished: ejectamap map makes one."] if present is None else []
+    runs = [*([] if present is None else [present]), *kept]
+    if runs:
+        table = Table("Run", "Map of", "Method", "Networks", "Craters", "F1", "MB", box=None)
+        for run in runs:
+            table.add_row(Text(f"{run.name} *" if run.automatic else run.name), *_cells(run))
+        console.print(table)
+    if present is None:
+        what = "finishes it" if project.maps.is_dir() else "makes one"
+        console.print(f"No finished map: ejectamap map {project.folder} {what}.", soft_wrap=True)
     if any(run.automatic for run in kept):
         limit = project.settings.map.keep_runs
-        notes.append(f"*: one of the latest {limit} (map.keep_runs); --name keeps it for good.")
-    for note in notes:
-        console.print(note, soft_wrap=True)
+        console.print(
+            f"*: one of the latest {limit} (map.keep_runs); --name keeps it for good.",
+            soft_wrap=True,
+        )
 
 
-def _run_row(run: "Run") -> tuple[str | Text, ...]:
-    f1 = run.f1
-    return (
-        Text(f"{run.name} *" if run.automatic else run.name),
-        f"{datetime.astimezone(run.made):%Y-%m-%d %H:%M}",
-        run.method,
-        run.networks,
-        str(len(run.crater_ids)),
-        "–" if f1 is None else f"{f1:.3f}",
-        f"{run.size_bytes / 1e6:,.1f}",
-    )
+def _cells(run: "Run") -> tuple[str, ...]:
+    """Date, method, networks, number of craters, pixel F1 and size of a map."""
+    made = f"{run.made.astimezone():%Y-%m-%d %H:%M}"
+    try:
+        method, networks, craters = run.method, run.networks, str(len(run.crater_ids))
+    except OutputError:
+        return made, "damaged"
+    f1 = "–" if run.f1 is None else f"{run.f1:.3f}"
+    return made, method, networks, craters, f1, f"{run.size_bytes / 1e6:,.1f}"

@@ -27,6 +27,7 @@ from ejectamap.files import (
 from ejectamap.maps.provenance import Fingerprints
 from ejectamap.maps.state import IMPORTED, is_done
 from ejectamap.project.folder import Project
+from ejectamap.project.lock import writes_project
 from ejectamap.project.migrations import migrate
 from ejectamap.project.yaml import make_settings, write_settings
 
@@ -157,9 +158,10 @@ def keep_before_change(project: Project, fingerprints: Fingerprints, crater_ids:
         _keep(project, None)
     automatic = sorted((run for run in kept_runs(project) if run.automatic), key=_age)
     for run in automatic[: max(0, len(automatic) - limit)]:
-        delete_run(run)
+        _delete(run)
 
 
+@writes_project("runs")
 def keep_as(project: Project, name: str) -> Run:
     """Keep the project's finished map under a name, until a person deletes it.
 
@@ -175,6 +177,7 @@ def keep_as(project: Project, name: str) -> Run:
     return _keep(project, name)
 
 
+@writes_project("runs")
 def rename_run(project: Project, old: str, new: str) -> Run:
     """Give a kept run another name; it stays until a person deletes it.
 
@@ -195,21 +198,18 @@ def rename_run(project: Project, old: str, new: str) -> Run:
     return Run(new, target)
 
 
-def delete_run(run: Run) -> None:
+@writes_project("runs")
+def delete_run(project: Project, name: str) -> None:
     """Delete a kept run.
 
     Raises
     ------
+    ProjectError
+        If there is none of this name.
     OutputError
         If it cannot be deleted.
     """
-    # Renamed first: what is left of it, should this be interrupted, is no run any more.
-    rest = partial_path(run.folder)
-    try:
-        run.folder.replace(rest)
-        shutil.rmtree(rest)
-    except OSError as error:
-        raise _cannot(run.folder, "be deleted", error) from error
+    _delete(find_run(project, name))
 
 
 def kept_runs(project: Project) -> list[Run]:
@@ -313,8 +313,18 @@ def _keep(project: Project, name: str | None) -> Run:
         shutil.rmtree(temporary, ignore_errors=True)
     for run in same:  # the same map without the results that were made since
         if run.automatic:
-            delete_run(run)
+            _delete(run)
     return Run(target.name, target, name is None)
+
+
+def _delete(run: Run) -> None:
+    # Renamed first: what is left of it, should this be interrupted, is no run any more.
+    rest = partial_path(run.folder)
+    try:
+        run.folder.replace(rest)
+        shutil.rmtree(rest)
+    except OSError as error:
+        raise _cannot(run.folder, "be deleted", error) from error
 
 
 def _copy_results(present: Run, folder: Path) -> None:
