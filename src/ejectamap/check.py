@@ -18,11 +18,12 @@ from ejectamap.project.folder import Project
 from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.project.network_state import outdated_networks
 from ejectamap.project.pairs import Pair
+from ejectamap.project.products import body_name
 from ejectamap.project.splits import leakage_of
 from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import Sources, gather_sources
-from ejectamap.world.body import body_near
 from ejectamap.world.coverage import NEARLY_ALL, ground_share
+from ejectamap.world.radius_checks import doubtful_radii
 
 Row = tuple[str, str]
 _SMALLEST_PX = 1.5
@@ -76,9 +77,7 @@ def _show(console: Console, rows: Iterable[Row]) -> None:
 def _inputs(project: Project) -> Iterator[Row]:
     """Mosaic, craters and labels, each read here."""
     grid, mosaic = project.mosaic.grid, project.mosaic
-    body = body_near(grid.radius_m)
-    name = "" if body is None else f" ({body.name})"
-    yield "body", f"sphere of radius {grid.radius_m:,.0f} m{name}"
+    yield "body", f"sphere of radius {grid.radius_m:,.0f} m ({body_name(project)})"
     yield (
         "mosaic",
         f"{grid.width} x {grid.height} pixels of {grid.pixel_m:,.0f} m, {mosaic.bands} bands"
@@ -200,6 +199,8 @@ def _trained(project: Project) -> dict[str, tuple[int, int]]:
 
 def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     pixel_m = project.mosaic.grid.pixel_m
+    doubtful = list(doubtful_radii(project.craters, pixel_m))
+    yield from (f"{project.settings.inputs.craters}: {line}" for line in doubtful)
     small = [c.name for c in project.craters if c.radius_m < _SMALLEST_PX * pixel_m]
     if small:
         yield f"radius below {_SMALLEST_PX} pixels, which can hardly be resolved: {', '.join(small)}"

@@ -1,12 +1,16 @@
 """Verbs that prepare a project: demo, simulate, new, check."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ejectamap.cli.app import Minutes, ProjectFolder, app, read_columns
+from ejectamap.errors import EjectamapError
 from ejectamap.terminal import results_console
+
+if TYPE_CHECKING:
+    from ejectamap.project.folder import Project
 
 
 @app.command(epilog="Example: ejectamap demo demo")
@@ -80,10 +84,25 @@ def new(
     project = Project.create(
         folder, mosaic, craters, labels, tiles, preset, seed, changes or (), columns=chosen
     )
+    _warn_of_radii(project)
     results_console().print(
         f"made {project.folder / 'project.yaml'}; next: ejectamap check {project.folder}",
         soft_wrap=True,
     )
+
+
+def _warn_of_radii(project: "Project") -> None:
+    """Ask about radii in a wrong unit at once; whether the catalogue can be used at all is for `check` to say."""
+    from ejectamap.world.radius_checks import doubtful_radii
+
+    try:
+        lines = list(doubtful_radii(project.craters, project.grid.pixel_m))
+    except EjectamapError:
+        return
+    for line in lines:
+        results_console().print(
+            f"warning: {project.settings.inputs.craters}: {line}", style="yellow", soft_wrap=True
+        )
 
 
 @app.command(epilog="Example: ejectamap check mercury")

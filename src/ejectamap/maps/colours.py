@@ -21,13 +21,12 @@ Colour = tuple[int, int, int]
 UNKNOWN: Colour = (150, 150, 150)
 """Of ejecta on an earlier map whose crater is not in the catalogue any more."""
 
-# Forty colours, bright enough over a dimmed mosaic, found by a search for the largest difference of the closest pair:
-# 7.4 (CIEDE2000) for normal vision, deuteranopia and protanopia alike.
+# Colours bright and vivid enough over a dimmed mosaic, found by a search for the largest difference of the closest pair
+# (CIEDE2000): 10.5 for normal vision, 6.3 for deuteranopia and protanopia.
 _PALETTE = """
-00aaff bbff00 227744 88eedd 006688 aa9966 88cccc aabb88 55ffaa 66aaaa
-55ddee cc0011 007766 bbcc11 cc4466 00bb99 bb0088 6666dd bbcc77 dd7788
-cc6600 bb2266 22bbcc 44ddbb aa6688 66ffff ccee77 cc0044 4488ff 229977
-556611 888844 22ffcc 7711ff 6677aa 5599aa 4455bb aaaa33 2299cc 00ccff
+ff11bb ccee11 bb3300 009977 55ffff 66aa44 00ee88 ee0055 885599 66aaff ff99dd 8811ff
+33ccff ffaa66 117744 44ccbb bb6699 997722 55bb88 ee8866 aa11bb 11ccdd cc6677 ccbb00
+00ffdd aa4466 99ff77 8866ee ff99aa bb4444 9977bb bb1188 ff66aa ff2211 7788ff 99eebb
 """
 # Linear sRGB as a deuteranope and a protanope see it (Machado et al. 2009, severity 1).
 _COLOUR_BLINDNESS = np.array(
