@@ -79,14 +79,14 @@ def test_each_crater_is_judged_by_networks_that_never_saw_it(
     assert overall["pixel_f1_low"] <= overall["pixel_f1"] <= overall["pixel_f1_high"]
     content = json.loads((folder / "cross-validation.json").read_text())
     assert content["unseen"]["pixel"]["tp"] == sum(r.scores.pixel.tp for r in result.craters)
-    assert content["seen_by_start"] is None
+    assert content["seen"] is None
     text = text_of(result)
     assert "All 6 craters that no network had seen" in text
     assert "…" not in text
 
 
 def test_craters_that_the_start_saw_are_no_part_of_the_result(make_project: MakeProject) -> None:
-    """Training starts from networks of another project of the same planet, trained on two families' craters."""
+    """Training starts from networks of another project of the same planet, trained on half of its craters."""
     first = make_project("method=polar", "training.split=crater", "training.test_fraction=0.5")
     train(first)
     lineage = read_description(first.models / "context" / "member-00").lineage
@@ -101,7 +101,7 @@ def test_craters_that_the_start_saw_are_no_part_of_the_result(make_project: Make
     assert len(re.findall(r"\d\*", text)) == 3
     assert "All 3 craters that no network had seen" in text
     table = pd.read_csv(second.folder / "cross-validation" / "cross-validation.csv")
-    assert set(table[table["seen_by_start"] == "yes"]["crater_id"].dropna().astype(int)) == seen
+    assert set(table[table["seen"] == "yes"]["crater_id"].dropna().astype(int)) == seen
 
 
 def test_one_labelled_crater_cannot_be_held_out(make_project: MakeProject) -> None:

@@ -49,13 +49,14 @@ class CraterResult:
     fold : int
         From 0.
     row : CraterScore
-    start_saw : bool
-        Whether the networks that training started from had been trained on the crater.
+    was_seen : bool
+        Whether the networks had been trained on the crater before: those that training started from, or in a project of
+        `training.also_train_on`.
     """
 
     fold: int
     row: CraterScore
-    start_saw: bool
+    was_seen: bool
 
     @property
     def scores(self) -> Scores:
@@ -85,13 +86,13 @@ class CrossValidation:
 
     @cached_property
     def unseen(self) -> tuple[CraterResult, ...]:
-        """The craters that no network had seen, nor any that it started from: the result."""
-        return tuple(result for result in self.craters if not result.start_saw)
+        """The craters that no network had seen, nor any that it started from: these are the result."""
+        return tuple(result for result in self.craters if not result.was_seen)
 
     @cached_property
     def seen(self) -> tuple[CraterResult, ...]:
         """The others, which are no part of the result."""
-        return tuple(result for result in self.craters if result.start_saw)
+        return tuple(result for result in self.craters if result.was_seen)
 
     def to_dict(self) -> dict[str, Any]:
         """Content of cross-validation.json."""
@@ -100,13 +101,13 @@ class CrossValidation:
             "start_from": self.start_from,
             "unrecorded": list(self.unrecorded),
             "unseen": _pooled(self.unseen),
-            "seen_by_start": _pooled(self.seen),
+            "seen": _pooled(self.seen),
             "craters": [
                 {
                     "crater_id": result.row.crater_id,
                     "name": result.row.name,
                     "fold": result.fold,
-                    "seen_by_start": result.start_saw,
+                    "seen": result.was_seen,
                     **result.scores.to_dict(),
                 }
                 for result in self.craters
@@ -180,15 +181,16 @@ def result_tables(result: CrossValidation) -> list[FigureTable]:
         rings = (format_figure(scores.distance[name].f1) for name in DISTANCES)
         figures = (format_figure(getattr(scores.pixel, name)) for name in _FIGURES[:3])
         name = f"{crater.row.name} ({crater.row.crater_id})"
-        mark = "*" if crater.start_saw else ""
+        mark = "*" if crater.was_seen else ""
         rows.append((name, f"{crater.fold + 1}{mark}", *figures, *rings))
     head = ("Crater", "Fold", "F1", "Precision", "Recall", *DISTANCES)
     last = "the last columns are F1 by distance, in crater radii from the centre."
     notes = [f"Figures by pixel of the mosaic; {last}"]
     if result.seen:
         notes.append(
-            f"* seen by the networks that training started from ({result.start_from}): no part of the result. Start"
-            " from others with --set training.start_from=none (or a models folder)."
+            f"* seen before, by the networks that training starts from ({result.start_from}) or in another project"
+            " that is trained on: no part of the result. --set training.start_from=none (or a models folder) starts"
+            " from others."
         )
     if not result.unseen:
         notes.append("So no crater is left to judge the networks by.")
@@ -268,7 +270,7 @@ def _evaluate_fold(
     whole = [fold.grid.whole]
     craters = {crater.crater_id: crater for crater in fold.craters}
     results = [
-        CraterResult(number, row, seen.start_saw(craters[row.crater_id], whole))
+        CraterResult(number, row, bool(seen.tiles(craters[row.crater_id], whole).any()))
         for row in evaluation.craters
     ]
     return results, seen.unrecorded
@@ -317,18 +319,18 @@ def _write(folder: Path, result: CrossValidation) -> None:
     replace_file(folder / "cross-validation.json", (json.dumps(content, indent=2) + "\n").encode())
     rows = [
         {"crater_id": str(row["crater_id"]), "name": row["name"], "fold": str(row["fold"] + 1)}
-        | {"seen_by_start": "yes" if row["seen_by_start"] else "no"}
+        | {"seen": "yes" if row["seen"] else "no"}
         | _csv_figures(row, None)
         for row in content["craters"]
     ]
     groups = {
         "unseen": "all craters that no network had seen",
-        "seen_by_start": "all craters seen by the networks that training started from",
+        "seen": "all craters that networks had seen before",
     }
     for group, title in groups.items():
         if content[group] is not None:
             row = {"crater_id": "", "name": title, "fold": ""}
-            row |= {"seen_by_start": "no" if group == "unseen" else "yes"}
+            row |= {"seen": "no" if group == "unseen" else "yes"}
             rows.append(row | _csv_figures(content[group], content[group]["intervals"]))
     text = pd.DataFrame(rows).to_csv(index=False)
     replace_file(folder / "cross-validation.csv", text.encode())

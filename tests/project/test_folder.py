@@ -1,11 +1,12 @@
 """The project folder: how it is made, opened, moved, and what is said of a wrong one."""
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
-from ejectamap.errors import CraterError, ProjectError, SettingsError
+from ejectamap.errors import CraterError, OutputError, ProjectError, SettingsError
 from ejectamap.project.folder import Project
 
 
@@ -71,6 +72,24 @@ def test_a_wrong_change_leaves_no_folder(tmp_path: Path, files: Path) -> None:
     with pytest.raises(SettingsError, match=r"unknown setting views\.chp_px"):
         create(tmp_path / "p", files, "views.chp_px=64")
     assert not (tmp_path / "p").exists()
+
+
+def test_a_full_disk_leaves_no_project(
+    tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "project.yaml").touch()  # as a full disk left it before
+    with monkeypatch.context() as patch:
+        patch.setattr("ejectamap.files.move_into_place", fail)
+        for name in ("p", "old"):
+            with pytest.raises(OutputError, match=r"project\.yaml: cannot be written \(No space"):
+                create(tmp_path / name, files)
+    assert not (tmp_path / "p").exists()
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["project.yaml"]
+    assert create(tmp_path / "old", files, seed=3).settings.seed == 3
 
 
 def test_open_says_how_to_make_one(tmp_path: Path) -> None:

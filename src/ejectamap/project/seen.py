@@ -20,24 +20,17 @@ class SeenLabels:
         The project's.
     planets : tuple of SeenPlanet
         What the networks and those before them were trained on.
-    by_start : tuple of SeenPlanet
-        The part of it that came with the networks that training started from.
     unrecorded : tuple of str
         Networks ("context/member-00") without a lineage, or that started from one without: they may have seen more.
     """
 
     grid: Grid
     planets: tuple[SeenPlanet, ...]
-    by_start: tuple[SeenPlanet, ...]
     unrecorded: tuple[str, ...]
 
     def tiles(self, crater: Crater, windows: Sequence[Window]) -> Bools:
         """In which tiles a crater's label was seen; shape (len(windows),)."""
         return seen_tiles(self.planets, crater, windows, self.grid)
-
-    def start_saw(self, crater: Crater, windows: Sequence[Window]) -> bool:
-        """Whether the networks that training started from saw a crater's label in any of some tiles."""
-        return bool(seen_tiles(self.by_start, crater, windows, self.grid).any())
 
 
 def read_seen_labels(project: Project) -> SeenLabels:
@@ -52,7 +45,6 @@ def read_seen_labels(project: Project) -> SeenLabels:
         If a bundle is damaged.
     """
     planets: list[SeenPlanet] = []
-    by_start: list[SeenPlanet] = []
     unrecorded = []
     for kind in project.settings.network_configs:
         folder = project.networks_folder(kind)
@@ -65,8 +57,7 @@ def read_seen_labels(project: Project) -> SeenLabels:
                 unrecorded.append(f"{kind}/{bundle.name}")
             if lineage is not None:
                 planets += lineage.planets
-                by_start += lineage.inherited if is_own else lineage.planets
-    return SeenLabels(project.grid, tuple(planets), tuple(by_start), tuple(unrecorded))
+    return SeenLabels(project.grid, tuple(planets), tuple(unrecorded))
 
 
 def _start(project: Project, kind: str) -> tuple[SeenPlanet, ...]:

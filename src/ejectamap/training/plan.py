@@ -110,6 +110,12 @@ class Plan:
         """The training pairs with their worlds."""
         return gather_sources(self.project)
 
+    @property
+    def lacks_split(self) -> bool:
+        """Whether split.csv was deleted, and all networks are known to be of the split that is drawn now."""
+        is_known = bool(self._lineages) and not (self._unrecorded or self._elsewhere)
+        return self._has_data and is_known and read_split(self.project) is None
+
     def lineage(self, kind: str) -> Lineage:
         """Lineage of a network of a kind that is trained now, from nothing."""
         if kind not in self._lineages:

@@ -28,6 +28,7 @@ from ejectamap.project.lineage import Lineage, inherit
 from ejectamap.project.lock import sole_writer
 from ejectamap.project.settings import TrainingConfig
 from ejectamap.project.splits import write_split
+from ejectamap.project.training_pairs import own_training_pairs
 from ejectamap.terminal import results_console
 from ejectamap.training.callbacks import EpochCallback
 from ejectamap.training.checkpoints import delete_checkpoints, discard_if_changed
@@ -96,6 +97,8 @@ def _train(
     rank_zero_only(_print)(plan)
     if plan.jobs:
         _train_members(plan, max_minutes, after_epoch)
+    elif plan.lacks_split:
+        rank_zero_only(write_split)(project, own_training_pairs(project).split)
     for member in members(project):
         # An earlier run may have ended between saving a network and deleting its checkpoints.
         delete_checkpoints(project.logs / member.kind / member.name)

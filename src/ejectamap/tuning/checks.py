@@ -77,7 +77,7 @@ def _check_figures(search: Search, path: Path, evaluated: list[Project]) -> None
             except SettingsError as error:
                 raise SettingsError(f"{path}: {error}") from None
     for name in search.figures:
-        if not search.judge_on and not name.startswith("test."):
+        if not search.judge_on and not name.startswith(("test.", "unseen.")):
             raise SettingsError(
                 f"{path}: {name} includes training pairs: use figures of the test pairs, as in test.pixel.f1,"
                 " or name other projects in judge_on"
