@@ -190,7 +190,7 @@ def _notes(rows: Sequence[MethodScore]) -> list[str]:
         )
     for row in rows:
         seen = row.evaluation.to_dict()["seen"]
-        if seen["seen_px"]:
+        if seen and seen["seen_px"]:
             part = seen["seen_px"] / seen["test_px"]
             notes.append(
                 f"{row.method}: {part:.0%} of the pixels that it is judged on were trained on by the networks that it"
