@@ -39,5 +39,5 @@ def read_training(maps: Path, grid: Grid) -> SeenLabels:
         planets = tuple(SeenPlanet.model_validate(planet) for planet in content["planets"])
         unrecorded = tuple(str(name) for name in content["unrecorded"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError):
-        return SeenLabels(grid, (), (), ("its networks",))
-    return SeenLabels(grid, planets, (), unrecorded)
+        return SeenLabels(grid, planets=(), unrecorded=("its networks",))
+    return SeenLabels(grid, planets=planets, unrecorded=unrecorded)
