@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.mixture import GaussianMixture
 
 from ejectamap.files import replace_file
+from ejectamap.maps.connections import read_connections
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
 from ejectamap.project.folder import Project
@@ -145,7 +146,9 @@ def adopt_families(project: Project, families: Families) -> Project:
 def _connected_tiles(project: Project, craters: Sequence[Crater]) -> list[int] | None:
     """Number of connected tiles of each crater; None if connections.parquet lacks any of the craters."""
     path = project.maps / "connections.parquet"
-    table = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=["crater_id"])
+    if not path.exists():
+        return None
+    table = read_connections(path, f"run ejectamap map {project.folder} again")
     if not {crater.crater_id for crater in craters} <= set(table["crater_id"]):
         return None
     counts = table.groupby("crater_id")["connected"].sum()

@@ -28,12 +28,12 @@ from ejectamap.analysis.rays import (
 )
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.analysis.truncation import truncation
-from ejectamap.errors import OutputError
 from ejectamap.evaluation.rings import SECTORS
 from ejectamap.files import replace_file
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.rasters import Bytes
+from ejectamap.outputs import reading
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
@@ -118,14 +118,10 @@ def read_analysis(project: Project) -> pd.DataFrame:
         If it is missing or damaged.
     """
     path = project.outputs / ANALYSIS_NAME
-    try:
+    with reading(path, f"run ejectamap analyze {project.folder} again"):
         text = {"name": str, "truncated": str}
         table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
         return table.fillna(dict.fromkeys(text, "")).astype({"crater_id": int})
-    except (OSError, ValueError, KeyError) as error:
-        raise OutputError(
-            f"{path}: cannot be read ({error}): run ejectamap analyze {project.folder} again"
-        ) from error
 
 
 def measure_crater(

@@ -4,10 +4,10 @@ The model card says how the map was made, how it compares with labels, and what 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from ejectamap.evaluation.stored import read_evaluation
 from ejectamap.evaluation.tables import figure_tables
 from ejectamap.files import replace_file
 from ejectamap.maps.edits import describe_edits
@@ -161,7 +161,8 @@ def _evaluation_lines(project: Project) -> Iterator[str]:
     if path.name in outdated:
         yield f"The comparison with labels was made before the present map: {outdated[path.name]} renews it."
         return
-    content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content = read_evaluation(project)
+    assert content is not None
     for table in figure_tables(content)[: 4 if content["split"] else 2]:
         yield f"## {table.title}"
         yield ""

@@ -21,7 +21,8 @@ from ejectamap.files import replace_file
 from ejectamap.interop import qgis_styles as styles
 from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.mapped import require_mapped
-from ejectamap.maps.outlines import fixed_date, outline_of
+from ejectamap.maps.outlines import fixed_date, outline_of, read_polygons
+from ejectamap.outputs import reading
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import cylinder, raster_crs
@@ -156,7 +157,7 @@ def _label_layer(craters: Sequence[Crater], labels: Labels) -> Layer:
 
 def _ejecta_rows(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[object, ...]]:
     """One row per mapped crater, also for a crater without ejecta."""
-    table = gpd.read_file(project.maps / "ejecta.gpkg").set_index("crater_id")
+    table = read_polygons(project).set_index("crater_id")
     for crater in mapped:
         k = crater.crater_id
         if k in table.index:
@@ -168,8 +169,9 @@ def _ejecta_rows(project: Project, mapped: Sequence[Crater]) -> Iterator[tuple[o
 
 def _suggestion_layer(path: Path, grid: Grid) -> Layer:
     """Tiles that `ejectamap suggest` ranked."""
-    table = pd.read_csv(path)
-    places = table[["row", "col", "height", "width"]].astype(int).itertuples(index=False)
+    with reading(path, "remove it, or run ejectamap suggest again"):
+        table = pd.read_csv(path)
+        places = table[["row", "col", "height", "width"]].astype(int).itertuples(index=False)
     boxes = [tile_box(grid, Window(*place)) for place in places]
     frame = gpd.GeoDataFrame(table, geometry=boxes, crs=grid.crs)
     return Layer("suggestions", frame, "Polygon", styles.single(styles.SUGGESTIONS))

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import pystac
 from pyproj import CRS
 from pystac.extensions.projection import ProjectionExtension
@@ -26,6 +25,7 @@ from ejectamap.interop.map_metadata import (
     write_citation_and_model_card,
 )
 from ejectamap.maps.mapped import MappedCraters, require_maps
+from ejectamap.maps.outlines import read_polygons
 from ejectamap.maps.rasters import NO_DATA, STEPS, copy_probability, stored_window
 from ejectamap.maps.state import card_path, mask_path, probability_path
 from ejectamap.progress import track
@@ -164,7 +164,7 @@ def _remove_other_items(folder: Path, items: Sequence[pystac.Item]) -> None:
 def _items(project: Project, maps: MappedCraters, folder: Path) -> Iterator[pystac.Item]:
     """One item per crater: probabilities, mask and picture."""
     grid = project.grid
-    table = gpd.read_file(project.maps / "ejecta.gpkg").set_index("crater_id")
+    table = read_polygons(project).set_index("crater_id")
     target = _target_fields(project)
     for crater in track(maps.all, "exporting craters"):
         number, path = crater.crater_id, probability_path(project, crater)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ejectamap.files import replace_file
+from ejectamap.outputs import reading
 
 _TYPES = {
     "crater_id": "int64",
@@ -43,5 +44,18 @@ def write_connections(path: Path, table: pd.DataFrame) -> None:
         vote stopped.
     """
     buffer = io.BytesIO()
-    table[list(_TYPES)].astype(_TYPES).to_parquet(buffer, index=False)
+    table[list(_TYPES)].astype(_TYPES).to_parquet(buffer, index=False, write_page_checksum=True)
     replace_file(path, buffer.getbuffer())
+
+
+def read_connections(path: Path, remedy: str) -> pd.DataFrame:
+    """Read what `write_connections` wrote.
+
+    Raises
+    ------
+    OutputError
+        If the file is missing or damaged; the message ends with the remedy.
+    """
+    with reading(path, remedy):
+        table = pd.read_parquet(path, page_checksum_verification=True)
+        return table[list(_TYPES)].astype(_TYPES)

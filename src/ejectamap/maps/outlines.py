@@ -17,6 +17,8 @@ from shapely import MultiPolygon, Polygon, from_wkb, to_wkb
 
 from ejectamap.files import replace_file
 from ejectamap.maps.rasters import NO_DATA, STEPS, read_part, stored_strips
+from ejectamap.outputs import reading
+from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
 
@@ -63,7 +65,7 @@ def write_outline(path: Path, grid: Grid, probability: Path, mask: Path) -> None
         row = [(area_m2 / 1e6, mean_probability, to_wkb(MultiPolygon(polygons)))]
     table = pd.DataFrame(row, columns=["area_km2", "mean_probability", "geometry"])
     buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
+    table.to_parquet(buffer, index=False, write_page_checksum=True)
     replace_file(path, buffer.getbuffer())
 
 
@@ -100,10 +102,10 @@ def write_polygons(
     found = [
         (
             *(crater.crater_id, crater.name, area_km2, mean, crater not in stale),
-            *(edits.get(crater.crater_id, 0.0), from_wkb(wkb)),
+            *(edits.get(crater.crater_id, 0.0), geometry),
         )
         for crater, outline in outlines.items()
-        for area_km2, mean, wkb in pd.read_parquet(outline).to_numpy().tolist()
+        for area_km2, mean, geometry in _read_outline(outline)
     ]
     columns = {
         "crater_id": "int64",
@@ -127,11 +129,35 @@ def write_polygons(
     replace_file(path, buffer.getbuffer())
 
 
+def read_polygons(project: Project) -> gpd.GeoDataFrame:
+    """Read map/ejecta.gpkg: what `write_polygons` wrote.
+
+    Raises
+    ------
+    OutputError
+        If it is missing or damaged.
+    """
+    path = project.maps / "ejecta.gpkg"
+    with reading(path, f"run ejectamap map {project.folder} again"):
+        frame = gpd.read_file(path, layer="ejecta")
+        columns = ["crater_id", "name", "area_km2", "mean_probability", "geometry"]
+        others = [name for name in frame.columns if name not in columns]
+        return frame[[*columns[:-1], *others, "geometry"]].astype({"crater_id": "int64"})
+
+
 def outline_of(mask: Bools, grid: Grid, window: Window) -> MultiPolygon:
     """Outline of a mask (window height, window width) along its pixels' edges, in the mosaic's CRS."""
     found = shapes(mask.view(np.uint8), mask=mask, transform=grid.window_transform(window))
     parts = (part["coordinates"] for part, _ in found)
     return MultiPolygon([Polygon(shell, holes) for shell, *holes in parts])
+
+
+def _read_outline(path: Path) -> list[tuple[float, float, MultiPolygon]]:
+    """Read what `write_outline` wrote."""
+    with reading(path, "remove it and run ejectamap map again"):
+        table = pd.read_parquet(path, page_checksum_verification=True)
+        rows = table[["area_km2", "mean_probability", "geometry"]].to_numpy().tolist()
+        return [(area_km2, mean, from_wkb(wkb)) for area_km2, mean, wkb in rows]
 
 
 def _measure(grid: Grid, probability: Path, mask: Path) -> tuple[float, float, list[Window]]:

@@ -5,11 +5,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
+from ejectamap.errors import OutputError
 from ejectamap.files import hash_file, replace_file
 from ejectamap.maps.backend_choice import backend_names
 from ejectamap.maps.edits import edit_digest
 from ejectamap.maps.state import is_imported, recorded_fingerprint
+from ejectamap.outputs import reading
 from ejectamap.project.bundles import hash_bundle_file, library_versions
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
@@ -57,6 +60,8 @@ def compute_fingerprints(project: Project) -> Fingerprints:
     """Compute the fingerprints of a project; reads all its inputs and networks once."""
     method = METHODS[project.settings.method]
     digests, networks = mosaic_digests(project.mosaic_path), _hash_networks(project)
+    if project.settings.inputs.part_of is not None:
+        digests += mosaic_digests(project.input_path(project.settings.inputs.part_of))
     mosaic = digests[0] if len(digests) == 1 else _digest(digests)
     settings = {name: _setting(project, name) for name in method.settings}
     recipe = [project.settings.method, settings, backend_names(project)]
@@ -109,13 +114,30 @@ def write_provenance(
     replace_file(project.outputs / "provenance.json", memoryview(text.encode()))
 
 
+def read_provenance(project: Project) -> dict[str, Any]:
+    """Read provenance.json.
+
+    Raises
+    ------
+    OutputError
+        If it is missing or damaged.
+    """
+    path = project.outputs / "provenance.json"
+    with reading(path, f"run ejectamap map {project.folder} again"):
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content["fingerprint"], content["settings"]["map"]["threshold"], content["imported"]
+        for part in ("fingerprints", "files", "versions"):
+            content[part].items()
+    return content
+
+
 def global_files_are_current(project: Project, craters: Sequence[Crater]) -> bool:
     """Whether the global files were made from exactly these craters' present maps."""
     try:
-        content = json.loads((project.outputs / "provenance.json").read_text())
+        content = read_provenance(project)
         recorded = content["fingerprints"], content["settings"]["map"]["threshold"]
         edits = content.get("edits", {})  # missing in those of earlier versions
-    except (OSError, ValueError, KeyError):
+    except OutputError:
         return False
     present = _fingerprints_of_maps(project, craters)
     same_edits = edits == _edits_of_maps(project, craters)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from ejectamap.maps.colours import crater_colours
-from ejectamap.maps.connections import no_connections, write_connections
+from ejectamap.maps.connections import no_connections, read_connections, write_connections
 from ejectamap.maps.crater_map import CraterMap
 from ejectamap.maps.edits import edit_digest, edited_areas_km2, read_edit
 from ejectamap.maps.mapped import MappedCraters, find_maps
@@ -90,7 +90,8 @@ def write_global_files(project: Project, fingerprints: Fingerprints) -> MappedCr
     write_polygons(polygons, project.grid, outlines, maps.stale.keys(), edited_km2)
     origin = compute_origin(project, craters)
     origin.write(project.maps / "origin.tif", craters, colours)
-    tables = [pd.read_parquet(connections_path(project, crater)) for crater in craters]
+    remedy = f"remove it and run ejectamap map {project.folder} again"
+    tables = [read_connections(connections_path(project, crater), remedy) for crater in craters]
     tables = [table for table in tables if len(table)]
     connections = pd.concat(tables) if tables else no_connections()
     write_connections(project.maps / "connections.parquet", connections)

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-import pyogrio
-
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.edits import read_edit
 from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.outlines import read_polygons
 from ejectamap.maps.state import card_path, is_newer_than_masks, mask_path, probability_path
 from ejectamap.progress import status, track
 from ejectamap.project.folder import Project
@@ -76,7 +75,7 @@ def describe_label(project: Project, crater: Crater) -> str | None:
 
 def mask_areas_km2(project: Project) -> dict[int, float]:
     """Area of each crater's mask in km², by crater id, as in map/ejecta.gpkg; craters without ejecta are left out."""
-    table = pyogrio.read_dataframe(project.maps / "ejecta.gpkg", read_geometry=False)
+    table = read_polygons(project)
     return dict(zip(table["crater_id"].tolist(), table["area_km2"].tolist(), strict=True))
 
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from rich.box import SIMPLE
 from rich.table import Table
 
+from ejectamap.outputs import reading
 from ejectamap.project.bundles import bundle_folders, read_description
 from ejectamap.project.folder import Project
 from ejectamap.terminal import results_console
@@ -99,6 +100,15 @@ def _format_table(kind: str, members: pd.DataFrame) -> Table:
     return table
 
 
+def _read_metrics(path: Path) -> pd.DataFrame:
+    """Read the figures of a network's epochs."""
+    with reading(path, "remove it and run ejectamap train again"):
+        table = pd.read_csv(path)[["epoch", "train_loss", "val_loss", "val_f1"]].astype(float)
+        if table.empty:
+            raise ValueError("no epochs")
+    return table
+
+
 def draw_curves(folder: Path, path: Path) -> None:
     """Draw losses and F1 against epochs, with one colour for each member.
 
@@ -109,7 +119,7 @@ def draw_curves(folder: Path, path: Path) -> None:
     path : Path
         PNG file to write.
     """
-    tables = {p.parent.name: pd.read_csv(p) for p in sorted(folder.glob("*/metrics.csv"))}
+    tables = {p.parent.name: _read_metrics(p) for p in sorted(folder.glob("*/metrics.csv"))}
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, scores = figure.subplots(1, 2)
     for k, table in enumerate(tables.values()):

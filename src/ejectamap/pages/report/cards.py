@@ -1,16 +1,17 @@
 """The report's card of each crater."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import pyogrio
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
+from ejectamap.evaluation.stored import read_evaluation
 from ejectamap.maps.colours import crater_colours
+from ejectamap.maps.connections import read_connections
 from ejectamap.maps.edits import read_edit
+from ejectamap.maps.outlines import read_polygons
 from ejectamap.maps.state import card_path
 from ejectamap.pages.report.parts import Picture, embed_jpeg
 from ejectamap.project.folder import Project
@@ -80,15 +81,15 @@ class CraterRows:
     @classmethod
     def read(cls, project: Project) -> "CraterRows":
         """Read the files of a project."""
-        polygons = pyogrio.read_dataframe(project.maps / "ejecta.gpkg", read_geometry=False)
+        polygons = read_polygons(project).drop(columns="geometry")
         analysed = (project.outputs / ANALYSIS_NAME).exists()
-        evaluation = project.outputs / "evaluation.json"
-        craters = json.loads(evaluation.read_text())["craters"] if evaluation.exists() else []
+        evaluation = read_evaluation(project)
+        remedy = f"run ejectamap map {project.folder} again"
         return cls(
             _by_id(polygons.to_dict("records")),
             _by_id(read_analysis(project).to_dict("records")) if analysed else {},
-            _by_id(craters),
-            pd.read_parquet(project.maps / "connections.parquet"),
+            _by_id([] if evaluation is None else evaluation["craters"]),
+            read_connections(project.maps / "connections.parquet", remedy),
         )
 
 

@@ -1,10 +1,10 @@
 """Write the report: sections and cards in an HTML template."""
 
-import json
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ejectamap.evaluation.stored import read_evaluation
 from ejectamap.files import replace_file
 from ejectamap.maps.mapped import require_maps
 from ejectamap.pages.report.cards import OVERVIEW, CraterRows, build_card
@@ -43,8 +43,7 @@ def write_report(project: Project) -> Path:
     """
     maps = require_maps(project)
     draw_maps(project)
-    evaluation_path = project.outputs / "evaluation.json"
-    evaluation = json.loads(evaluation_path.read_text()) if evaluation_path.exists() else None
+    evaluation = read_evaluation(project)
     crater_rows = CraterRows.read(project)
     cards = [build_card(project, c, crater_rows) for c in track(maps.all, "writing")]
     alt = "The whole planet: the mosaic in grey, the ejecta of each crater in its own colour"

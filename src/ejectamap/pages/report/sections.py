@@ -1,6 +1,5 @@
 """Sections of the report: evaluation, measurements, families, connections, training, provenance."""
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +15,9 @@ from ejectamap.evaluation.tables import (
     wrong_origin_table,
 )
 from ejectamap.maps.edits import edited_areas_km2
+from ejectamap.maps.provenance import read_provenance
 from ejectamap.maps.state import is_newer_than_masks
+from ejectamap.outputs import reading
 from ejectamap.pages.report.cards import NO_VALUE
 from ejectamap.pages.report.parts import Missing, Picture, ReportSection, embed_png
 from ejectamap.pages.report.summary import changed_settings
@@ -115,7 +116,7 @@ def evaluation_section(project: Project, evaluation: Content | None) -> ReportSe
 
 def provenance_section(project: Project) -> ReportSection:
     """Versions, digests, settings, and the commands that reproduce the map."""
-    content = json.loads((project.outputs / "provenance.json").read_text())
+    content = read_provenance(project)
     text = (
         f"The map's fingerprint is {content['fingerprint']}: the same settings, inputs and networks give the same one.",
         f"Commands that led to this page, in order: {', '.join(_commands(project))}.",
@@ -198,8 +199,10 @@ def _embed_existing(path: Path, alt: str) -> tuple[Picture, ...]:
 
 def _members_table(kind: str, path: Path) -> FigureTable:
     """Table of an ensemble's members, their mean and spread, from the columns of members.csv."""
-    members = pd.read_csv(path, dtype={"member": str, "seed": str}, keep_default_na=True)
-    figures = [name for name in members.columns if name not in ("member", "seed")]
+    with reading(path, "run ejectamap train again"):
+        members = pd.read_csv(path, dtype={"member": str, "seed": str}, keep_default_na=True)
+        figures = [name for name in members.columns if name not in ("member", "seed")]
+        members = members[["member", "seed", *figures]].astype(dict.fromkeys(figures, float))
     rows = []
     for row in members.to_dict("records"):
         cells = [str(row["member"]), "" if pd.isna(row["seed"]) else str(row["seed"])]

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ejectamap.errors import ProjectError
+from ejectamap.maps.connections import read_connections
 from ejectamap.project.folder import Project
 from ejectamap.views.chip import Chip
 from ejectamap.views.tiling import ChipGrid
@@ -49,7 +49,7 @@ def outline_connections(project: Project, crater: Crater, chips: ChipGrid) -> li
         If map/connections.parquet was made with other chips.
     """
     path = project.maps / "connections.parquet"
-    table = pd.read_parquet(path)
+    table = read_connections(path, f"run ejectamap map {project.folder} again")
     table = table[table["crater_id"] == crater.crater_id]
     if len(table) and (len(table) != len(chips) or table["tile"].max() >= len(chips)):
         raise ProjectError(f"{path}: made with other networks: map crater {crater.crater_id} again")
