@@ -18,11 +18,13 @@ from ejectamap.project.lineage import (
     SeenCrater,
     SeenPlanet,
     inherit,
+    seen_ground,
     seen_tiles,
     tile_box,
 )
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window, windows_overlap
+from ejectamap.world.sphere import distance
 
 BUILTIN = Path(str(resources.files("ejectamap") / "weights" / "context" / "member-00"))
 MERCURY_M = 2_439_400.0
@@ -93,6 +95,28 @@ def test_a_tile_was_seen_where_it_has_ground_in_common(
     ]
     seen = seen_tiles([planet], KUIPER, on_fine, fine)
     assert seen.tolist() == [any(windows_overlap(t, w, 16) for w in trained) for t in tested]
+
+
+@given(st.lists(windows, min_size=1, max_size=4))
+def test_ground_that_was_trained_on_is_found_on_another_grid(
+    make_grid: Callable[..., Grid], trained: list[Window]
+) -> None:
+    coarse, fine = make_grid(height=8), make_grid(height=24, lon_west=0.0)
+    planet = seen_planet(tiles={k: tile_box(w, coarse) for k, w in enumerate(trained)})
+    found = seen_ground([planet], [KUIPER], [], fine)
+    expected = {
+        Window(3 * w.row, (3 * w.col - 24) % 48, 3 * w.height, 3 * w.width) for w in trained
+    }
+    assert set(found) == expected
+    assert seen_ground([planet], [replace(KUIPER, lat=40.0)], [], fine) == []
+
+
+def test_ground_within_the_reach_of_a_whole_crater_was_trained_on(grid: Grid) -> None:
+    tiles = list(grid.blocks(grid.whole, 8))
+    found = seen_ground([seen_planet()], [KUIPER], tiles, grid)
+    lon, lat = grid.window_centres(tiles)
+    near = distance(KUIPER.lon, KUIPER.lat, lon, lat, MERCURY_M) <= 0.25 * np.pi * MERCURY_M
+    assert found == [tile for tile, is_near in zip(tiles, near, strict=True) if is_near]
 
 
 def test_a_network_inherits_the_union_of_all_trainings_before_it() -> None:

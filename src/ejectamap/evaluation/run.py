@@ -18,6 +18,7 @@ from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.provenance import global_files_are_current
 from ejectamap.maps.state import is_imported
 from ejectamap.maps.unedited import UneditedMap
+from ejectamap.progress import status
 from ejectamap.project.folder import Project
 from ejectamap.project.seen import SeenLabels, read_seen_labels
 from ejectamap.project.splits import leakage_of, read_split
@@ -26,6 +27,7 @@ from ejectamap.world.grid import Bools, Window
 from ejectamap.world.label_files import load_labels
 
 
+@status("comparing map and labels")
 def evaluate_project(
     project: Project, second_labels: Path | None = None, structure: bool = False
 ) -> Evaluation:
@@ -81,7 +83,9 @@ def evaluate_project(
         edited_km2=edited_areas_km2(project),
     )
     if split and evaluation.has_training_pairs:
-        evaluation = replace(evaluation, leakage=leakage_of(project, split))
+        evaluation = replace(
+            evaluation, leakage=leakage_of(project, split, partial(seen.ground, project.craters))
+        )
     if second_labels is not None:
         second = load_labels(second_labels, project.grid, project.craters)
         agreement = compare_annotators(evaluation, labels, second, craters, project.tile_side_px)

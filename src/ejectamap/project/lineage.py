@@ -197,6 +197,40 @@ def seen_tiles(
     return seen
 
 
+def seen_ground(
+    planets: Iterable[SeenPlanet],
+    craters: Sequence[Crater],
+    windows: Sequence[Window],
+    grid: Grid,
+) -> list[Window]:
+    """Ground that was trained on, with any crater's label, as windows of a grid.
+
+    A planet is taken to be the grid's if any of its craters is in the catalogue. Where a crater has no tiles, those of
+    `windows` count whose centre is within its reach.
+
+    Parameters
+    ----------
+    planets : iterable of SeenPlanet
+    craters : sequence of Crater
+        The catalogue.
+    windows : sequence of Window
+        The tiles that the question is about.
+    grid : Grid
+    """
+    found: dict[Window, None] = {}
+    lon, lat = grid.window_centres(windows)
+    for planet in planets:
+        if not any(planet.find(crater, grid.radius_m) for crater in craters):
+            continue
+        found |= dict.fromkeys(_box_window(box, grid) for box in planet.tiles.values())
+        for known in planet.craters:
+            if known.tiles is None:
+                reach_m = known.reach * np.pi * grid.radius_m
+                near = distance(known.lon, known.lat, lon, lat, grid.radius_m) <= reach_m
+                found |= dict.fromkeys(windows[k] for k in np.flatnonzero(near).tolist())
+    return list(found)
+
+
 def tile_box(window: Window, grid: Grid) -> tuple[float, float, float, float]:
     """Western edge, northern edge, width and height of a window, in degrees, rounded as they are written."""
     lon, lat = grid.to_lonlat(window.col, window.row)
@@ -204,6 +238,16 @@ def tile_box(window: Window, grid: Grid) -> tuple[float, float, float, float]:
     numbers = lon, lat, window.width * pixel_deg[0], window.height * pixel_deg[1]
     west, north, width, height = (round(float(number), _DECIMALS) for number in numbers)
     return west, north, width, height
+
+
+def _box_window(box: Box, grid: Grid) -> Window:
+    """The pixels of a grid that a box covers, to the nearest edge."""
+    west, north, width_deg, height_deg = box
+    per_deg = grid.width / 360.0, grid.height / grid.span_deg
+    left, top = ((west - grid.lon_west) % 360.0) * per_deg[0], (grid.lat_north - north) * per_deg[1]
+    first_row, last_row = max(round(top), 0), min(round(top + height_deg * per_deg[1]), grid.height)
+    width = min(round(left + width_deg * per_deg[0]) - round(left), grid.width)
+    return Window(first_row, round(left) % grid.width, max(last_row - first_row, 0), width)
 
 
 def _have_common_ground(first: Array, second: Array) -> Bools:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ejectamap.project.bundles import bundle_folders, read_description
 from ejectamap.project.folder import Project
-from ejectamap.project.lineage import Lineage, SeenPlanet, seen_tiles
+from ejectamap.project.lineage import Lineage, SeenPlanet, seen_ground, seen_tiles
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
 
@@ -31,6 +31,10 @@ class SeenLabels:
     def tiles(self, crater: Crater, windows: Sequence[Window]) -> Bools:
         """In which tiles a crater's label was seen; shape (len(windows),)."""
         return seen_tiles(self.planets, crater, windows, self.grid)
+
+    def ground(self, craters: Sequence[Crater], windows: Sequence[Window]) -> list[Window]:
+        """Ground that any network was trained on, with any crater's label; see `lineage.seen_ground`."""
+        return seen_ground(self.planets, craters, windows, self.grid)
 
 
 def read_seen_labels(project: Project) -> SeenLabels:

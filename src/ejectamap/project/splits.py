@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,15 @@ _HEADER = "crater_id,tile_id,split"
 
 @dataclass(frozen=True)
 class Leakage:
-    """How much of the test set lies in tiles that were trained on with another crater.
+    """How much of the test set lies in tiles that were trained on, with whatever crater.
 
     Attributes
     ----------
     test_px : int
         Pixels of the test pairs' tiles, each counted once a pair.
     seen_px : int
-        Those of them that lie in the tile of any training pair, be it the same tile with another crater.
+        Those of them that lie in the tile of any training pair, be it the same tile with another crater; of this
+        training or, where these are known, of those that the networks started from.
     """
 
     test_px: int
@@ -183,7 +184,9 @@ def pair_key(pair: Pair) -> tuple[int, int]:
     return pair.crater.crater_id, pair.tile_id
 
 
-def count_leakage(split: Split, tiles: Mapping[int, Window], grid_width: int) -> Leakage:
+def count_leakage(
+    split: Split, tiles: Mapping[int, Window], grid_width: int, seen_before: Sequence[Window] = ()
+) -> Leakage:
     """Count the test pairs' pixels, and those that lie in any training pair's tile.
 
     Parameters
@@ -192,9 +195,11 @@ def count_leakage(split: Split, tiles: Mapping[int, Window], grid_width: int) ->
     tiles : mapping of int to Window
         Each tile's window by its id.
     grid_width : int
+    seen_before : sequence of Window
+        More ground that was trained on.
     """
     train_ids = sorted({tile_id for (_, tile_id), part in split.items() if part == "train"})
-    train = [tiles[tile_id] for tile_id in train_ids]
+    train = [*(tiles[tile_id] for tile_id in train_ids), *seen_before]
     test = Counter(tile_id for (_, tile_id), part in split.items() if part == "test")
     test_px = seen_px = 0
     for tile_id, times in test.items():
@@ -248,11 +253,19 @@ def read_split(project: Project) -> Split | None:
     return None if content is None else content.split
 
 
-def leakage_of(project: Project, split: Split) -> Leakage:
-    """Leakage of a project's test pixels into its training tiles."""
+def leakage_of(
+    project: Project,
+    split: Split,
+    seen_before: Callable[[Sequence[Window]], Sequence[Window]] = lambda _: (),
+) -> Leakage:
+    """Leakage of a project's test pixels into its training tiles, and into ground that was seen before.
+
+    `seen_before` is called with the tiles' windows.
+    """
     tiles = labelled_tiles(project.labels, project.grid, project.tile_side_px)
     windows = {tile.tile_id: tile.window for tile in tiles}
-    return count_leakage(split, windows, project.grid.width)
+    width = project.grid.width
+    return count_leakage(split, windows, width, seen_before(list(windows.values())))
 
 
 def _draw(project: Project, pairs: Sequence[Pair]) -> Split:
