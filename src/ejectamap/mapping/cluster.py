@@ -45,7 +45,10 @@ def run_on_dask(
         with dask.config.set(own_memory), _interrupts_ignored():
             local = closing(
                 distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.ERROR,
                 )
             )
     with local as cluster, _connect(cluster) as client:

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -104,8 +103,6 @@ class BundleDescription(BaseModel):
             raise ValueError(f"{len(scaling.offset)} offsets and {len(scaling.divisor)} divisors")
         if scaling is not None and 0.0 in scaling.divisor:
             raise ValueError("a divisor is 0")
-        if scaling is not None and not np.isfinite([scaling.offset, scaling.divisor]).all():
-            raise ValueError("an offset or a divisor is not a finite number")
         return scaling
 
     @model_validator(mode="after")
