@@ -211,15 +211,18 @@ class LabelSources:
         path = None if self.folder is None else source_path(self.folder, crater_id)
         if path is None or not path.is_file():
             return Window(0, 0, 0, 0), np.zeros((0, 0), np.uint8)
-        with open_raster(path, LabelError) as raster:
-            window = self.grid.window_of(raster.transform, raster.shape)
-            values = raster.read(1)
+        remedy = "remove it, and the label counts as drawn by hand"
+        try:
+            with open_raster(path, LabelError) as raster:
+                window = self.grid.window_of(raster.transform, raster.shape)
+                values = raster.read(1)
+        except LabelError as problem:
+            raise LabelError(f"{path}: cannot be read as a raster: {remedy}") from problem
         bottom, right = window.row + window.height, window.col + window.width
         fits = window.row >= 0 <= window.col and bottom <= self.grid.height
         if not fits or right > self.grid.width or values.max() > max(LabelSource):
             raise LabelError(
-                f"{path}: is not a file of label sources on the mosaic's grid: remove it, and the label counts as"
-                " drawn by hand"
+                f"{path}: is not a file of label sources on the mosaic's grid: {remedy}"
             )
         return window, values.astype(np.uint8)
 
