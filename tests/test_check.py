@@ -38,7 +38,7 @@ def test_inputs_networks_and_cost(make_project: MakeProject) -> None:
     connected = sum(pair.connected for pair in own.pairs)
     held = list(pairs.split.values()).count("test")
     for words in (
-        "sphere of radius 2,440,530 m (Mercury)",
+        "sphere of radius 2,440,530 m (a simulated planet)",
         "256 x 128 pixels of 59,900 m, 3 bands",
         "of uint8,",
         "craters 6, radius",

@@ -13,6 +13,7 @@ from torch import nn
 from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed
 from ejectamap.maps.mapped import mapped_craters
 from ejectamap.networks.bundle import load_bundle
+from ejectamap.progress import status
 from ejectamap.project.bundles import bundle_folders
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import NETWORK_KINDS
@@ -27,6 +28,7 @@ from ejectamap.world.radius_checks import doubtful_radii
 
 Row = tuple[str, str]
 _SMALLEST_PX = 1.5
+_WHOLE_GLOBE = 0.8  # share with data: poles and gaps are often without
 _TRAINING_OVER_FORWARD = 3  # a training step takes about three times as long as a forward pass
 
 
@@ -39,11 +41,13 @@ def check_project(project: Project, console: Console) -> None:
         If an input or a setting cannot be used.
     """
     _show(console, _inputs(project))
-    sources = gather_sources(project) if _can_train(project) else None
+    with status("finding pairs of craters and tiles"):
+        sources = gather_sources(project) if _can_train(project) else None
     tile_m = project.tile_side_m
-    networks = validate_training(project, sources or Sources((), {}, tile_m))
-    _check_bundles(project)
-    speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
+    with status("building networks and measuring their speed"):
+        networks = validate_training(project, sources or Sources((), {}, tile_m))
+        _check_bundles(project)
+        speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
     if sources is not None:
         _show(console, _pairs(project, sources))
         console.print(_training(project, sources, networks, speeds))
@@ -205,6 +209,12 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     if small:
         yield f"radius below {_SMALLEST_PX} pixels, which can hardly be resolved: {', '.join(small)}"
     yield from _craters_near_edges(project)
+    shown = project.mosaic.read_valid(project.grid.whole).mean()
+    if shown < _WHOLE_GLOBE and project.settings.inputs.part_of is None:
+        yield (
+            f"the mosaic shows {shown:.0%} of the globe, by whose values its bands are scaled: if it was cut from a"
+            f" larger one, name that in inputs.part_of of {project.folder / 'project.yaml'}, so that their maps agree"
+        )
     if sources is None:
         yield "no labels: the map is made with networks that were trained elsewhere"
         return

@@ -26,25 +26,25 @@ def track(items: Iterable[T], description: str, total: float | None = None) -> I
     total : float, optional
         Number of items, where their iterable has no length.
     """
-    if not _console().is_terminal:
+    if not progress_console().is_terminal:
         yield from items
         return
     yield from rich.progress.track(
-        items, description, total=total, console=_console(), transient=True
+        items, description, total=total, console=progress_console(), transient=True
     )
 
 
 @contextmanager
 def status(description: str) -> Iterator[None]:
-    """Show what is being done, as in "reading the mosaic", until the context ends."""
-    if not _console().is_terminal:
+    """Show what is being done, as in "reading the mosaic", until the context, or the decorated function, ends."""
+    if not progress_console().is_terminal:
         yield
         return
-    with _console().status(description, spinner="line"):
+    with progress_console().status(description, spinner="line"):
         yield
 
 
 @lru_cache
-def _console() -> Console:
-    """One console: displays within one another have to know of each other."""
+def progress_console() -> Console:
+    """One console for all displays and messages on standard error: they have to know of each other."""
     return Console(stderr=True)

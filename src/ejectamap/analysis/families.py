@@ -17,6 +17,7 @@ from ejectamap.files import replace_file
 from ejectamap.maps.connections import read_connections
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
+from ejectamap.progress import status
 from ejectamap.project.folder import Project
 from ejectamap.project.lock import writes_project
 from ejectamap.project.yaml import write_settings
@@ -45,6 +46,7 @@ class Families:
     quantity: str
 
 
+@status("counting ejecta")
 def suggest_families(project: Project) -> Families:
     """Measure the ejecta of every mapped crater and cluster the craters.
 

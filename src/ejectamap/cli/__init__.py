@@ -4,11 +4,11 @@ import errno
 import logging
 import sys
 
-from rich.console import Console
 from rich.logging import RichHandler
 
 from ejectamap.cli.app import app
 from ejectamap.errors import EjectamapError, OutputError
+from ejectamap.progress import progress_console
 
 # isort: off
 # Importing these modules registers the verbs, in the order in which --help lists them.
@@ -36,7 +36,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.WARNING,
         format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False, show_time=False)],
+        handlers=[RichHandler(console=progress_console(), show_path=False, show_time=False)],
     )
     # What GDAL warns of is checked where it matters; its errors are raised.
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)

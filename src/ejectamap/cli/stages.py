@@ -2,13 +2,18 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ejectamap.cli.app import CraterIds, Minutes, ProjectFolder, app, finite, read_ids
+from ejectamap.progress import status
 from ejectamap.terminal import results_console
+
+if TYPE_CHECKING:
+    from ejectamap.project.folder import Project
 
 Workers = Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")]
 
@@ -27,7 +32,9 @@ def train(
 ) -> None:
     """Train the networks that the project's method needs, again where labels or settings changed."""
     from ejectamap.project.folder import Project
-    from ejectamap.training.run import train as train_project
+
+    with status("loading"):  # PyTorch takes seconds
+        from ejectamap.training.run import train as train_project
 
     train_project(Project.open(folder), max_minutes, fresh)
 
@@ -46,7 +53,8 @@ def map_(
     ] = None,
 ) -> None:
     """Map every crater's ejecta; an interrupted run continues with the craters that are missing."""
-    from ejectamap.mapping.run import map_project
+    with status("loading"):  # PyTorch takes seconds
+        from ejectamap.mapping.run import map_project
     from ejectamap.project.folder import Project
     from ejectamap.project.network_state import outdated_networks
     from ejectamap.show.run import draw_card, draw_maps
@@ -60,6 +68,27 @@ def map_(
         results_console().print(line, highlight=False, soft_wrap=True)
     map_project(project, ids, workers, scheduler, draw_card)
     draw_maps(project)
+    for line in _map_summary(project):
+        results_console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _map_summary(project: "Project") -> Iterator[str]:
+    """What the map folder holds now, what to bear in mind, and what comes next."""
+    from ejectamap.maps.mapped import find_maps
+    from ejectamap.project.products import note_on_networks
+
+    count, every = len(find_maps(project).all), len(project.craters)
+    yield (
+        f"{project.maps}: {count} of {every} craters, each with probability, mask and card; origin.tif, ejecta.gpkg"
+        " and global.png show them together"
+    )
+    note = note_on_networks(project)
+    if note is not None:
+        yield f"note: {note}"
+    verbs = (
+        ("view", "analyze", "report") if project.labels is None else ("evaluate", "report", "view")
+    )
+    yield f"next: {', '.join(f'ejectamap {verb} {project.folder}' for verb in verbs)}"
 
 
 @app.command(epilog="Example: ejectamap evaluate mercury --json")

@@ -7,6 +7,7 @@ import typer
 
 from ejectamap.cli.app import Minutes, ProjectFolder, app, read_columns
 from ejectamap.errors import EjectamapError
+from ejectamap.progress import status
 from ejectamap.terminal import results_console
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def _warn_of_radii(project: "Project") -> None:
 @app.command(epilog="Example: ejectamap check mercury")
 def check(folder: ProjectFolder) -> None:
     """Check every input and setting, and print what the other commands will do and what it will cost."""
-    from ejectamap.check import check_project
+    with status("loading"):  # PyTorch takes seconds
+        from ejectamap.check import check_project
     from ejectamap.project.folder import Project
 
     check_project(Project.open(folder), results_console())

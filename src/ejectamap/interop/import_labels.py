@@ -16,6 +16,7 @@ from ejectamap.interop.label_writing import write_label
 from ejectamap.maps.edits import Edit, add_edit
 from ejectamap.maps.rasters import stored_window
 from ejectamap.maps.state import probability_path
+from ejectamap.progress import status
 from ejectamap.project.folder import Project
 from ejectamap.project.lock import writes_project
 from ejectamap.project.yaml import write_settings
@@ -28,6 +29,7 @@ CORRECTED_LABELS = "labels-corrected"
 
 
 @writes_project("import labels")
+@status("comparing with the present labels and the map")
 def import_labels(project: Project, path: Path, pin: bool = False) -> LabelChanges:
     """Import labels that a person drew, as labels of the project.
 

@@ -23,6 +23,7 @@ from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.outlines import fixed_date, outline_of, read_polygons
 from ejectamap.outputs import reading
+from ejectamap.progress import status
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import cylinder, raster_crs
@@ -66,6 +67,7 @@ class Layer:
     renderer: Element
 
 
+@status("writing layers")
 def export_qgis(project: Project, path: Path) -> Path:
     """Write a GeoPackage in which a map can be corrected, and a QGIS project of the same name beside it.
 

@@ -13,6 +13,7 @@ from ejectamap.maps.backend_choice import backend_names
 from ejectamap.maps.edits import edit_digest
 from ejectamap.maps.state import is_imported, recorded_fingerprint
 from ejectamap.outputs import reading
+from ejectamap.progress import status
 from ejectamap.project.bundles import hash_bundle_file, library_versions
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
@@ -56,6 +57,7 @@ class Fingerprints:
         return _digest(sorted(self.craters.items()))
 
 
+@status("reading what the map depends on")
 def compute_fingerprints(project: Project) -> Fingerprints:
     """Compute the fingerprints of a project; reads all its inputs and networks once."""
     method = METHODS[project.settings.method]

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ejectamap.errors import CraterError
+from ejectamap.progress import status
 from ejectamap.project.settings import Inputs
 from ejectamap.world.craters import Crater, check_reaches, load_craters
 from ejectamap.world.grid import Grid
@@ -41,13 +42,16 @@ class InputFiles:
         self._mosaic_of = mosaic_of
 
     @cached_property
+    @status("reading the mosaic")
     def mosaic(self) -> Mosaic:
         """The mosaic."""
         if self._mosaic_of is not None:
             return self._mosaic_of.mosaic
         mosaic = Mosaic.open(self._path(self.inputs.mosaic))
         self.notes.extend(mosaic.notes)
-        return mosaic
+        if self.inputs.part_of is None:
+            return mosaic
+        return mosaic.as_part_of(Mosaic.open(self._path(self.inputs.part_of)))
 
     @cached_property
     def grid(self) -> Grid:
@@ -77,6 +81,7 @@ class InputFiles:
         return craters
 
     @cached_property
+    @status("reading labels")
     def labels(self) -> Labels | None:
         """The labels, or None if there are none."""
         inputs = self.inputs

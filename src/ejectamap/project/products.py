@@ -50,3 +50,20 @@ def how_to_cite(project: Project) -> str:
 def recipe_citation() -> str:
     """The work whose recipe the program follows, with the DOI of its data."""
     return f"{RECIPE}; data: https://doi.org/{RECIPE_DOI}"
+
+
+def note_on_networks(project: Project) -> str | None:
+    """A sentence that says where the map's networks were trained, if that was not in this project; else None."""
+    kinds = project.settings.network_configs
+    if all((project.logs / kind / "members.csv").exists() for kind in kinds):
+        return None
+    if any(project.networks_folder(kind) == project.models / kind for kind in kinds):
+        where = "in another project"
+    elif project.settings.training.start_from == "builtin":
+        where = "before the program was released, on simulated planets and on labels of Mercury"
+    else:
+        where = f"in {project.settings.training.start_from}"
+    return (
+        f"the networks were trained {where}, not in this project: look at the mosaic before you rely on the map, above"
+        " all on far and faint rays"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import rasterio
 
+from ejectamap.progress import status
 from ejectamap.simulate.planet import Planet
 from ejectamap.world.body import SIMULATED
 from ejectamap.world.grid import Grid, Window
@@ -15,6 +16,7 @@ from ejectamap.world.label_files import label_path
 from ejectamap.world.labels import Labels, Tile
 
 
+@status("writing the planet")
 def write_planet(planet: Planet, folder: Path, tiles: Sequence[Tile] = ()) -> None:
     """Write `mosaic.tif`, `craters.csv`, `labels/mask_crater_{id}.tif` and, if given, `tiles.csv`.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from affine import Affine
 
+from ejectamap.progress import status
 from ejectamap.simulate.deposit import Scene, deposit_ejecta, measure_local_std
 from ejectamap.simulate.ground import make_ground
 from ejectamap.simulate.imaging import draw_valid_mask, render_mosaic
@@ -44,6 +45,7 @@ class Planet:
     impacts: tuple[Impact, ...]
 
 
+@status("simulating a planet")
 def simulate_planet(
     seed: int, width_px: int = 2048, craters: int = 30, body: Body = _MERCURY
 ) -> Planet:

@@ -18,11 +18,12 @@ from ejectamap.pages.report.sections import (
     provenance_section,
 )
 from ejectamap.pages.report.summary import summarise
-from ejectamap.progress import track
+from ejectamap.progress import status, track
 from ejectamap.project.folder import Project
 from ejectamap.show.run import draw_maps
 
 
+@status("writing the report")
 def write_report(project: Project) -> Path:
     """Write report.html: everything that is known of a map, in one file that loads nothing else.
 

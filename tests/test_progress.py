@@ -1,0 +1,36 @@
+"""Progress is shown on a terminal, and nowhere else."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from ejectamap import progress
+from ejectamap.progress import status, track
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What a terminal of 80 columns is sent."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr(progress, "progress_console", lambda: console)
+    assert isinstance(console.file, io.StringIO)
+    yield console.file
+
+
+@status("reading the mosaic")
+def read() -> int:
+    return sum(track([1, 2, 3], "drawing cards"))
+
+
+def test_displays_within_one_another(terminal: io.StringIO) -> None:
+    assert read() == 6
+    assert "reading the mosaic" in terminal.getvalue()
+    assert "drawing cards" in terminal.getvalue()
+
+
+def test_nothing_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    assert read() == 6
+    assert list(track(iter("ab"), "letters", total=2)) == ["a", "b"]
+    assert capfd.readouterr() == ("", "")
