@@ -243,7 +243,7 @@ def test_a_damaged_file_of_sources_is_named_with_a_remedy_that_works(
 ) -> None:
     import_edits(project, tmp_path / "map.gpkg", accept(3))
     path = project.folder / CORRECTED_LABELS / "source_crater_3.tif"
-    for content, words in ((b"no", "cannot be read"), (None, "not a file of label sources")):
+    for content, words in ((b"no", "no file of label sources"), (None, "no label sources")):
         if content is None:
             mosaic = project.mosaic_path.read_bytes()
             path.write_bytes(mosaic)

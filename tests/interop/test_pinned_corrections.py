@@ -208,7 +208,7 @@ def test_what_cannot_be_pinned_is_refused_and_nothing_is_written(
 def test_a_damaged_edit_is_named_with_a_remedy(pinned: tuple[Project, Bools, Bools]) -> None:
     project, *_ = pinned
     edit_path(project, 0).write_bytes(b"no")
-    with pytest.raises(OutputError, match=r"edit_crater_0\.tif: cannot be read .*: remove it"):
+    with pytest.raises(OutputError, match=r"edit_crater_0\.tif: is no file of edits: remove it"):
         renew(project)
     edit_path(project, 0).unlink()
     renew(project)

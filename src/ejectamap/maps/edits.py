@@ -11,17 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.errors import RasterioError
 
-from ejectamap.errors import OutputError
+from ejectamap.errors import LabelError, OutputError
 from ejectamap.files import hash_file
 from ejectamap.maps.files import write_cog
 from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.label_masks import Codes, read_codes
 from ejectamap.world.labels import as_raster, extract_window, joint_window
-
-Bytes = npt.NDArray[np.uint8]
 
 ADDED, REMOVED = 1, 2
 """Values in the file."""
@@ -42,16 +39,16 @@ class Edit:
     """
 
     window: Window
-    values: Bytes
+    values: Codes
 
-    def apply(self, strip: Window, stored: Bytes, grid_width: int) -> Bytes:
+    def apply(self, strip: Window, stored: Codes, grid_width: int) -> Codes:
         """Stored probabilities of a strip as mask and origin map take them: `CERTAIN` or 0 on edited ground."""
         values = extract_window(self.window, self.values, strip, grid_width)
         return np.select(
             [values == ADDED, values == REMOVED], [np.uint8(CERTAIN), np.uint8(0)], stored
         )
 
-    def sample(self, grid: Grid, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bytes:
+    def sample(self, grid: Grid, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Codes:
         """Values at places (degrees, any shape), 0 outside the window."""
         col, row = np.broadcast_arrays(*grid.to_pixel(lon, lat))
         r = row.astype(np.intp) - self.window.row
@@ -91,22 +88,19 @@ def read_edit(project: Project, crater_id: int) -> Edit | None:
     Raises
     ------
     OutputError
-        If the file cannot be read, or is none of edits on the mosaic's grid.
+        If the file cannot be read, or is none of edits.
     """
     path, grid = edit_path(project, crater_id), project.grid
     if not path.is_file():
         return None
     remedy = "remove it, and the map is the networks' own there, or pin the corrections again"
     try:
-        with rasterio.open(path) as source:
-            window = grid.window_of(source.transform, source.shape)
-            values = source.read(1)
-    except RasterioError as error:
-        raise OutputError(f"{path}: cannot be read ({error}): {remedy}") from error
-    fits = window.row >= 0 <= window.col and window.row + window.height <= grid.height
-    if not fits or window.col + window.width > grid.width or values.max() > REMOVED:
-        raise OutputError(f"{path}: is not a file of edits on the mosaic's grid: {remedy}")
-    return Edit(window, values.astype(np.uint8))
+        window, values = read_codes(path, grid)
+    except LabelError as problem:
+        raise OutputError(f"{path}: is no file of edits: {remedy}") from problem
+    if values.max(initial=0) > REMOVED:
+        raise OutputError(f"{path}: holds values that are no edits: {remedy}")
+    return Edit(window, values)
 
 
 def add_edit(project: Project, crater_id: int, edit: Edit) -> None:

@@ -17,6 +17,7 @@ from ejectamap.world.placement import Placement
 from ejectamap.world.raster_files import open_raster
 from ejectamap.world.warp import ground_covered, warp_to_grid
 
+Codes = npt.NDArray[np.uint8]
 _SHOWN_VALUES = 4  # of a mask with several, in the message
 
 
@@ -42,10 +43,27 @@ def read_mask(path: Path, grid: Grid, notes: list[str] | None = None) -> tuple[W
     with open_raster(path, LabelError) as source:
         placement = _read_placement(source, grid, own)
         mask = _read_ejecta(source)
-        window, mask = _place(placement, mask, grid, own)
+        window, values = _place(placement, mask.view(np.uint8), grid, own)
     if notes is not None:
         notes.extend(own)
-    return crop_to_ones(window, mask, grid.width)
+    return crop_to_ones(window, values > 0, grid.width)
+
+
+def read_codes(path: Path, grid: Grid) -> tuple[Window, Codes]:
+    """Read a raster of codes, uint8, beside a label or a map: its window of the mosaic, and the codes there.
+
+    As a mask it may be on another grid of the same body, and its window may wrap around.
+
+    Raises
+    ------
+    LabelError
+        If it cannot be read or placed on the mosaic, or is not of uint8.
+    """
+    with open_raster(path, LabelError) as source:
+        if source.dtypes[0] != "uint8":
+            raise LabelError(f"{path}: holds {source.dtypes[0]}, not uint8: remove it")
+        placement = _read_placement(source, grid, [])
+        return _place(placement, source.read(1), grid, [])
 
 
 def read_nonzero(source: "rasterio.io.DatasetReader") -> Bools:
@@ -74,8 +92,10 @@ def _read_placement(source: "rasterio.io.DatasetReader", grid: Grid, notes: list
     return Placement(name, source.shape, crs, projection, transform)
 
 
-def _place(placement: Placement, mask: Bools, grid: Grid, notes: list[str]) -> tuple[Window, Bools]:
-    """A mask on the mosaic's grid: its own pixels where they are those of the grid, else the nearest ones."""
+def _place(
+    placement: Placement, values: Codes, grid: Grid, notes: list[str]
+) -> tuple[Window, Codes]:
+    """Values on the mosaic's grid: their own pixels where they are those of the grid, else the nearest ones."""
     _check_extent(placement, grid)
     try:
         window = placement.window_on(grid)
@@ -85,18 +105,18 @@ def _place(placement: Placement, mask: Bools, grid: Grid, notes: list[str]) -> t
         notes.append(
             f"{placement.name}: is on another grid: the mosaic's pixels take its nearest ones"
         )
-        return _warp(placement, mask, grid)
+        return _warp(placement, values, grid)
     south_up, west_up = placement.is_mirrored
-    mask = mask[:: -1 if south_up else 1, :: -1 if west_up else 1]
+    values = values[:: -1 if south_up else 1, :: -1 if west_up else 1]
     top, bottom = max(0, -window.row), min(window.height, grid.height - window.row)
-    if mask[:top].any() or mask[bottom:].any():
+    if values[:top].any() or values[bottom:].any():
         raise LabelError(
             f"{placement.name}: has ejecta in rows beyond a pole (it covers rows {window.row} to"
             f" {window.row + window.height} of the mosaic's {grid.height}): assign its edges with gdal_translate"
             " -a_ullr LEFT TOP RIGHT BOTTOM"
         )
     inside = Window(window.row + top, window.col, max(0, bottom - top), window.width)
-    return inside, mask[top:bottom]
+    return inside, values[top:bottom]
 
 
 def _check_extent(placement: Placement, grid: Grid) -> None:
@@ -114,18 +134,18 @@ def _check_extent(placement: Placement, grid: Grid) -> None:
         )
 
 
-def _warp(placement: Placement, mask: Bools, grid: Grid) -> tuple[Window, Bools]:
+def _warp(placement: Placement, values: Codes, grid: Grid) -> tuple[Window, Codes]:
     where = placement.projection, placement.transform
     window = ground_covered(*where, placement.shape, grid)
     if window.height == 0 or window.width == 0:
         raise LabelError(
             f"{placement.name}: shows no ground of the mosaic: assign its edges with gdal_translate -a_ullr"
         )
-    warped = np.zeros(window.shape, bool)
-    values, valid = mask[None].astype(np.uint8), np.ones(mask.shape, bool)
-    for strip, strip_values, known in warp_to_grid(values, valid, *where, grid, is_nearest=True):
+    warped, valid = np.zeros(window.shape, np.uint8), np.ones(values.shape, bool)
+    strips = warp_to_grid(values[None], valid, *where, grid, is_nearest=True)
+    for strip, strip_values, known in strips:
         rows = slice(strip.row - window.row, strip.row - window.row + strip.height)
-        part = (strip_values[0] > 0) & known
+        part = np.where(known, strip_values[0], 0).astype(np.uint8)
         warped[rows] = extract_window(
             strip, part, Window(strip.row, window.col, strip.height, window.width), grid.width
         )

@@ -11,14 +11,11 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ejectamap.errors import LabelError
 from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.label_masks import Codes, read_codes
 from ejectamap.world.labels import Labels, extract_window, joint_window
-from ejectamap.world.raster_files import open_raster
-
-Codes = npt.NDArray[np.uint8]
 
 
 class LabelSource(IntEnum):
@@ -213,18 +210,12 @@ class LabelSources:
             return Window(0, 0, 0, 0), np.zeros((0, 0), np.uint8)
         remedy = "remove it, and the label counts as drawn by hand"
         try:
-            with open_raster(path, LabelError) as raster:
-                window = self.grid.window_of(raster.transform, raster.shape)
-                values = raster.read(1)
+            window, values = read_codes(path, self.grid)
         except LabelError as problem:
-            raise LabelError(f"{path}: cannot be read as a raster: {remedy}") from problem
-        bottom, right = window.row + window.height, window.col + window.width
-        fits = window.row >= 0 <= window.col and bottom <= self.grid.height
-        if not fits or right > self.grid.width or values.max() > max(LabelSource):
-            raise LabelError(
-                f"{path}: is not a file of label sources on the mosaic's grid: {remedy}"
-            )
-        return window, values.astype(np.uint8)
+            raise LabelError(f"{path}: is no file of label sources: {remedy}") from problem
+        if values.max(initial=0) > max(LabelSource):
+            raise LabelError(f"{path}: holds values that are no label sources: {remedy}")
+        return window, values
 
 
 def source_path(folder: Path, crater_id: int) -> Path:

@@ -84,7 +84,7 @@ class Corrections:
         """The tile at a place (degrees)."""
         grid = self.project.grid
         col, row = grid.to_pixel(lon, lat)
-        row_in_grid = min(float(row), grid.height - 0.5)
+        row_in_grid = float(np.clip(row, 0, grid.height - 0.5))
         return next(tile for tile in self.tiles if _contains(tile.window, row_in_grid, float(col)))
 
     def describe(self, tile_id: int) -> dict[str, Any]:
@@ -175,9 +175,8 @@ class Corrections:
         if not change.line:
             return np.zeros(window.shape, bool)
         lon, lat = np.array(change.line).T
-        col, _ = grid.to_pixel(lon[0], lat[0])
-        x = float(col) + (lon - lon[0]) * grid.width / 360.0
-        y = (90.0 - lat) * grid.height / 180.0
+        cols, y = grid.to_pixel(lon, lat)
+        x = float(cols[0]) + (lon - lon[0]) * grid.width / 360.0
         # The stroke's longitudes may differ from the window's by whole turns.
         x += grid.width * round(float(window.col + window.width / 2 - x.mean()) / grid.width)
         points = np.stack([x - window.col, y - window.row], axis=1)
