@@ -1,16 +1,19 @@
 """`ejectamap check`: whether all inputs and settings can be used, what will run, and what it will cost."""
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed
+from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed, shortest_run_s
 from ejectamap.maps.mapped import mapped_craters
 from ejectamap.networks.bundle import load_bundle
 from ejectamap.progress import status
@@ -21,13 +24,18 @@ from ejectamap.project.network_state import outdated_networks
 from ejectamap.project.pairs import Pair
 from ejectamap.project.products import body_name
 from ejectamap.project.splits import leakage_of
+from ejectamap.show.card import plot_crater_card
 from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import Sources, gather_sources
 from ejectamap.world.coverage import NEARLY_ALL, ground_share
+from ejectamap.world.mosaic import Floats
 from ejectamap.world.radius_checks import doubtful_radii
 
 Row = tuple[str, str]
 _SMALLEST_PX = 1.5
+_START_S = 15.0  # to load the program and the networks
+_WRITING_S = 1e-7  # to write all files, a pixel of the craters' windows and of the globe
+_GLOBE_CARDS = 7  # the picture of the planet takes as long as so many cards
 _WHOLE_GLOBE = 0.8  # share with data: poles and gaps are often without
 _TRAINING_OVER_FORWARD = 3  # a training step takes about three times as long as a forward pass
 
@@ -48,6 +56,7 @@ def check_project(project: Project, console: Console) -> None:
         networks = validate_training(project, sources or Sources((), {}, tile_m))
         _check_bundles(project)
         speeds = {kind: measure_speed(project, kind, networks[kind], tile_m) for kind in networks}
+        other_s = _other_seconds(project)
     if sources is not None:
         _show(console, _pairs(project, sources))
         console.print(_training(project, sources, networks, speeds))
@@ -55,7 +64,7 @@ def check_project(project: Project, console: Console) -> None:
     connected = 1.0 if sources is None else np.mean([p.connected for p in _all_pairs(sources)])
     cost = mapping_cost(project, networks, speeds, tile_m, float(connected))
     mapped = len(mapped_craters(project))
-    _show(console, _mapping(project, cost, mapped))
+    _show(console, _mapping(project, cost, other_s, mapped))
     for note in project.input_files.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for warning in _warnings(project, sources):
@@ -180,17 +189,37 @@ def _training(
     return table
 
 
-def _mapping(project: Project, cost: Cost, mapped: int) -> Iterator[Row]:
+def _mapping(project: Project, cost: Cost, other_s: float, mapped: int) -> Iterator[Row]:
     inputs = ", ".join(f"{n} {NETWORK_KINDS[kind].pictures}" for kind, n in cost.inputs.items())
     yield "map", f"method {project.settings.method}: about {inputs}"
     memory = f"{cost.memory_bytes / 1e9:.1f} GB"
     yield (
         "",
-        f"about {_duration(cost.seconds)} on this machine without drawing figures, and {memory}",
+        f"about {_duration(cost.seconds + other_s)} on this machine while nothing else runs, and {memory}",
     )
     trained = _trained(project).items()
     counts = (f"{present} of {n} {kind} networks" for kind, (present, n) in trained)
     yield "done", f"{', '.join(counts)} trained, {mapped} of {len(project.craters)} craters mapped"
+
+
+def _other_seconds(project: Project) -> float:
+    """Time that a map takes beside sampling and networks: to start, to write the files, to draw the figures."""
+    crater, radius_m = project.craters[len(project.craters) // 2], project.grid.radius_m
+
+    def sample_nothing(lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float) -> Floats:
+        return np.zeros(np.broadcast_shapes(np.shape(lon), np.shape(lat)), np.float32)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "card.png"
+        card_s = shortest_run_s(
+            lambda: plot_crater_card(path, project.mosaic, crater, sample_nothing, 0.5)
+        )
+    windows = (project.grid.cap_window(c.lon, c.lat, c.reach_m(radius_m)) for c in project.craters)
+    pixels = sum(window.height * window.width for window in windows) + int(
+        np.prod(project.grid.shape)
+    )
+    cards = len(project.craters) + _GLOBE_CARDS
+    return _START_S + _WRITING_S * pixels + card_s * cards
 
 
 def _trained(project: Project) -> dict[str, tuple[int, int]]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from ejectamap.errors import OutputError
 from ejectamap.files import hash_file, replace_file
 from ejectamap.maps.backend_choice import backend_names
 from ejectamap.maps.edits import edit_digest
@@ -134,13 +133,10 @@ def read_provenance(project: Project) -> dict[str, Any]:
 
 
 def global_files_are_current(project: Project, craters: Sequence[Crater]) -> bool:
-    """Whether the global files were made from exactly these craters' present maps."""
-    try:
-        content = read_provenance(project)
-        recorded = content["fingerprints"], content["settings"]["map"]["threshold"]
-        edits = content.get("edits", {})  # missing in those of earlier versions
-    except OutputError:
-        return False
+    """Whether the global files were made from exactly these craters' present maps; errors as in `read_provenance`."""
+    content = read_provenance(project)
+    recorded = content["fingerprints"], content["settings"]["map"]["threshold"]
+    edits = content.get("edits", {})  # missing in those of earlier versions
     present = _fingerprints_of_maps(project, craters)
     same_edits = edits == _edits_of_maps(project, craters)
     return bool(same_edits and recorded == (present, project.settings.map.threshold))

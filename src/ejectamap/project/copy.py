@@ -21,7 +21,8 @@ def copy_project(project: Project, folder: Path, settings: Settings) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     moved = _moved(project, settings, folder)
     write_settings(moved, folder / "project.yaml")
-    same_mosaic = settings.inputs.mosaic == project.settings.inputs.mosaic
+    old, new = project.settings.inputs, settings.inputs
+    same_mosaic = (new.mosaic, new.part_of) == (old.mosaic, old.part_of)
     inputs = InputFiles(folder, moved.inputs, project.input_files if same_mosaic else None)
     return Project(folder, moved, shared_inputs=inputs)
 
@@ -33,7 +34,8 @@ def _moved(project: Project, settings: Settings, folder: Path) -> Settings:
         return relative_path(project.input_path(text), folder)
 
     inputs, training = settings.inputs, settings.training
-    files = {key: getattr(inputs, key) for key in ("mosaic", "craters", "labels", "tiles", "split")}
+    names = ("mosaic", "part_of", "craters", "labels", "tiles", "split")
+    files = {key: getattr(inputs, key) for key in names}
     moved = {key: None if text is None else move(text) for key, text in files.items()}
     start = training.start_from
     training_update = {

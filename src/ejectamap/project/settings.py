@@ -93,7 +93,14 @@ DecoderChannels = Annotated[
 class Inputs(Section):
     """The files that a project starts from; relative paths start at the project folder."""
 
-    mosaic: str = Field(description="whole-globe raster, equidistant cylindrical on a sphere")
+    mosaic: str = Field(
+        description="raster that GDAL can place on a sphere, of the whole globe or a part of it; or a folder of such"
+    )
+    part_of: str | None = Field(
+        None,
+        description="larger mosaic that `mosaic` is a part of: bands are scaled by its values, so that maps of parts"
+        " agree with a map of the whole; null: by the values of `mosaic`",
+    )
     craters: str = Field(description="CSV, GeoPackage or shapefile of fresh craters")
     columns: dict[str, str] = Field(
         default_factory=dict,

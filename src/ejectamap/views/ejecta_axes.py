@@ -46,7 +46,11 @@ class EjectaAxes:
 
     @classmethod
     def measure(cls, mosaic: Mosaic, catalogue: Sequence[Crater]) -> "EjectaAxes":
-        """Measure the axes of a mosaic at its fresh craters; without any, they are its principal components."""
+        """Measure the axes of a mosaic at its fresh craters; without any, they are its principal components.
+
+        Those of a part of a larger mosaic are that one's.
+        """
+        mosaic = mosaic.whole
         mean, std = mosaic.mean_and_std
         std = np.where(std > 0, std, 1.0)
         differences, within = _blanket_differences(mosaic, catalogue, mean, std)

@@ -30,12 +30,13 @@ class ChannelScaling:
     def of_bands(cls, mosaic: Mosaic, scaling: str) -> "ChannelScaling":
         """Scaling of a mosaic's bands for a value of the setting `scaling`.
 
-        "mosaic" standardises by the mosaic's mean and standard deviation. "255" (poster) and "training" divide by 255;
-        with "training", the normalisation in the network's bundle then standardises by the training data.
+        "mosaic" standardises by the mean and standard deviation of the mosaic, or of the one that it is a part of.
+        "255" (poster) and "training" divide by 255; with "training", the normalisation in the network's bundle then
+        standardises by the training data.
         """
         if scaling != "mosaic":
             return cls((0.0,) * mosaic.bands, (255.0,) * mosaic.bands)
-        mean, std = mosaic.mean_and_std
+        mean, std = mosaic.whole.mean_and_std
         return cls(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
 
     def apply(self, values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:

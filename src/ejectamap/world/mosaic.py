@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.errors import MosaicError
+from ejectamap.world.georeference import SAME_RADIUS
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.mosaic_files import read_mosaic_pixels
 from ejectamap.world.pyramid import Bits, build_pyramid, interleave, pack_bits, unpack_bits
@@ -42,6 +43,8 @@ class Mosaic:
         Where each level has data: one bit a pixel, lowest bit first.
     notes : tuple of str
         What a person should know about how the files were read, one line each.
+    larger : Mosaic or None
+        The mosaic that this one is a part of, if there is one.
     """
 
     grid: Grid
@@ -49,6 +52,12 @@ class Mosaic:
     levels: tuple[npt.NDArray[np.generic], ...]
     masks: tuple[Bits, ...]
     notes: tuple[str, ...] = ()
+    larger: "Mosaic | None" = None
+
+    @property
+    def whole(self) -> "Mosaic":
+        """The mosaic by whose values bands are scaled: the larger one, or this one."""
+        return self if self.larger is None else self.larger
 
     @property
     def bands(self) -> int:
@@ -115,6 +124,23 @@ class Mosaic:
         mosaic = cls(pixels.grid, pixels.band_names, *pyramid)
         notes = check_values(path, mosaic.band_names, mosaic._sparse_values())
         return replace(mosaic, notes=(*pixels.notes, *notes))
+
+    def as_part_of(self, larger: "Mosaic") -> "Mosaic":
+        """The same mosaic as a part of a larger one, by whose values its bands are scaled.
+
+        Raises
+        ------
+        MosaicError
+            If the two differ in their bands or the radius of the sphere.
+        """
+        if len(larger.band_names) != self.bands or not np.isclose(
+            larger.grid.radius_m, self.grid.radius_m, rtol=SAME_RADIUS
+        ):
+            raise MosaicError(
+                f"inputs.part_of: has {larger.bands} bands on a sphere of {larger.grid.radius_m:.10g} m, inputs.mosaic"
+                f" has {self.bands} on one of {self.grid.radius_m:.10g} m: name the mosaic that this one was cut from"
+            )
+        return replace(self, larger=larger)
 
     @classmethod
     def from_array(

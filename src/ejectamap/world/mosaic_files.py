@@ -253,5 +253,5 @@ def _notes(part: _Part, grid: Grid) -> Iterator[str]:
     if placement.window_on(grid) is None:
         yield (
             f"{part.path}: warped from its projection ({projection_name(placement.crs)}) to a grid of"
-            f" {grid.width} x {grid.height} pixels of {grid.pixel_m:,.0f} m, equidistant cylindrical, bilinearly"
+            f" {grid.width} x {grid.height} pixels of {grid.pixel_m:,.0f} m, equidistant cylindrical"
         )

@@ -1,6 +1,8 @@
 """Rasters of any projection brought to the program's grid by GDAL's warper."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ from rasterio.warp import reproject
 from ejectamap.world.georeference import Projection
 from ejectamap.world.grid import Bools, Grid, Window
 
+_FULL = 1e-3  # by which a kernel's weight may miss 1 where all pixels under it have data
 _SAMPLES = 48  # places along each side of a raster by which the ground that it covers is found
 
 
@@ -59,7 +62,8 @@ def warp_to_grid(
     projection, transform, grid
         As in `ground_covered`.
     is_nearest : bool
-        Take the nearest pixel's value, as for labels; else interpolate bilinearly.
+        Take the nearest pixel's value, as for labels; else interpolate, cubically but next to pixels without data,
+        where bilinearly.
 
     Yields
     ------
@@ -76,35 +80,64 @@ def warp_to_grid(
     if covered.height <= 0 or covered.width <= 0:
         return
     step = Affine.scale(360.0 / grid.width, -grid.span_deg / grid.height)
-    resampling = Resampling.nearest if is_nearest else Resampling.bilinear
-    working = values.dtype if is_nearest else np.result_type(values.dtype, np.float32)
-    # A mean of weighted values over that of the weights: only valid pixels count.
-    weighted = np.where(valid, values, np.zeros((), values.dtype))
-    options = {
-        "src_transform": transform,
-        # Coordinates are transformed by the pipeline; GDAL wants two projected CRS, which differ, in addition.
-        "src_crs": rasterio.CRS.from_string("+proj=eqc +R=1"),
-        "dst_crs": rasterio.CRS.from_string("+proj=eqc +R=2"),
-        "resampling": resampling,
-        "COORDINATE_OPERATION": projection.pipeline,
-        # The strip's edges alone may all lie beyond the projection, as for a view of one hemisphere.
-        "SAMPLE_GRID": "YES",
-    }
+    corner = Affine.translation(grid.lon_west, grid.lat_north) @ step
+    sampling = (Resampling.nearest,) if is_nearest else (Resampling.cubic, Resampling.bilinear)
     for strip in grid.strips(covered):
-        corner = Affine.translation(grid.lon_west, grid.lat_north) @ step
         place = corner @ Affine.translation(first, strip.row)
-        weight = np.zeros(strip.shape, np.float32)
-        reproject(valid.astype(np.float32), weight, dst_transform=place, **options)
-        means = np.zeros((len(values), *strip.shape), working)
-        reproject(weighted, means, dst_transform=place, **options)
-        known = weight >= 0.5
-        if is_nearest:
-            yield strip, means, known
-            continue
-        means /= np.maximum(weight, np.float32(0.5))
-        if np.issubdtype(values.dtype, np.integer):
-            np.rint(means, out=means)
-        yield strip, means.astype(values.dtype), known
+        warped = _Warp(values, valid, projection, transform, place, strip.shape)
+        yield strip, *warped.interpolate(*sampling)
+
+
+@dataclass(frozen=True)
+class _Warp:
+    """A raster and a rectangle of the grid, whose `place` is the transform from its (col, row) to degrees."""
+
+    values: npt.NDArray[np.generic]
+    valid: Bools
+    projection: Projection
+    transform: Affine
+    place: Affine
+    shape: tuple[int, int]
+
+    def interpolate(
+        self, sharp: Resampling, at_edges: Resampling | None = None
+    ) -> tuple[npt.NDArray[np.generic], Bools]:
+        """Values and validity, by another kernel where the sharp one meets pixels without data: it would oscillate."""
+        means, weight = self._weighted_means(sharp)
+        if at_edges is not None and not (is_full := np.abs(weight - 1) < _FULL).all():
+            edge_means, weight = self._weighted_means(at_edges)
+            means = np.where(is_full, means, edge_means)
+        if np.issubdtype(self.values.dtype, np.integer):
+            limits = np.iinfo(self.values.dtype.name)
+            means = np.clip(np.rint(means), limits.min, limits.max)
+        return means.astype(self.values.dtype), weight >= 0.5
+
+    def _weighted_means(self, kernel: Resampling) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Means of the valid pixels (band, row, col) under a kernel, and its weight on them (row, col)."""
+        working = np.result_type(self.values.dtype, np.float32)
+        weight = self._reproject(self.valid.astype(np.float32), kernel, np.dtype(np.float32))
+        zero = np.zeros((), self.values.dtype)
+        sums = self._reproject(np.where(self.valid, self.values, zero), kernel, working)
+        return sums / np.maximum(weight, 0.5).astype(working), weight
+
+    def _reproject(
+        self, source: npt.NDArray[Any], kernel: Resampling, dtype: np.dtype[Any]
+    ) -> npt.NDArray[Any]:
+        out = np.zeros((*source.shape[:-2], *self.shape), dtype)
+        reproject(
+            source,
+            out,
+            src_transform=self.transform,
+            dst_transform=self.place,
+            # Coordinates are transformed by the pipeline; GDAL wants two projected CRS, which differ, in addition.
+            src_crs=rasterio.CRS.from_string("+proj=eqc +R=1"),
+            dst_crs=rasterio.CRS.from_string("+proj=eqc +R=2"),
+            resampling=kernel,
+            COORDINATE_OPERATION=self.projection.pipeline,
+            # The edges alone may all lie beyond the projection, as for a view of one hemisphere.
+            SAMPLE_GRID="YES",
+        )
+        return out
 
 
 def _covered_pixels(
