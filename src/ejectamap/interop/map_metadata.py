@@ -35,6 +35,9 @@ _RENEWED_BY = {
     "evaluation.json": "evaluate",
     "analysis.csv": "analyze",
     "analysis-columns.csv": "analyze",
+    "rays.csv": "analyze",
+    "rays.gpkg": "analyze",
+    "rays-columns.csv": "analyze",
     "report.html": "report",
 }
 """The verb that renews each result."""

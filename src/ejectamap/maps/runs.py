@@ -37,7 +37,10 @@ SETTINGS_NAME = "settings.yaml"
 
 _RECORD = "run.json"
 _NAME = re.compile(r"[\w][\w.+-]*")
-_RESULTS = ("evaluation.json", "analysis.csv", "analysis-columns.csv")
+_RESULTS = (
+    *("evaluation.json", "analysis.csv", "analysis-columns.csv"),
+    *("rays.csv", "rays.gpkg", "rays-columns.csv"),
+)
 # People open the other files, tables above all, and their programs save them in place: those are copied.
 _LINKED = {".tif", ".png", ".parquet"}
 

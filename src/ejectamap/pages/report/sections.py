@@ -66,7 +66,10 @@ def measurements_section(project: Project) -> ReportSection:
         return ReportSection("measurements", "Measurements", (), missing)
     alt = "Blanket radius, farthest ejecta and areas against crater radius, and impact directions"
     picture = _draw_temporary(lambda file: plot_analysis(file, read_analysis(project)), alt)
-    text = "analysis-columns.csv explains each measurement."
+    text = (
+        "analysis.csv has the measurements of each crater, rays.csv and rays.gpkg those of each ray;"
+        " analysis-columns.csv and rays-columns.csv explain them."
+    )
     return ReportSection("measurements", "Measurements", (text,), missing, (picture,))
 
 
