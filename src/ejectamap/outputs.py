@@ -1,10 +1,14 @@
 """Reading files that the program wrote itself: a damaged one is one line, with the command that makes it again."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import rasterio
 from pyarrow.lib import ArrowException
+from rasterio._err import CPLE_BaseError  # what GDAL raises while it copies
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.errors import ShapelyError
 
 from ejectamap.errors import OutputError
@@ -19,6 +23,8 @@ _DAMAGE = (
     AttributeError,
     RuntimeError,
     ArrowException,
+    RasterioError,
+    CPLE_BaseError,
     ShapelyError,
 )
 
@@ -47,3 +53,14 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     except _DAMAGE as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise OutputError(f"{path}: is damaged ({reason}): {remedy}") from error
+
+
+@contextmanager
+def reading_raster(path: Path, remedy: str) -> Iterator["rasterio.io.DatasetReader"]:
+    """Open a raster and read it within this context; as `reading`."""
+    with reading(path, remedy), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as source:
+            if source.transform.is_identity:
+                raise ValueError("it has no place on the ground")
+            yield source

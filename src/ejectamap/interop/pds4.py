@@ -7,14 +7,13 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import rasterio.shutil
-from rasterio.errors import RasterioError
 
-from ejectamap.errors import OutputError
 from ejectamap.files import replace_file
 from ejectamap.interop.map_metadata import body_class, write_citation_and_model_card
 from ejectamap.maps.mapped import require_maps
 from ejectamap.maps.rasters import copy_probability
 from ejectamap.maps.state import mask_path, probability_path
+from ejectamap.outputs import reading
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.products import RECIPE, RECIPE_DOI, how_to_cite, map_title, mapped_body
@@ -99,10 +98,8 @@ def _write_product(project: Project, path: Path, folder: Path, values: Mapping[s
         if path.stem.endswith("_probability"):
             source = Path(temporary) / f"scaled_{path.name}"
             copy_probability(path, source, project.grid)
-        try:
+        with reading(path, "run ejectamap map again, or free space for temporary files"):
             rasterio.shutil.copy(source, label, driver="PDS4", IMAGE_FORMAT="GEOTIFF", **marks)
-        except RasterioError as error:
-            raise OutputError(f"{path}: cannot be made a PDS4 product ({error})") from error
         text = label.read_text(encoding="utf-8")
         for name, value in values.items():
             text = text.replace(f"@{name}@", escape(value))

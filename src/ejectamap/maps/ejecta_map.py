@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.errors import RasterioError
 from scipy.ndimage import map_coordinates
 
-from ejectamap.errors import OutputError
 from ejectamap.maps.origin import Origins
 from ejectamap.maps.rasters import (
     NO_DATA,
@@ -23,6 +20,7 @@ from ejectamap.maps.rasters import (
     read_stored,
 )
 from ejectamap.maps.state import crater_path
+from ejectamap.outputs import reading_raster
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.labels import Labels, extract_window
 from ejectamap.world.mosaic import Floats
@@ -110,11 +108,8 @@ class EjectaMap:
 
     def _read_origin(self, **part: Any) -> Origins:
         path = self.folder / "origin.tif"
-        try:
-            with rasterio.open(path) as source:
-                values: Origins = source.read(1, **part)
-        except RasterioError as error:
-            raise OutputError(f"{path}: cannot be read ({error}): map the craters again") from error
+        with reading_raster(path, "run ejectamap map again") as source:
+            values: Origins = source.read(1, **part)
         return values
 
     def _path(self, crater_id: int, kind: str) -> Path:

@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 import rasterio.windows
-from rasterio.errors import RasterioError
 
-from ejectamap.errors import OutputError
 from ejectamap.files import link_file
 from ejectamap.maps.colours import Colour
 from ejectamap.maps.edits import Edit
 from ejectamap.maps.files import Strips, write_cog
+from ejectamap.outputs import reading_raster
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.mosaic import Floats
 
@@ -273,13 +272,8 @@ def stored_strips(
 @contextmanager
 def _opened(path: Path) -> Iterator["rasterio.DatasetReader"]:
     """Open a raster of the map for reading."""
-    try:
-        with rasterio.open(path) as source:
-            yield source
-    except RasterioError as error:
-        raise OutputError(
-            f"{path}: cannot be read ({error}): remove it and map the crater again"
-        ) from error
+    with reading_raster(path, "remove it and run ejectamap map again") as source:
+        yield source
 
 
 def _read_part(source: "rasterio.DatasetReader", window: Window, part: Window) -> Bytes:
@@ -291,4 +285,8 @@ def _read_part(source: "rasterio.DatasetReader", window: Window, part: Window) -
 
 def _window(source: "rasterio.DatasetReader", grid: Grid) -> Window:
     """Which window of a grid a raster covers."""
-    return grid.window_of(source.transform, source.shape)
+    window = grid.window_of(source.transform, source.shape)
+    bottom, right = window.row + window.height, window.col + window.width
+    if not (window.row >= 0 <= window.col and bottom <= grid.height and right <= grid.width):
+        raise ValueError("it is not on the mosaic's grid")
+    return window

@@ -140,7 +140,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     except OSError as problem:
         raise BundleError(f"cannot read {path}: {problem.strerror or problem}") from problem
     except SafetensorError as problem:
-        raise BundleError(f"{path} is damaged ({problem}): train again") from problem
+        raise BundleError(f"{path} is damaged ({problem}): run ejectamap train again") from problem
     return weights
 
 

@@ -229,11 +229,11 @@ def read_description(bundle: Path) -> BundleDescription:
     except OSError as problem:
         raise BundleError(f"cannot read {path}: {problem.strerror}; train first") from problem
     except ValueError as problem:  # not JSON, or not UTF-8
-        raise BundleError(f"{path} is damaged ({problem}): train again") from problem
+        raise BundleError(f"{path} is damaged ({problem}): run ejectamap train again") from problem
     try:
         return BundleDescription.model_validate(content)
     except ValidationError as problem:
-        raise BundleError(f"{path} is not as expected: {_explain(problem)}: train again") from None
+        raise BundleError(f"{path} is not as expected: {_explain(problem)}: run ejectamap train again") from None
 
 
 def read_descriptions(folder: Path) -> list[BundleDescription]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from PIL import Image
 
 from ejectamap.evaluation.tables import FigureTable
+from ejectamap.outputs import reading
 
+_REMEDY = "remove it and run ejectamap report again"
 _JPEG_QUALITY = 86  # text over the ground stays sharp, and a PDF of the page small
 
 
@@ -77,13 +79,13 @@ class ReportSection:
 
 def embed_png(path: Path, alt: str) -> Picture:
     """Embed a PNG unchanged; for plots."""
-    with Image.open(path) as image:
+    with reading(path, _REMEDY), Image.open(path) as image:
         return Picture(_data_uri("png", path.read_bytes()), alt, *image.size)
 
 
 def embed_jpeg(path: Path, alt: str, box: tuple[int, int, int, int] | None = None) -> Picture:
     """Embed a PNG, or a box of its pixels (left, upper, right, lower), as JPEG; for pictures of the ground."""
-    with Image.open(path) as image:
+    with reading(path, _REMEDY), Image.open(path) as image:
         part = image.convert("RGB").crop(box or (0, 0, *image.size))
     buffer = io.BytesIO()
     part.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)

@@ -11,7 +11,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from ejectamap.errors import OutputError
 from ejectamap.maps.colours import crater_colours
+from ejectamap.maps.provenance import read_provenance
 from ejectamap.maps.rasters import STEPS
 from ejectamap.maps.state import crater_path, probability_path
 from ejectamap.pages.server import build_app, parse_place
@@ -83,6 +85,7 @@ class Viewer:
             "origin": _version(project.maps / "origin.tif"),
             "views": self.network_inputs.pictures,
             "craters": [self._describe(crater) for crater in self.craters.values()],
+            "stale": self._stale_ids(),
         }
         return JSONResponse(content)
 
@@ -161,6 +164,13 @@ class Viewer:
             "colour": crater_colours(self.project.craters)[crater.crater_id],
             "map": _version(probability_path(self.project, crater)),
         }
+
+    def _stale_ids(self) -> list[int]:
+        """Craters that had a stale map when the global files were made; to ask anew would read the whole mosaic."""
+        try:
+            return [int(crater_id) for crater_id in read_provenance(self.project).get("stale", ())]
+        except OutputError:
+            return []
 
     def _labels(self) -> Labels | None:
         with self._labels_lock:  # several requests at once must not read them several times

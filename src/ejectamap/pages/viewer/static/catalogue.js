@@ -10,7 +10,8 @@ const searchKey = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLower
 export function makeCatalogue(planet, store, choose) {
   const sorted = [...planet.craters].sort((a, b) => a.name.localeCompare(b.name));
   const rows = sorted.map((crater) => {
-    return { crater, key: searchKey(`${crater.name} ${crater.id}`), item: row(crater, choose) };
+    const item = row(crater, planet.stale.includes(crater.id), choose);
+    return { crater, key: searchKey(`${crater.name} ${crater.id}`), item };
   });
   byId("craters").append(...rows.map(({ item }) => item));
 
@@ -34,14 +35,16 @@ export function makeCatalogue(planet, store, choose) {
   });
 }
 
-function row(crater, choose) {
-  const title = `${crater.name}\ncrater ${crater.id}, radius ${formatLength(crater.radius_m)}`;
+function row(crater, isStale, choose) {
+  const size = formatLength(crater.radius_m);
+  const stale = isStale ? "\nits map is of earlier inputs, settings or networks" : "";
+  const title = `${crater.name}\ncrater ${crater.id}, radius ${size}${stale}`;
   const button = make(
     "button",
     { type: "button", title },
     swatch(crater.colour),
     make("span", { className: "name", textContent: crater.name }),
-    make("span", { className: "dim", textContent: formatLength(crater.radius_m) }),
+    make("span", { className: "dim", textContent: isStale ? `${size}, older map` : size }),
   );
   button.addEventListener("click", () => choose(crater));
   const item = make("li", {}, button);
