@@ -179,7 +179,7 @@ def test_pairs_that_were_seen_before_are_told_apart() -> None:
     assert [row.seen_fraction for row in evaluation.craters] == [0.5, 0.0]
     titles = subset_titles(replace(evaluation, unrecorded=()).to_dict())
     assert titles == {
-        "all": "All labels (25% of it trained on)",
+        "all": "All labels (the networks were trained on 25.0% of them)",
         "unseen": "Labels that no network was trained on",
     }
     split = {(0, 1): "train"}

@@ -67,7 +67,9 @@ def test_what_is_current_is_not_trained_again(
     monkeypatch.setattr(run, "fit", None)
     without_effect = "training.max_minutes=7", "map.threshold=0.2", "connection.loss={name: focal}"
     train(change(project, *without_effect))
-    assert "all networks are trained" in capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
+    assert "all networks are trained" in text
+    assert "F1 and loss are of the validation data of 1 crater, not the result" in text
     assert outdated_networks(project) == []
 
 

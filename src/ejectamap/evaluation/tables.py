@@ -117,17 +117,15 @@ def subset_titles(content: Content) -> dict[str, str]:
     """
     seen = content.get("seen") or {"test_px": 0, "seen_px": 0}
     fraction = seen["seen_px"] / seen["test_px"] if seen["test_px"] else 0.0
-    before = (
-        f"{fraction:.0%} of it trained on" if fraction >= 0.005 else "a little of it trained on"
-    )
+    part = "all" if fraction == 1 else f"{fraction:.1%}"
     if content["split"]:
         titles = {"all": "Train & test set", "test": "Test set only"}
         if fraction:
-            titles["test"] = f"Test set ({before} by the networks that training started from)"
+            titles["test"] = f"Test set (training started from networks trained on {part} of it)"
     else:
         titles = {"all": "All labels (none were trained on)"}
         if fraction:
-            titles["all"] = f"All labels ({before})"
+            titles["all"] = f"All labels (the networks were trained on {part} of them)"
         elif not content.get("seen") or seen["unrecorded"]:
             titles["all"] = "All labels (none were held out)"
     if 0 < fraction < 1:
