@@ -40,8 +40,8 @@ def edit(path: Path, change: Edit, layer: str = EDITED) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Content of each file below a folder, by relative path."""
-    files = (path for path in folder.rglob("*") if path.is_file())
+    """Content of each file below a folder, by relative path, without that of the project's lock."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

@@ -151,7 +151,7 @@ def test_a_crater_drawn_without_a_map_is_drawn(project: Project, tmp_path: Path)
         )
         return gpd.GeoDataFrame(pd.concat([frame, row], ignore_index=True), crs=frame.crs)
 
-    assert set(import_edits(project, tmp_path / "map.gpkg", add_row)) == {4}
+    assert import_edits(project, tmp_path / "map.gpkg", add_row) == {4: "drawn"}
     mask, source = label_of(project, 4)
     np.testing.assert_array_equal(mask, mark(grid, window))
     np.testing.assert_array_equal(source, DRAWN * mask)

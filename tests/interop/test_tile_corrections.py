@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qgis_edits import LABELLED, contents, round_mask, window_east_of
+from qgis_edits import LABELLED, add_rectangle, contents, edit, round_mask, window_east_of
 
 from ejectamap.errors import LabelError
 from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
+from ejectamap.interop.qgis import export_qgis
 from ejectamap.maps.state import mask_path
 from ejectamap.project.folder import Project
 from ejectamap.world.grid import Window
@@ -52,6 +53,27 @@ def test_qclassipy_tiles_and_masks_are_imported(project: Project, tmp_path: Path
     (folder / "mask_crater_0.tif").unlink()
     with pytest.raises(LabelError, match="should be beside it"):
         import_labels(Project.open(project.folder), folder / "tiles.csv")
+
+
+def test_a_crater_without_a_mask_is_labelled_to_have_no_ejecta_in_labelled_tiles(
+    project: Project, tmp_path: Path
+) -> None:
+    grid, tile = project.grid, window_east_of(project, 0, 5)
+    addition = Window(tile.row + 1, tile.col + 1, 2, 12)
+    opened = with_tiles(project, tile)
+    export_qgis(opened, tmp_path / "map.gpkg")
+    edit(tmp_path / "map.gpkg", add_rectangle(0, addition, grid))
+    import_labels(opened, tmp_path / "map.gpkg")
+    labels = Project.open(project.folder).labels
+    assert labels is not None
+    inside, added = np.zeros((2, *grid.shape), bool)
+    inside[tile.row : tile.row + tile.height, grid.columns(tile)] = True
+    added[addition.row : addition.row + 2, grid.columns(addition)] = True
+    mapped = round_mask(project, 0)
+    assert (mapped & inside).any()
+    np.testing.assert_array_equal(
+        labels.read(0, grid.whole), (mapped & ~inside) | (added & ~mapped)
+    )
 
 
 def test_labels_outside_corrected_tiles_stay(

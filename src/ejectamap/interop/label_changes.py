@@ -138,7 +138,9 @@ def _changes_of_export(project: Project, path: Path, layers: set[str]) -> LabelC
     """
     grid = project.grid
     edited, mapped = _read_masks(path, EDITED, grid), _read_masks(path, MAPPED, grid)
-    accepted = _accepted_ids(path)
+    accepted = (
+        _accepted_ids(path) & mapped.keys()
+    )  # of a map that does not exist nothing is accepted
     changes: dict[int, NewLabel] = {}
     edits: dict[int, Edit] = {}
     for k in sorted(edited.keys() | mapped.keys()):
@@ -315,6 +317,8 @@ def _read_masks(path: Path, layer: str, grid: Grid) -> dict[int, Mask]:
     check_radius(path, crs, grid.radius_m, LabelError)
     if frame["crater_id"].isna().any():
         raise LabelError(f"{path}: a row of layer {layer} has no crater_id: fill it in")
+    if (frame["crater_id"] % 1 != 0).any():
+        raise LabelError(f"{path}: layer {layer}: a crater_id is no whole number: correct it")
     shapes, ids = np.asarray(frame.geometry.array), frame["crater_id"].to_numpy(np.int64)
     return {int(k): rasterise(path, int(k), shapes[ids == k], crs, grid) for k in np.unique(ids)}
 
