@@ -53,7 +53,7 @@ def test_inputs_networks_and_cost(make_project: MakeProject) -> None:
     ):
         assert words in output, words
     assert re.search(
-        r"about \d+ corridors, \d+ chips about \d+ s on this machine without drawing figures, and \d+\.\d GB",
+        r"about \d+ corridors, \d+ chips about \d+ s on this machine while nothing else runs, and \d+\.\d GB",
         output,
     )
 
