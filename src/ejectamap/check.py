@@ -14,7 +14,7 @@ from rich.text import Text
 from torch import nn
 
 from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed, shortest_run_s
-from ejectamap.maps.mapped import mapped_craters
+from ejectamap.maps.mapped import find_maps
 from ejectamap.networks.bundle import load_bundle
 from ejectamap.progress import status
 from ejectamap.project.bundles import bundle_folders
@@ -63,11 +63,12 @@ def check_project(project: Project, console: Console) -> None:
     # Without labels any chip may turn out to be connected.
     connected = 1.0 if sources is None else np.mean([p.connected for p in _all_pairs(sources)])
     cost = mapping_cost(project, networks, speeds, tile_m, float(connected))
-    mapped = len(mapped_craters(project))
+    maps = find_maps(project)
+    mapped = len(maps.current)
     _show(console, _mapping(project, cost, other_s, mapped))
     for note in project.input_files.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    for warning in _warnings(project, sources):
+    for warning in [*_warnings(project, sources), *maps.notes(project)]:
         console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     console.print(f"next: {_next(project, mapped)}", markup=False, soft_wrap=True)
 
