@@ -25,7 +25,7 @@ Row = dict[str, object]
 
 _LEAST_BESIDE = 3  # columns of ground on each side of a ray that it is compared with
 _SIMPLIFIED_PX = 0.5  # by how much a line may be off when points of it are left out
-_PLACED_CELLS = (
+_AHEAD_ROWS = (
     4  # rows and columns around a tip in which ground without data cuts a ray off: two pixels
 )
 
@@ -170,7 +170,7 @@ def _truncation(ray: Ray, surroundings: Surroundings, grid: Grid) -> str:
     if view.row_edges_m()[last + 1] > view.crater.reach_m(view.radius_m) - 1.5 * grid.pixel_m:
         return REACH
     tip = np.arange(ray.first[-1], ray.first[-1] + ray.count[-1]) % view.cols
-    ahead = surroundings.known[last + 1 : last + 1 + _PLACED_CELLS][:, tip]
+    ahead = surroundings.known[last + 1 : last + 1 + _AHEAD_ROWS][:, tip]
     return NO_DATA if ahead.size and not ahead.all(axis=0).mean() > 0.5 else ""
 
 
