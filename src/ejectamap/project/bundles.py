@@ -1,6 +1,7 @@
 """The description of a trained network in its bundle's JSON file, read without the weights and without PyTorch.
 
-A bundle is a folder of two files: `weights.safetensors` and `bundle.json`. `networks.bundle` loads both.
+A bundle is a folder of two files: `weights.safetensors` and `bundle.json`. `networks.bundle` loads both. Here too is how
+one bundle takes the place of another, so that a kill at any moment loses neither.
 """
 
 import hashlib
@@ -233,7 +234,9 @@ def read_description(bundle: Path) -> BundleDescription:
     try:
         return BundleDescription.model_validate(content)
     except ValidationError as problem:
-        raise BundleError(f"{path} is not as expected: {_explain(problem)}: run ejectamap train again") from None
+        raise BundleError(
+            f"{path} is not as expected: {_explain(problem)}: run ejectamap train again"
+        ) from None
 
 
 def read_descriptions(folder: Path) -> list[BundleDescription]:
