@@ -54,7 +54,7 @@ def simulate(
 def new(
     folder: ProjectFolder,
     mosaic: Annotated[
-        Path, typer.Option(help="Whole-globe raster, equidistant cylindrical on a sphere.")
+        Path, typer.Option(help="Raster of a globe or a part of it, or a folder of such.")
     ],
     craters: Annotated[Path, typer.Option(help="CSV, GeoPackage or shapefile of fresh craters.")],
     labels: Annotated[
