@@ -305,3 +305,15 @@ def test_unused_pairs_are_not_evaluated() -> None:
         == evaluation.all.pixel.tp + evaluation.all.pixel.fn + 9
     )
     assert evaluation.all.tile.fn == 0
+
+
+def test_an_evaluation_without_ejecta_says_so() -> None:
+    labels = Labels(GRID, {0: (GRID.whole, np.zeros(GRID.shape, bool))}, None)
+    nothing = evaluate(
+        labels, CRATERS, lambda _, window: np.zeros(window.shape, bool), None, tile_px=10
+    )
+    console = Console(file=io.StringIO(), width=200)
+    print_tables(nothing, console)
+    assert nothing.is_empty
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.startswith("There is nothing to judge")

@@ -114,7 +114,12 @@ def test_refuses_without_a_map(make_project: Callable[..., Project]) -> None:
 
 def test_missing_results_are_named_with_their_command(page: str) -> None:
     missing = re.findall(r'<p class="missing">(.*?) Run <code>ejectamap (\w+)', page)
-    assert [verb for _, verb in missing] == ["evaluate", "analyze", "families", "train"]
+    assert [verb for _, verb in missing] == ["evaluate", "analyze", "families"]
+    assert "There are no learning curves of the context networks" in page
+    assert "ejectamap train" not in page  # a project may be held out of all training
+    assert "The networks were trained in another project, not in this project" in page
+    assert "<h1><bdi>Ejecta of fresh craters on a simulated planet: " in page
+    assert "Mercury:" not in page
     assert "&lt;p&gt; &amp; q" in page
     assert "preset laptop, with 1 setting changed" in page
 
@@ -219,3 +224,17 @@ def test_nearest_preset(make_project: Callable[..., Project]) -> None:
     assert changed["connection.members"][1] == "1"
     assert "seed" not in changed
     assert not any(key.startswith("inputs") for key in changed)
+
+
+def test_results_older_than_the_map_are_named_and_left_out(mapped: Project) -> None:
+    """Of summary and cards; their sections say so."""
+    evaluation = mapped.outputs / "evaluation.json"
+    before = evaluation.stat()
+    os.utime(evaluation, (0, 0))
+    try:
+        text = write_report(mapped).read_text(encoding="utf-8")
+    finally:
+        os.utime(evaluation, (before.st_atime, before.st_mtime))
+    assert "evaluation.json is older than the map: its figures are left out" in text
+    assert "Pixel scores against its labels" not in text
+    assert "This section was made before the present map: evaluation.json is older." in text

@@ -176,6 +176,12 @@ class Evaluation:
         """Scores over all pairs."""
         return pool([row.scores for row in self.craters])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither labels nor map have any ejecta where they are compared."""
+        pixel = self.all.pixel
+        return pixel.tp + pixel.fp + pixel.fn == 0
+
     @cached_property
     def test(self) -> Scores:
         """Scores over the pairs that were held out of the project's training."""

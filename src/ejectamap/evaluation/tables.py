@@ -72,7 +72,14 @@ def format_interval(low: float | None, high: float | None, digits: int = 3) -> s
 
 
 def print_tables(evaluation: Evaluation, console: Console) -> None:
-    """Print all tables of an evaluation."""
+    """Print all tables of an evaluation; a line instead, if neither labels nor map have ejecta in any tile."""
+    if evaluation.is_empty:
+        console.print(
+            "There is nothing to judge: neither labels nor map have ejecta where a tile lies within a crater's reach."
+            " ejectamap check lists labels and tiles.",
+            soft_wrap=True,
+        )
+        return
     for table in figure_tables(evaluation.to_dict()):
         print_table(table, console)
 

@@ -42,14 +42,14 @@ def how_to_cite(project: Project) -> str:
     """A line to cite the map by; it says so where the authors are not set."""
     products = project.settings.products
     authors = ", ".join(products.authors) or "[authors: products.authors in project.yaml]"
-    doi = f" https://doi.org/{products.doi}." if products.doi else ""
+    doi = f" doi:{products.doi}." if products.doi else ""
     version = library_versions()["ejectamap"]
     return f"{authors}: {map_title(project)}.{doi} Made with ejectamap {version}."
 
 
 def recipe_citation() -> str:
     """The work whose recipe the program follows, with the DOI of its data."""
-    return f"{RECIPE}; data: https://doi.org/{RECIPE_DOI}"
+    return f"{RECIPE}; data: doi:{RECIPE_DOI}"
 
 
 def note_on_networks(project: Project) -> str | None:

@@ -1,6 +1,6 @@
 """The report's card of each crater."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from ejectamap.world.craters import Crater
 
 Row = Mapping[str, Any]
 
+EVALUATION = "evaluation.json"
 NO_VALUE = "–"
 """Shown where a figure is unknown."""
 
@@ -79,11 +80,11 @@ class CraterRows:
     connections: pd.DataFrame
 
     @classmethod
-    def read(cls, project: Project) -> "CraterRows":
-        """Read the files of a project."""
+    def read(cls, project: Project, outdated: Collection[str] = ()) -> "CraterRows":
+        """Read the files of a project, but for those that are named as outdated."""
         polygons = read_polygons(project).drop(columns="geometry")
-        analysed = (project.outputs / ANALYSIS_NAME).exists()
-        evaluation = read_evaluation(project)
+        analysed = (project.outputs / ANALYSIS_NAME).exists() and ANALYSIS_NAME not in outdated
+        evaluation = None if EVALUATION in outdated else read_evaluation(project)
         remedy = f"run ejectamap map {project.folder} again"
         return cls(
             _by_id(polygons.to_dict("records")),

@@ -1,13 +1,16 @@
 """Write the report: sections and cards in an HTML template."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ejectamap.analysis.measure import ANALYSIS_NAME
 from ejectamap.evaluation.stored import read_evaluation
 from ejectamap.files import replace_file
-from ejectamap.maps.mapped import require_maps
-from ejectamap.pages.report.cards import OVERVIEW, CraterRows, build_card
+from ejectamap.interop.map_metadata import outdated_results
+from ejectamap.maps.mapped import MappedCraters, require_maps
+from ejectamap.pages.report.cards import EVALUATION, OVERVIEW, CraterRows, build_card
 from ejectamap.pages.report.parts import embed_jpeg
 from ejectamap.pages.report.sections import (
     connections_section,
@@ -20,6 +23,7 @@ from ejectamap.pages.report.sections import (
 from ejectamap.pages.report.summary import summarise
 from ejectamap.progress import status, track
 from ejectamap.project.folder import Project
+from ejectamap.project.products import map_title, note_on_networks
 from ejectamap.show.run import draw_maps
 
 
@@ -45,16 +49,15 @@ def write_report(project: Project) -> Path:
     maps = require_maps(project)
     draw_maps(project)
     evaluation = read_evaluation(project)
-    crater_rows = CraterRows.read(project)
+    outdated = outdated_results(project)
+    crater_rows = CraterRows.read(project, outdated)
     cards = [build_card(project, c, crater_rows) for c in track(maps.all, "writing")]
     alt = "The whole planet: the mosaic in grey, the ejecta of each crater in its own colour"
     template = _environment().get_template("report.html.j2")
     text = template.render(
-        title=project.folder.resolve().name,
-        facts=[
-            *summarise(project, maps.all, evaluation),
-            *(("Note", note) for note in maps.notes(project)),
-        ],
+        title=map_title(project),
+        notes=list(_notes(project, maps, outdated)),
+        facts=summarise(project, maps.all, None if EVALUATION in outdated else evaluation),
         globe=embed_jpeg(project.maps / "global.png", alt),
         overview=OVERVIEW,
         cards=cards,
@@ -70,6 +73,19 @@ def write_report(project: Project) -> Path:
     path = project.outputs / "report.html"
     replace_file(path, memoryview(text.encode()))
     return path
+
+
+def _notes(project: Project, maps: MappedCraters, outdated: Mapping[str, str]) -> Iterator[str]:
+    """What a reader has to know first: where the networks were trained, and what is stale, each by name."""
+    networks = note_on_networks(project)
+    if networks is not None:
+        yield f"{networks[0].upper()}{networks[1:]}."
+    yield from (f"{note}." for note in maps.notes(project))
+    if maps.stale:
+        names = ", ".join(f"{crater.name} ({crater.crater_id})" for crater in maps.stale)
+        yield f"The stale maps are those of {names}."
+    for name in outdated.keys() & {EVALUATION, ANALYSIS_NAME}:
+        yield f"{name} is older than the map: its figures are left out of summary and cards."
 
 
 def _environment() -> Environment:

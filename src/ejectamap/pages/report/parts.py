@@ -11,7 +11,7 @@ from ejectamap.evaluation.tables import FigureTable
 from ejectamap.outputs import reading
 
 _REMEDY = "remove it and run ejectamap report again"
-_JPEG_QUALITY = 86  # text over the ground stays sharp, and a PDF of the page small
+_QUALITY = 68  # text over the ground stays sharp, and the page small
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,14 @@ def embed_png(path: Path, alt: str) -> Picture:
 
 
 def embed_jpeg(path: Path, alt: str, box: tuple[int, int, int, int] | None = None) -> Picture:
-    """Embed a PNG, or a box of its pixels (left, upper, right, lower), as JPEG; for pictures of the ground."""
+    """Embed a PNG, or a box of its pixels (left, upper, right, lower), as JPEG; for pictures of the ground.
+
+    A PDF that is printed of the page keeps a JPEG as it is, and other kinds of pictures at ten times their size.
+    """
     with reading(path, _REMEDY), Image.open(path) as image:
         part = image.convert("RGB").crop(box or (0, 0, *image.size))
     buffer = io.BytesIO()
-    part.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+    part.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
     return Picture(_data_uri("jpeg", buffer.getvalue()), alt, *part.size)
 
 

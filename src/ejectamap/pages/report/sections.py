@@ -84,19 +84,20 @@ def families_section(project: Project) -> ReportSection:
 
 def learning_section(project: Project) -> ReportSection:
     """Learning curves and members of the networks trained in this project."""
-    missing: list[Missing] = []
+    text: list[str] = []
     pictures: list[Picture] = []
     tables: list[FigureTable] = []
     for kind in project.settings.network_configs:
         curves, members = (project.logs / kind / name for name in ("curves.png", "members.csv"))
         if not curves.exists():
-            text = f"There are no learning curves of the {kind} networks: they were not trained in this project."
-            missing.append(Missing(text, f"ejectamap train {_name(project)}"))
+            text.append(
+                f"There are no learning curves of the {kind} networks: they were not trained in this project."
+            )
             continue
         pictures += _embed_existing(curves, f"Loss and F1 of the {kind} networks against the epoch")
         if members.exists():
             tables.append(_members_table(kind, members))
-    return ReportSection("learning", "Learning", (), tuple(missing), tuple(pictures), tuple(tables))
+    return ReportSection("learning", "Learning", tuple(text), (), tuple(pictures), tuple(tables))
 
 
 def evaluation_section(project: Project, evaluation: Content | None) -> ReportSection:

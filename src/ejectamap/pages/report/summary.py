@@ -11,9 +11,9 @@ from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.project.bundles import bundle_folders
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
+from ejectamap.project.products import body_name, how_to_cite, recipe_citation
 from ejectamap.project.yaml import make_settings, merge, preset_names, read_preset
 from ejectamap.show.globe import origin_areas_km2
-from ejectamap.world.body import body_near
 from ejectamap.world.craters import Crater
 from ejectamap.world.label_sources import describe_all
 
@@ -25,12 +25,12 @@ def summarise(
 ) -> list[Fact]:
     """Summarise a map as facts, each a heading and a sentence."""
     settings, mosaic = project.settings, project.mosaic
-    grid = mosaic.grid
+    grid, body = mosaic.grid, body_name(project)
     facts = [
         (
             "Planet",
-            f"{_body(grid.radius_m)}, a sphere of radius {grid.radius_m / 1000:,.2f} km; a mosaic of {grid.width:,} x"
-            f" {grid.height:,} pixels of {grid.pixel_m:,.0f} m in {mosaic.bands} bands:"
+            f"{body[0].upper()}{body[1:]}, a sphere of radius {grid.radius_m / 1000:,.2f} km; a mosaic of"
+            f" {grid.width:,} x {grid.height:,} pixels of {grid.pixel_m:,.0f} m in {mosaic.bands} bands:"
             f" {', '.join(mosaic.band_names)}",
         ),
         ("Craters", f"{len(mapped)} of the {len(project.craters)} in the catalogue are mapped"),
@@ -42,7 +42,18 @@ def summarise(
     ]
     if evaluation is not None:
         facts.append(("Evaluation", _headline_scores(evaluation)))
-    return facts
+    return [*facts, *_facts_of_use(project)]
+
+
+def _facts_of_use(project: Project) -> Iterator[Fact]:
+    """Whom to credit, by which licence the map may be used, and how to cite it."""
+    products = project.settings.products
+    if products.credit:
+        yield "Images", products.credit
+    if products.licence:
+        yield "Licence", products.licence
+    yield "How to cite", how_to_cite(project)
+    yield "Recipe", recipe_citation()
 
 
 def _facts_of_people(project: Project) -> Iterator[Fact]:
@@ -64,10 +75,12 @@ def changed_settings(project: Project) -> tuple[str, dict[str, tuple[str, str]]]
         By dotted name, each setting that differs: the preset's value and the project's.
     """
     own = dict(_flatten(project.settings.model_dump(mode="json"), ""))
-    inputs = project.settings.inputs.model_dump()
+    own_text = {
+        name: getattr(project.settings, name).model_dump() for name in ("inputs", "products")
+    }
     differences = {}
     for name in preset_names():
-        values = merge(read_preset(name), {"seed": project.settings.seed, "inputs": inputs})
+        values = merge(read_preset(name), {"seed": project.settings.seed, **own_text})
         preset = dict(_flatten(make_settings(values, name).model_dump(mode="json"), ""))
         keys = sorted(k for k in own.keys() | preset.keys() if own.get(k) != preset.get(k))
         differences[name] = {k: (str(preset.get(k, "–")), str(own.get(k, "–"))) for k in keys}
@@ -117,12 +130,6 @@ def _headline_scores(evaluation: Mapping[str, Any]) -> str:
     pixel, tile = (evaluation[subset][unit]["f1"] for unit in ("pixel", "tile"))
     figures = [f"{n} F1 {f:.3f}" for n, f in (("pixel", pixel), ("tile", tile)) if f is not None]
     return f"on {name}: {', '.join(figures) or 'nothing to evaluate'}"
-
-
-def _body(radius_m: float) -> str:
-    """Name of the body that has about this radius."""
-    body = body_near(radius_m)
-    return "A body without a name" if body is None else body.name
 
 
 def _flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
