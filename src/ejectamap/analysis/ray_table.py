@@ -25,9 +25,7 @@ Row = dict[str, object]
 
 _LEAST_BESIDE = 3  # columns of ground on each side of a ray that it is compared with
 _SIMPLIFIED_PX = 0.5  # by how much a line may be off when points of it are left out
-_AHEAD_ROWS = (
-    4  # rows and columns around a tip in which ground without data cuts a ray off: two pixels
-)
+_AHEAD_ROWS = 4  # beyond a tip, two pixels, in which ground without data cuts a ray off
 
 
 def measure_rays(
