@@ -49,7 +49,7 @@ def remap(project: Project) -> None:
 READERS: dict[str, list[Reader]] = {
     "map/.done/outline_0.parquet": [remap],
     "map/.done/connections_0.parquet": [remap],
-    "map/.done/crater_0.json": [remap],
+    "map/.done/crater_0.json": [find_maps],
     "map/.done/trained_on.json": [evaluate_project],
     "map/connections.parquet": [
         rows,
