@@ -196,7 +196,7 @@ def test_names_damaged_optional_files_and_continues(release: MiniRelease, tmp_pa
         "is not a square in the frame of 256",
         "az_manual_Nobody.tif: no crater has this name",
         "has no mask of crater 0",
-        "cylindrical_mask_crater_12.tif: cannot be read",
+        "cylindrical_mask_crater_12.tif: is empty",
         "no checkpoints",
     ):
         assert sum(words in line for line in lines) == 1, (words, lines)

@@ -127,6 +127,36 @@ def test_centroid_of_a_rim_divided_at_the_dateline(tmp_path: Path, fine: Grid) -
     assert crater.lat == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ISO-8859-1"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_encoding_of_a_shapefile(tmp_path: Path, fine: Grid, encoding: str, declared: bool) -> None:
+    """With or without a .cpg file: UTF-8 if it can be, else Latin-1."""
+    frame = geopandas.GeoDataFrame(
+        {"crater_id": [1], "name": ["Erté"], "radius_m": [3e4]},
+        geometry=[Point(1, 2)],
+        crs=geographic_crs(R),
+    )
+    frame.to_file(tmp_path / "c.shp", encoding=encoding)
+    if not declared:
+        (tmp_path / "c.cpg").unlink()
+    assert load_craters(tmp_path / "c.shp", fine)[0].name == "Erté"
+
+
+def test_a_wrong_encoding_is_named(tmp_path: Path, fine: Grid) -> None:
+    """And the remedy works."""
+    frame = geopandas.GeoDataFrame(
+        {"crater_id": [1], "name": ["Erté"], "radius_m": [3e4]},
+        geometry=[Point(1, 2)],
+        crs=geographic_crs(R),
+    )
+    path = tmp_path / "c.shp"
+    frame.to_file(path, encoding="ISO-8859-1")
+    (tmp_path / "c.cpg").write_text("UTF-8")
+    assert "that c.cpg names: delete that file" in error_message(path, fine)
+    (tmp_path / "c.cpg").unlink()
+    assert load_craters(path, fine)[0].name == "Erté"
+
+
 def test_layer_of_qgis_styles_is_ignored(tmp_path: Path, fine: Grid) -> None:
     path = layer(tmp_path / "c.gpkg", [Point(1, 2)], crater_id=[1], radius_m=[3e4])
     styles = pd.DataFrame({"styleName": ["a"]})
