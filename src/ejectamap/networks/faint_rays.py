@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.special import logit
 
+from ejectamap.world.grid import Bools
 from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import Array
 
@@ -61,7 +62,7 @@ def raise_faint_rays(probability: Floats, range_radii: Array, cell_area_m2: Arra
     return np.where(candidates, raised, probability).astype(np.float32)
 
 
-def _stands_out(probability: Floats) -> np.ndarray:
+def _stands_out(probability: Floats) -> Bools:
     """Whether the log-odds of each cell stand out from those of its surroundings; bool (rows, cols)."""
     limited = np.clip(probability.astype(np.float64), _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     log_odds = uniform_filter1d(logit(limited), _ALONG_RANGE, axis=0, mode="nearest")
@@ -75,4 +76,4 @@ def _local_mean(values: Array) -> Array:
     """Mean over the surroundings of each cell; columns are a closed circle."""
     rows, cols = _SURROUNDINGS
     along = uniform_filter1d(values, cols, axis=1, mode="wrap")
-    return uniform_filter1d(along, rows, axis=0, mode="nearest")
+    return np.asarray(uniform_filter1d(along, rows, axis=0, mode="nearest"))
