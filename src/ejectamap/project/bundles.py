@@ -1,7 +1,7 @@
 """The description of a trained network in its bundle's JSON file, read without the weights and without PyTorch.
 
-A bundle is a folder of two files: `weights.safetensors` and `bundle.json`. `networks.bundle` loads both. Here too is how
-one bundle takes the place of another, so that a kill at any moment loses neither.
+A bundle is a folder of two files: `weights.safetensors` and `bundle.json`. `networks.bundle` loads both. Here too is
+how one bundle takes the place of another, so that a kill at any moment loses neither.
 """
 
 import hashlib
