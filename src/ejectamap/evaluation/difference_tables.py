@@ -5,8 +5,8 @@ from ejectamap.evaluation.tables import FigureTable, format_figure, format_inter
 
 _SUBSETS = {
     "unseen": "labels that no network of either map was trained on",
-    "test": "labels that were held out of the present training",
-    "all": "all labels",
+    "test": "held-out labels that a network was trained on before",
+    "all": "labels that a network was trained on",
 }
 _MOST_CRATERS = 20
 _LONGEST_NAME = 18
@@ -79,7 +79,12 @@ def _crater_row(crater: CraterAgreement) -> tuple[str, ...]:
 
 def _notes(difference: Difference) -> list[str]:
     """What the tables do not show: further craters, changed origins, and what the maps were made with."""
-    notes = [f"{difference.origin_changed_km2:,.0f} km² have ejecta of another origin than before."]
+    notes = []
+    if difference.figures and difference.judged is None:
+        notes.append("The labels hold no ejecta of these craters: there is nothing to judge.")
+    notes.append(
+        f"{difference.origin_changed_km2:,.0f} km² have ejecta of another origin than before."
+    )
     more = len(difference.craters) - _MOST_CRATERS
     if more > 0:
         notes.append(f"{more} craters that changed less are in craters.csv alone.")
