@@ -86,6 +86,8 @@ def new(
         folder, mosaic, craters, labels, tiles, preset, seed, changes or (), columns=chosen
     )
     _warn_of_radii(project)
+    for note in project.input_files.notes:
+        results_console().print(f"note: {note}", highlight=False, soft_wrap=True)
     results_console().print(
         f"made {project.folder / 'project.yaml'}; next: ejectamap check {project.folder}",
         soft_wrap=True,
