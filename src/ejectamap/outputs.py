@@ -13,6 +13,7 @@ from shapely.errors import ShapelyError
 
 from ejectamap.errors import OutputError
 
+_REMOVE = "remove it and "
 # What readers of JSON, tables, polygons and pictures raise for content that is not what was written.
 _DAMAGE = (
     OSError,
@@ -37,7 +38,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     ----------
     path : Path
     remedy : str
-        What makes the file again: "run ejectamap map mercury again".
+        What makes the file again: "run ejectamap map mercury again", with "remove it and " before that if need be.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     except OutputError:
         raise
     except FileNotFoundError as error:
-        raise OutputError(f"{path}: is missing: {remedy}") from error
+        raise OutputError(f"{path}: is missing: {remedy.removeprefix(_REMOVE)}") from error
     except _DAMAGE as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise OutputError(f"{path}: is damaged ({reason}): {remedy}") from error
@@ -60,6 +61,7 @@ def reading_raster(path: Path, remedy: str) -> Iterator["rasterio.io.DatasetRead
     """Open a raster and read it within this context; as `reading`."""
     with reading(path, remedy), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        path.stat()  # a missing file is told from a damaged one
         with rasterio.open(path) as source:
             if source.transform.is_identity:
                 raise ValueError("it has no place on the ground")

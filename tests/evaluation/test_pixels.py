@@ -278,10 +278,10 @@ def test_map_files_read_back(tmp_path: Path) -> None:
     assert np.isnan(files.sample(0, 0.0, 60.0))
     halfway = files.sample(0, *GRID.to_lonlat(88.0, 45.5))
     assert halfway == pytest.approx(0.45, abs=1e-6)
-    with pytest.raises(OutputError, match="map the crater again"):
+    with pytest.raises(OutputError, match="run ejectamap map again"):
         files.mask(4, window)
     (tmp_path / "origin.tif").unlink()
-    with pytest.raises(OutputError, match="map the craters"):
+    with pytest.raises(OutputError, match="run ejectamap map again"):
         EjectaMap(tmp_path, GRID).origin(window)
 
 

@@ -144,7 +144,7 @@ def test_probability_reads_back(tmp_path: Path, probability: np.ndarray) -> None
     np.testing.assert_allclose(values, probability, atol=0.5 / 250 + 1e-6)
     assert np.array_equal(quantise(values), quantise(probability))
     (tmp_path / "p.tif").write_bytes(b"II*\0 cut off")
-    with pytest.raises(OutputError, match="map the crater again"):
+    with pytest.raises(OutputError, match="run ejectamap map again"):
         read_stored(tmp_path / "p.tif", GRID)
 
 
