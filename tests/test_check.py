@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import rasterio
 from rich.console import Console
 
 from ejectamap.check import check_project
@@ -177,3 +178,21 @@ def test_cost_is_counted_per_input_and_member(make_project: MakeProject) -> None
     more = mapping_cost(project, networks, hungry, tile_m, connected=0.25)
     batch = min(BATCH, 0.25 * max(chips))
     assert more.memory_bytes - cost.memory_bytes == pytest.approx(batch * (1e9 - 5e6), rel=0.05)
+
+
+def test_a_part_of_a_globe_and_its_edges_are_said(
+    make_project: MakeProject, planet_files: Path, tmp_path: Path
+) -> None:
+    files = tmp_path / "files"
+    shutil.copytree(planet_files, files)
+    with rasterio.open(files / "mosaic.tif") as source:
+        rows = source.height // 2
+        profile = source.profile | {"height": rows}
+        values = source.read()[:, :rows]
+    with rasterio.open(files / "mosaic.tif", "w", **profile) as target:
+        target.write(values)
+    project = make_project(labels=False, files=files)
+    output = check_output(project)
+    assert "mapped as far as the mosaic shows the ground within their reach: " in output
+    assert "% of the globe" in output
+    assert "inputs.part_of" in output

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,10 +15,12 @@ from rasterio.enums import Resampling
 
 from ejectamap.maps.crater_map import in_memory
 from ejectamap.maps.rasters import write_probability
-from ejectamap.pages.viewer.layers import MosaicLayer, probability_tile
+from ejectamap.pages.viewer.layers import MosaicLayer, SampledMosaicLayer, probability_tile
 from ejectamap.pages.viewer.overviews import mosaic_with_overviews
 from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, fill_tile, finest_zoom
 from ejectamap.world.grid import Grid, Window
+from ejectamap.world.mosaic import Mosaic
+from ejectamap.world.mosaic_files import is_on_grid
 
 MakeGrid = Callable[..., Grid]
 WriteRaster = Callable[..., Path]
@@ -157,3 +160,22 @@ def test_a_small_mosaic_needs_no_overviews(
     path = write_raster(tmp_path / "m.tif", np.ones(grid.shape, np.uint8), grid)
     assert mosaic_with_overviews(path, tmp_path / "cache") == path
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_mosaic_on_another_grid_is_shown_where_it_belongs(
+    make_grid: MakeGrid, write_raster: WriteRaster, tmp_path: Path
+) -> None:
+    """South up, and without data in the east: drawn from memory, as the file with north up is drawn."""
+    grid = make_grid(64)
+    values = np.random.default_rng(4).integers(1, 250, (3, *grid.shape)).astype(np.uint8)
+    values[:, :, 100:] = 0
+    upright = write_raster(tmp_path / "upright.tif", values, grid, nodata=0)
+    flipped = grid.transform @ Affine.translation(0, 64) @ Affine.scale(1, -1)
+    path = write_raster(tmp_path / "m.tif", values[:, ::-1], grid, nodata=0, transform=flipped)
+    assert (is_on_grid(upright), is_on_grid(path)) == (True, False)
+    tile = MapTile(0, 1, 0)
+    sampled = read_png(SampledMosaicLayer(path, Mosaic.open(path)).tile(tile))
+    direct = read_png(MosaicLayer(upright, grid).tile(tile))
+    assert np.mean(sampled[..., 3] != direct[..., 3]) < 0.02
+    shown = (sampled[..., 3] > 0) & (direct[..., 3] > 0)
+    assert np.corrcoef(sampled[shown][:, 0], direct[shown][:, 0])[0, 1] > 0.8
