@@ -117,7 +117,7 @@ def test_missing_results_are_named_with_their_command(page: str) -> None:
     assert [verb for _, verb in missing] == ["evaluate", "analyze", "families"]
     assert "There are no learning curves of the context networks" in page
     assert "ejectamap train" not in page  # a project may be held out of all training
-    assert "The networks were trained in another project, not in this project" in page
+    assert "not in this project: look at the mosaic before you rely on the map" in page
     assert "<h1><bdi>Ejecta of fresh craters on a simulated planet: " in page
     assert "Mercury:" not in page
     assert "&lt;p&gt; &amp; q" in page
