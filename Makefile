@@ -1,6 +1,8 @@
 # Everything runs in .venv, built from the pinned list in requirements.txt.
 PY := .venv/bin/python
 STAMP := .venv/installed
+# Certificates of the system's own store, which a company's proxy may need; pip uses them as well.
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: install demo test check format bench
 

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import rasterio
 
+from ejectamap.errors import OutputError
 from ejectamap.simulate.files import write_planet
 from ejectamap.simulate.planet import simulate_planet
 from ejectamap.simulate.tiles import choose_tiles
@@ -66,3 +67,20 @@ def test_tiles_do_not_overlap_and_are_of_every_kind(planet):
 
 def test_a_small_planet_gives_fewer_tiles(planet):
     assert 0 < len(choose_tiles(planet, 100, 96, 0)) < 100
+
+
+def test_a_folder_with_files_is_left_alone(planet, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="is not empty: choose another folder"):
+        write_planet(planet, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_failure_leaves_nothing(planet, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("csv.writer", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_planet(planet, tmp_path / "planet")
+    assert not any(tmp_path.iterdir())

@@ -1,16 +1,21 @@
 """Writing a simulated planet as the input files of a project, with the truth as its labels."""
 
 import csv
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio.errors import RasterioError
 
+from ejectamap.errors import OutputError
+from ejectamap.files import move_into_place, partial_path
 from ejectamap.progress import status
 from ejectamap.simulate.planet import Planet
 from ejectamap.world.body import SIMULATED
+from ejectamap.world.georeference import one_line
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.label_files import label_path
 from ejectamap.world.labels import Labels, Tile
@@ -24,11 +29,39 @@ def write_planet(planet: Planet, folder: Path, tiles: Sequence[Tile] = ()) -> No
     ----------
     planet : Planet
     folder : Path
-        Created if it does not exist; files in it are overwritten.
+        New, or empty; it is complete or not there.
     tiles : sequence of Tile, optional
         Windows to declare as labelled. The masks are written whole in any case.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds anything, or cannot be written.
     """
-    (folder / "labels").mkdir(parents=True, exist_ok=True)
+    require_empty(folder)
+    partial = partial_path(folder)
+    try:
+        try:
+            _write_files(planet, partial, tiles)
+            move_into_place(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except (OSError, RasterioError) as problem:
+        reason = one_line(problem.__cause__ or problem)
+        raise OutputError(
+            f"{folder}: cannot be written ({reason}): free some space, or check the folder, and run again"
+        ) from problem
+
+
+def require_empty(folder: Path) -> None:
+    """Raise `OutputError` unless a folder is new or empty."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(f"{folder}: exists and is not empty: choose another folder")
+
+
+def _write_files(planet: Planet, folder: Path, tiles: Sequence[Tile]) -> None:
+    """Write all files of a planet into a new folder."""
+    (folder / "labels").mkdir(parents=True)
     _write_mosaic(planet, folder / "mosaic.tif")
     for crater_id in planet.truth.masks:
         _write_mask(planet.truth, crater_id, label_path(folder / "labels", crater_id))
