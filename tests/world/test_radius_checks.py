@@ -21,7 +21,7 @@ def test_the_other_way_round() -> None:
 
 
 def test_a_radius_without_an_explanation() -> None:
-    (line,) = doubtful_radii(craters(20e3, 31e3, 3.0, 50e3), 665.0)
+    (line,) = doubtful_radii(craters(20e3, 31e3, 1.0, 50e3), 665.0)
     assert line.endswith("check this row's radius and its unit, or remove the row")
 
 
