@@ -48,7 +48,7 @@ def run_on_dask(
                     n_workers=workers,
                     threads_per_worker=1,
                     dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.ERROR,
+                    silence_logs=logging.CRITICAL,  # a task's errors are raised here
                 )
             )
     with local as cluster, _connect(cluster) as client:
