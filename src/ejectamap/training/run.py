@@ -58,7 +58,6 @@ def train(
     Where labels have changed, training goes on from the present networks; where settings have, it starts anew. A
     network is replaced once the new one is complete. An interrupted training is resumed.
 
-
     Parameters
     ----------
     project : Project
