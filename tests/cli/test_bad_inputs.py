@@ -56,9 +56,7 @@ def test_mosaic_and_labels_of_different_radius(refused: Callable[..., None], fil
 
 def test_mosaic_with_the_crs_of_earth(refused: Callable[..., None], files: Path) -> None:
     step = 180.0 / 128
-    rewrite(
-        files / "mosaic.tif", crs="EPSG:4326", transform=Affine(step, 0, -180, 0, -step, 90)
-    )
+    rewrite(files / "mosaic.tif", crs="EPSG:4326", transform=Affine(step, 0, -180, 0, -step, 90))
     refused("mosaic.tif", "WGS 84", "is Earth's", "rio edit-info --crs IAU_2015:19900")
 
 

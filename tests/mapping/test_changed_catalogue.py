@@ -83,10 +83,12 @@ def test_all_readers_work_with_stale_maps_and_say_so(
     ids = sorted([*OLD.values(), NEW])
     read = {
         "evaluate": lambda: [row.crater_id for row in evaluate_project(grown).craters],
-        "analyze": lambda: analyze_project(grown)["crater_id"].tolist(),
-        "qgis": lambda: gpd.read_file(
-            export_qgis(grown, grown.folder / "map.gpkg").with_suffix(".gpkg"), layer="ejecta"
-        )["crater_id"].tolist(),
+        "analyze": lambda: list(analyze_project(grown)["crater_id"]),
+        "qgis": lambda: list(
+            gpd.read_file(
+                export_qgis(grown, grown.folder / "map.gpkg").with_suffix(".gpkg"), layer="ejecta"
+            )["crater_id"]
+        ),
         "stac": lambda: sorted(
             json.loads(item.read_text())["properties"]["ejectamap:crater_id"]
             for item in export_stac(grown).parent.glob("crater-*/*.json")

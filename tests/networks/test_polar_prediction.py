@@ -82,9 +82,7 @@ def test_each_network_is_calibrated_before_averaging(grid: Grid) -> None:
     networks = SimpleNamespace(
         views=PolarViews(bands=1, scaling="255", polar_px=(64, 128), polar_power=0.5),
         bundles=tuple(
-            SimpleNamespace(
-                calibration=each, description=SimpleNamespace(raises_faint_rays=False)
-            )
+            SimpleNamespace(calibration=each, description=SimpleNamespace(raises_faint_rays=False))
             for each in (None, calibration)
         ),
         probabilities=lambda inputs: torch.full((2, 2, *inputs.shape[-2:]), 0.3),
