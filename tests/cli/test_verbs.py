@@ -116,7 +116,7 @@ def test_a_full_disk_is_reported_in_one_line(
         raise OSError(28, "No space left on device", "split.csv")
 
     monkeypatch.setattr("ejectamap.training.run.train", full)
-    run("train", make_project().folder).is_refusal("split.csv", "No space left", "check space")
+    run("train", make_project().folder).is_refusal("split.csv", "No space left", "free space")
 
 
 def test_new_accepts_the_files_of_simulate(run: Run, tmp_path: Path) -> None:

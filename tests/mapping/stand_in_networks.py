@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ class StandIn:
     size: int = 1
 
     @property
-    def calibrations(self) -> tuple[None, ...]:
-        return (None,) * self.size
+    def bundles(self) -> tuple[SimpleNamespace, ...]:
+        description = SimpleNamespace(raises_faint_rays=False)
+        return (SimpleNamespace(calibration=None, description=description),) * self.size
 
     device = "cpu"
 
