@@ -23,11 +23,12 @@ from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.project.network_state import outdated_networks
 from ejectamap.project.pairs import Pair
 from ejectamap.project.products import body_name
+from ejectamap.project.seen import seen_before_training
 from ejectamap.project.splits import leakage_of
 from ejectamap.show.card import plot_crater_card
 from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import Sources, gather_sources
-from ejectamap.world.coverage import NEARLY_ALL, ground_share
+from ejectamap.world.coverage import NEARLY_ALL, ground_share, is_outside
 from ejectamap.world.mosaic import Floats
 from ejectamap.world.radius_checks import doubtful_radii
 
@@ -64,13 +65,12 @@ def check_project(project: Project, console: Console) -> None:
     connected = 1.0 if sources is None else np.mean([p.connected for p in _all_pairs(sources)])
     cost = mapping_cost(project, networks, speeds, tile_m, float(connected))
     maps = find_maps(project)
-    mapped = len(maps.current)
-    _show(console, _mapping(project, cost, other_s, mapped))
+    _show(console, _mapping(project, cost, other_s, maps.counted(project)))
     for note in project.input_files.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for warning in [*_warnings(project, sources), *maps.notes(project)]:
         console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-    console.print(f"next: {_next(project, mapped)}", markup=False, soft_wrap=True)
+    console.print(f"next: {_next(project, len(maps.current))}", markup=False, soft_wrap=True)
 
 
 def _check_bundles(project: Project) -> None:
@@ -134,7 +134,7 @@ def _pairs(project: Project, sources: Sources) -> Iterator[Row]:
     others = len(project.settings.training.also_train_on)
     yield (
         "pairs",
-        f"{len(pairs)} of crater and tile to train on, {connected} of them connected"
+        f"{len(pairs)} of crater and tile to train on, {connected} of them with ejecta"
         f"{f', {others} other projects included' if others else ''}; {_held_out(sources)}",
     )
     if "test" in sources.split.values():
@@ -190,7 +190,7 @@ def _training(
     return table
 
 
-def _mapping(project: Project, cost: Cost, other_s: float, mapped: int) -> Iterator[Row]:
+def _mapping(project: Project, cost: Cost, other_s: float, mapped: str) -> Iterator[Row]:
     inputs = ", ".join(f"{n} {NETWORK_KINDS[kind].pictures}" for kind, n in cost.inputs.items())
     yield "map", f"method {project.settings.method}: about {inputs}"
     memory = f"{cost.memory_bytes / 1e9:.1f} GB"
@@ -200,7 +200,7 @@ def _mapping(project: Project, cost: Cost, other_s: float, mapped: int) -> Itera
     )
     trained = _trained(project).items()
     counts = (f"{present} of {n} {kind} networks" for kind, (present, n) in trained)
-    yield "done", f"{', '.join(counts)} trained, {mapped} of {len(project.craters)} craters mapped"
+    yield "done", f"{', '.join(counts)} trained, {mapped}"
 
 
 def _other_seconds(project: Project) -> float:
@@ -249,6 +249,7 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
         yield "no labels: the map is made with networks that were trained elsewhere"
         return
     yield from outdated_networks(project)
+    yield from _seen_before(project)
     own = [source for source in sources.sources if source.world.mosaic is project.mosaic]
     used = {p.crater.crater_id for source in own for p in source.pairs if p.connected}
     unused_ids = set(_labelled_ids(project)) - used
@@ -257,11 +258,30 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
         yield f"labelled, but without ejecta in any tile to train on: {', '.join(unused)}"
 
 
+def _seen_before(project: Project) -> Iterator[str]:
+    """How many labelled craters are no independent test, as the networks to start from saw them."""
+    ids = set(_labelled_ids(project))
+    labelled = [crater for crater in project.craters if crater.crater_id in ids]
+    seen = seen_before_training(project, labelled)
+    if seen:
+        start = project.settings.training.start_from
+        networks = "the built-in networks" if start == "builtin" else f"the networks of {start}"
+        yield (
+            f"{len(seen)} of the {len(labelled)} labelled craters are no independent test, because {networks}, which"
+            " training starts from, were trained on them: set training.start_from to none, or use ejectamap"
+            f" cross-validate {project.folder} --set training.start_from=none"
+        )
+
+
 def _craters_near_edges(project: Project) -> Iterator[str]:
     """Craters of which the mosaic does not show the ground within their reach, or only a part of it."""
     shares = {crater.name: ground_share(project.mosaic, crater) for crater in project.craters}
-    unseen = [name for name, share in shares.items() if share == 0]
-    part = [f"{name} ({share:.0%})" for name, share in shares.items() if 0 < share < NEARLY_ALL]
+    unseen = [name for name, share in shares.items() if is_outside(share)]
+    part = [
+        f"{name} ({share:.0%})"
+        for name, share in shares.items()
+        if share < NEARLY_ALL and not is_outside(share)
+    ]
     if part:
         yield f"mapped as far as the mosaic shows the ground within their reach: {', '.join(part)}"
     if unseen:
@@ -271,7 +291,8 @@ def _craters_near_edges(project: Project) -> Iterator[str]:
 def _next(project: Project, mapped: int) -> str:
     trained = _trained(project)
     ready = all(bundle_folders(project.networks_folder(kind)) for kind in trained)
-    if _can_train(project) and any(present < wanted for present, wanted in trained.values()):
+    missing = any(present < wanted for present, wanted in trained.values())
+    if _can_train(project) and (missing or outdated_networks(project)):
         map_directly = f", or directly ejectamap map {project.folder}" if ready else ""
         return f"ejectamap train {project.folder}{map_directly}"
     if not ready:

@@ -18,12 +18,13 @@ from sklearn.metrics import confusion_matrix, f1_score, jaccard_score, precision
 from ejectamap.errors import OutputError
 from ejectamap.evaluation.counts import Counts, compare
 from ejectamap.evaluation.pixels import evaluate
-from ejectamap.evaluation.tables import print_tables, subset_titles, unrecorded_note
+from ejectamap.evaluation.tables import is_independent, print_tables, subset_titles, unrecorded_note
 from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.crater_map import in_memory
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.origin import OriginMap
 from ejectamap.maps.rasters import quantise, write_mask, write_probability
+from ejectamap.pages.report.summary import headline_scores
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -182,6 +183,7 @@ def test_pairs_that_were_seen_before_are_told_apart() -> None:
         "all": "All labels (the networks were trained on 25.0% of them)",
         "unseen": "Labels that no network was trained on",
     }
+    assert not is_independent(evaluation.to_dict())
     split = {(0, 1): "train"}
     held_out = evaluate(LABELS, CRATERS, predicted, split, **known)  # type: ignore[arg-type]
     assert held_out.unseen.pixel.total == 200
@@ -189,6 +191,19 @@ def test_pairs_that_were_seen_before_are_told_apart() -> None:
     assert note is not None
     assert "context/member-00" in note
     assert unrecorded_note(evaluation.to_dict()) is None
+
+
+def test_a_headline_says_whether_its_labels_were_seen_before() -> None:
+    unit = {"pixel": {"f1": 0.855}, "tile": {"f1": None}}
+    seen = {"test_px": 10, "seen_px": 10, "unrecorded": []}
+    content = {"split": "split.csv", "test": unit, "all": unit, "unseen": unit, "seen": seen}
+    assert headline_scores(content) == (
+        "Test set (training started from networks trained on all of it): pixel F1 0.855;"
+        " this is no independent test"
+    )
+    fresh = content | {"seen": seen | {"seen_px": 0}}
+    assert headline_scores(fresh) == "Test set only: pixel F1 0.855"
+    assert is_independent(fresh)
 
 
 def test_whole_pattern_counts_all_ground_in_reach() -> None:

@@ -70,6 +70,7 @@ def test_what_is_current_is_not_trained_again(
     text = " ".join(capsys.readouterr().out.split())
     assert "all networks are trained" in text
     assert "F1 and loss are of the validation data of 1 crater, not the result" in text
+    assert "They are of the best epoch" in text
     assert outdated_networks(project) == []
 
 

@@ -54,14 +54,13 @@ def analyze(folder: ProjectFolder) -> None:
     measurements = analyze_project(project)
     plot_analysis(project.outputs / "analysis.png", measurements)
     columns = {
-        "Blanket": "blanket_radius_km",
-        "Farthest": "max_distance_km",
+        "Blanket\nradius, km": "blanket_radius_km",
+        "Farthest,\nkm": "max_distance_km",
         "Rays": "ray_count",
-        "From": "missing_bearing_deg",
+        "From, °": "missing_bearing_deg",
     }
-    title = "Areas in 1000 km², distances in km"
-    table = Table("Crater", title=title, title_justify="left", box=SIMPLE, padding=(0, 1))
-    for name in ("Area", "Mask", *columns):
+    table = Table("Crater", box=SIMPLE, padding=(0, 1))
+    for name in ("Area,\n1000 km²", "Mask,\n1000 km²", *columns):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for row in measurements.to_dict("records"):
@@ -75,6 +74,8 @@ def analyze(folder: ProjectFolder) -> None:
         table.add_row(Text(str(row["name"])), f"{area} ± {sd}", mask, *cells, flag)
     console.print(table)
     _explain(console, measurements, project.settings.map.threshold)
+    names = "analysis.csv, rays.csv, rays.gpkg, analysis.png"
+    console.print(f"{project.outputs}: {names}", soft_wrap=True)
 
 
 def _thousands(value: float) -> str:
@@ -84,16 +85,29 @@ def _thousands(value: float) -> str:
 
 def _explain(console: Console, measurements: "DataFrame", threshold: float) -> None:
     """Say what the columns of the printed table are."""
+    from ejectamap.analysis.area_error import LEAST_CRATERS
+
     error, craters = measurements["area_error"].iloc[0], measurements["area_error_craters"].iloc[0]
     source = "measured on other planets"
-    if craters:
-        source = f"measured there and on {craters} labelled craters that no network has seen"
+    if craters >= LEAST_CRATERS:
+        source += f" and here on {craters} craters whose labels no network has seen"
+    else:
+        noun = "crater has" if craters == 1 else "craters have"
+        source += (
+            f" ({craters} {noun} labelled ejecta here that no network has seen; from"
+            f" {LEAST_CRATERS} on they count too)"
+        )
+    notes = {
+        "truncated": "Cut off: the ejecta end where the mosaic's data or the reach do.",
+        "set_aside": "Shared: more than a fifth of the blanket's area has other craters' ejecta too.",
+    }
     for line in (
         "Area: sum of probability times ground area, beyond the rim, and its standard deviation;"
         f" {error:.0%} of the area are the probabilities' own error, {source}."
         f" Mask: area where the probability exceeds {threshold:g}.",
-        "Cut off: the ejecta end where the mosaic's data or the reach do. Shared: more than a fifth of the blanket's"
-        " area has other craters' ejecta too. From: where the projectile came from, clockwise from north.",
+        "Blanket: radius of the continuous ejecta. Farthest: distance of the farthest ejecta. From: where the"
+        " projectile came from, clockwise from north.",
+        *(note for column, note in notes.items() if measurements[column].astype(bool).any()),
         "analysis-columns.csv and rays-columns.csv explain every column of analysis.csv and rays.csv.",
     ):
         console.print(Text(line))

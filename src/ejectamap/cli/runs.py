@@ -87,6 +87,11 @@ def _list_runs(project: "Project") -> None:
         for run in runs:
             table.add_row(Text(f"{run.name} *" if run.automatic else run.name), *_cells(run))
         console.print(table)
+    if any(run.f1 is not None and not _is_independent(run) for run in runs):
+        console.print(
+            "F1 in brackets: on labels that networks were trained on, at least in part.",
+            soft_wrap=True,
+        )
     if present is None:
         what = "finishes it" if project.maps.is_dir() else "makes one"
         console.print(f"No finished map: ejectamap map {project.folder} {what}.", soft_wrap=True)
@@ -98,6 +103,13 @@ def _list_runs(project: "Project") -> None:
         )
 
 
+def _is_independent(run: "Run") -> bool:
+    """Whether its F1 is of labels that no network is known to have been trained on."""
+    from ejectamap.evaluation.tables import is_independent
+
+    return is_independent(run.evaluation or {})
+
+
 def _cells(run: "Run") -> tuple[str, ...]:
     """Date, method, networks, number of craters, pixel F1 and size of a map."""
     made = f"{run.made.astimezone():%Y-%m-%d %H:%M}"
@@ -105,5 +117,5 @@ def _cells(run: "Run") -> tuple[str, ...]:
         method, networks, craters = run.method, run.networks, str(len(run.crater_ids))
     except OutputError:
         return made, "damaged"
-    f1 = "–" if run.f1 is None else f"{run.f1:.3f}"
+    f1 = "–" if run.f1 is None else f"{run.f1:.3f}" if _is_independent(run) else f"({run.f1:.3f})"
     return made, method, networks, craters, f1, f"{run.size_bytes / 1e6:,.1f}"

@@ -13,6 +13,7 @@ from ejectamap.progress import status
 from ejectamap.terminal import results_console
 
 if TYPE_CHECKING:
+    from ejectamap.maps.runs import Run
     from ejectamap.project.folder import Project
 
 Workers = Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")]
@@ -58,21 +59,33 @@ def map_(
     from ejectamap.project.folder import Project
     from ejectamap.project.network_state import outdated_networks
     from ejectamap.show.run import draw_card, draw_maps
+    from ejectamap.world.coverage import ground_share, is_outside
 
-    project = Project.open(folder)
     ids = read_ids(craters)
+    project = Project.open(folder)
     if family is not None:
         members = [crater.crater_id for crater in project.family_craters(family.split(","))]
         ids = members if ids is None else [k for k in ids if k in members]
     for line in outdated_networks(project):
-        results_console().print(line, highlight=False, soft_wrap=True)
-    map_project(project, ids, workers, scheduler, draw_card)
+        results_console().print(f"warning: {line}", style="yellow", soft_wrap=True)
+    kept = map_project(project, ids, workers, scheduler, draw_card)
     draw_maps(project)
-    for line in _map_summary(project):
+    outside = ", ".join(
+        crater.name
+        for crater in project.chosen_craters(ids)
+        if is_outside(ground_share(project.mosaic, crater))
+    )
+    if outside:
+        results_console().print(
+            f"warning: outside the mosaic, nothing mapped: {outside}",
+            style="yellow",
+            soft_wrap=True,
+        )
+    for line in _map_summary(project, kept):
         results_console().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _map_summary(project: "Project") -> Iterator[str]:
+def _map_summary(project: "Project", kept: "Run | None") -> Iterator[str]:
     """What the map folder holds now, what to bear in mind, and what comes next."""
     from ejectamap.maps.mapped import find_maps
     from ejectamap.project.products import note_on_networks
@@ -82,6 +95,11 @@ def _map_summary(project: "Project") -> Iterator[str]:
         f"{project.maps}: {count} of {every} craters, each with probability, mask and card; origin.tif, ejecta.gpkg"
         " and global.png show them together"
     )
+    if kept is not None:
+        yield (
+            f"the map before is kept as run {kept.name}: ejectamap difference {project.folder} {kept.name} compares"
+            " the two"
+        )
     note = note_on_networks(project)
     if note is not None:
         yield f"note: {note}"
@@ -115,11 +133,14 @@ def evaluate(
     from ejectamap.evaluation.tables import print_tables
     from ejectamap.project.folder import Project
 
-    evaluation = evaluate_project(Project.open(folder), second_labels, structure)
+    project = Project.open(folder)
+    evaluation = evaluate_project(project, second_labels, structure)
     if as_json:
         sys.stdout.write(json.dumps(evaluation.to_dict(), indent=2) + "\n")
     else:
-        print_tables(evaluation, results_console())
+        console = results_console()
+        print_tables(evaluation, console)
+        console.print(f"{project.outputs / 'evaluation.json'}: all figures", soft_wrap=True)
 
 
 @app.command(epilog="Example: ejectamap report mercury")

@@ -4,8 +4,8 @@ from ejectamap.evaluation.difference import CraterAgreement, Difference, FigureD
 from ejectamap.evaluation.tables import FigureTable, format_figure, format_interval
 
 _SUBSETS = {
-    "unseen": "labels that no network of either map was trained on",
-    "test": "held-out labels that a network was trained on before",
+    "unseen": "labels that no network was trained on",
+    "test": "test labels that a network was trained on",
     "all": "labels that a network was trained on",
 }
 _MOST_CRATERS = 20
@@ -45,7 +45,7 @@ def _figure_table(difference: Difference, subset: str) -> FigureTable:
 def _verdict(figures: list[FigureDifference]) -> str:
     """Which figures differ beyond chance."""
     craters = max(figure.paired.craters for figure in figures)
-    over = f"{craters} crater{'' if craters == 1 else 's'}"
+    over = f"{craters} crater{'' if craters == 1 else 's'} with such labels"
     if not any(figure.paired.enough_craters for figure in figures):
         return f"{over}: too few to tell a difference from chance; six are the least."
     changes = {

@@ -140,6 +140,20 @@ def subset_titles(content: Content) -> dict[str, str]:
     return titles
 
 
+def is_independent(content: Content) -> bool:
+    """Whether the headline figures (of the test set, or else of all labels) are of labels new to every network.
+
+    Parameters
+    ----------
+    content : mapping
+        Of an evaluation.json; without a record of what was seen, those of a test set count as independent.
+    """
+    seen = content.get("seen")
+    if not seen:
+        return bool(content.get("split"))
+    return not seen["seen_px"] and (bool(content.get("split")) or not seen["unrecorded"])
+
+
 def unrecorded_note(content: Content) -> str | None:
     """A sentence about networks of which it is not known what they were trained on; None if there are none.
 

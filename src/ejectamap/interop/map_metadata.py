@@ -149,7 +149,9 @@ def _network_lines(project: Project) -> Iterator[str]:
             facts = [f"`{kind}/{folder.name}`"]
             facts += [f"{training['samples']} samples"] if training.get("samples") else []
             f1 = training.get("validation_f1")
-            facts += [f"F1 {f1:.3f} on its validation data"] if f1 is not None else []
+            best, epochs = training.get("best_epoch"), training.get("epochs")
+            epoch = f" after epoch {best}, the best of {epochs}" if best and epochs else ""
+            facts += [f"F1 {f1:.3f} on its validation data{epoch}"] if f1 is not None else []
             facts += [f"seed {training['seed']}"] if "seed" in training else []
             yield ", ".join(facts) + "."
 

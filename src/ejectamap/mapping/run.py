@@ -15,7 +15,7 @@ from ejectamap.mapping.backend_selection import select_backends
 from ejectamap.mapping.cluster import run_on_dask
 from ejectamap.mapping.methods import Method, load_method
 from ejectamap.maps.provenance import Fingerprints, compute_fingerprints
-from ejectamap.maps.runs import keep_before_change
+from ejectamap.maps.runs import Run, keep_before_change
 from ejectamap.maps.state import is_predicted, prepare_folders
 from ejectamap.maps.writing import rewrite_masks, write_crater_files, write_global_files
 from ejectamap.progress import track
@@ -37,7 +37,7 @@ def map_project(
     workers: int = 1,
     scheduler: str | None = None,
     after_crater: AfterCrater | None = None,
-) -> None:
+) -> Run | None:
     """Map craters and write their files and the global ones into the project's `map` folder.
 
     Parameters
@@ -55,6 +55,11 @@ def map_project(
     after_crater : callable, optional
         Called with the project and each crater once that is mapped, by the worker that mapped it; picklable.
 
+    Returns
+    -------
+    Run or None
+        The map before, if this one replaced it and it was kept.
+
     Raises
     ------
     BundleError, CraterError, OutputError, ProjectError
@@ -64,7 +69,7 @@ def map_project(
     select_backends(project)
     fingerprints = compute_fingerprints(project)
     prepare_folders(project)
-    keep_before_change(project, fingerprints, [crater.crater_id for crater in craters])
+    kept = keep_before_change(project, fingerprints, [crater.crater_id for crater in craters])
     missing = [
         c for c in craters if not is_predicted(project, c, *fingerprints.accepted(c.crater_id))
     ]
@@ -75,6 +80,7 @@ def map_project(
     rewrite_masks(project)
     for note in write_global_files(project, fingerprints).notes(project):
         logger.warning(note)
+    return kept
 
 
 def _map_craters(

@@ -98,10 +98,17 @@ class Run:
 
     @property
     def f1(self) -> float | None:
-        """Pixel F1 of its evaluation, over the labels that were held out; None without an evaluation of this map."""
-        content = _read(self.folder / "evaluation.json")
+        """Pixel F1 of its evaluation, over the test set or else all labels; None without an evaluation of this map."""
+        content = self.evaluation or {}
         subset = content.get("test" if content.get("split") else "all", {})
-        return subset.get("pixel", {}).get("f1") if self.is_result("evaluation.json") else None
+        f1: float | None = subset.get("pixel", {}).get("f1")
+        return f1
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """Content of its evaluation.json; None without an evaluation of this map."""
+        name = "evaluation.json"
+        return _read(self.folder / name) if self.is_result(name) else None
 
     @property
     def networks(self) -> str:
@@ -137,12 +144,19 @@ class Run:
         return max((path.stat().st_mtime for path in masks), default=0.0)
 
 
-def keep_before_change(project: Project, fingerprints: Fingerprints, crater_ids: list[int]) -> None:
+def keep_before_change(
+    project: Project, fingerprints: Fingerprints, crater_ids: list[int]
+) -> Run | None:
     """Keep the project's finished map, if mapping these craters changes it; drop the oldest kept in this way.
 
     A map that is continued, with the same inputs, settings and networks, is not kept, nor one to which craters are
     only added. Of a map that was interrupted while it replaced another one, that other one has been kept already.
     The maps of a comparison and of a search's trials are not kept.
+
+    Returns
+    -------
+    Run or None
+        The run that the map is kept as, this time or under a name before.
 
     Raises
     ------
@@ -150,18 +164,18 @@ def keep_before_change(project: Project, fingerprints: Fingerprints, crater_ids:
         If it cannot be kept; the map is as it was then.
     """
     if project.results != "." or not _changes(project, fingerprints, crater_ids):
-        return
+        return None
     limit = project.settings.map.keep_runs
     present = Run(PRESENT, project.outputs)
     named = [r for r in kept_runs(project) if not r.automatic and _is_same_map(r, present)]
     for run in named:  # with the results that were made since
         for name in filter(present.is_result, _RESULTS):
             replace_file(run.folder / name, (present.folder / name).read_bytes())
-    if limit and not named:
-        _keep(project, None)
+    kept = named[0] if named else _keep(project, None) if limit else None
     automatic = sorted((run for run in kept_runs(project) if run.automatic), key=_age)
     for run in automatic[: max(0, len(automatic) - limit)]:
         _delete(run)
+    return kept
 
 
 @writes_project("runs")

@@ -64,6 +64,13 @@ def read_seen_labels(project: Project) -> SeenLabels:
     return SeenLabels(project.grid, tuple(planets), tuple(unrecorded))
 
 
+def seen_before_training(project: Project, craters: Sequence[Crater]) -> list[Crater]:
+    """Craters whose labels, at least in part, were trained on by the networks that training starts from."""
+    planets = [p for kind in project.settings.network_configs for p in _start(project, kind)]
+    radius_m = project.grid.radius_m
+    return [c for c in craters if any(planet.find(c, radius_m) for planet in planets)]
+
+
 def _start(project: Project, kind: str) -> tuple[SeenPlanet, ...]:
     """What the networks that training would start from at present were trained on."""
     folder = project.start_networks(kind)

@@ -33,14 +33,15 @@ FIGURES = {
 def summarise(project: Project) -> None:
     """Print and write logs/{kind}/members.csv, and draw logs/{kind}/curves.png, of the networks trained here."""
     console = results_console()
-    for kind in project.settings.network_configs:
+    for kind, config in project.settings.network_configs.items():
         folder = project.logs / kind
         if not folder.exists():  # the networks were copied from another project
             continue
         table = members_table(project.models / kind)
         table.to_csv(folder / "members.csv", index=False)
         console.print(_format_table(kind, table))
-        console.print(_validation_note(project.models / kind), highlight=False, soft_wrap=True)
+        note = _validation_note(project.models / kind, config.keep)
+        console.print(note, highlight=False, soft_wrap=True)
         draw_curves(folder, folder / "curves.png")
 
 
@@ -65,8 +66,8 @@ def members_table(folder: Path) -> pd.DataFrame:
     return pd.concat([members.astype({"seed": object}), statistics], ignore_index=True)
 
 
-def _validation_note(folder: Path) -> str:
-    """A sentence on what the figures of the validation data are worth."""
+def _validation_note(folder: Path, keep: str) -> str:
+    """Of which epoch the figures of the validation data are, and what they are worth."""
     descriptions = [read_description(bundle).training for bundle in bundle_folders(folder)]
     counts = {count for d in descriptions if (count := d.get("validation_craters")) is not None}
     few = sorted(count for count in counts if 0 < count < _FEW_CRATERS)
@@ -75,9 +76,10 @@ def _validation_note(folder: Path) -> str:
         noun = "crater" if few[-1] == 1 else "craters"
         count = f"{few[0]}" if few[0] == few[-1] else f"{few[0]} to {few[-1]}"
         what = f" of {count} {noun}"
+    epoch = "" if keep == "best" else "; the weights kept are those of the last one (keep: last)"
     return (
         f"F1 and loss are of the validation data{what}, not the result: ejectamap map and evaluate"
-        " give that."
+        f" give that. They are of the best epoch{epoch}."
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ejectamap.evaluation.tables import is_independent, subset_titles
 from ejectamap.maps.edits import describe_edits
 from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.project.bundles import bundle_folders
@@ -41,7 +42,7 @@ def summarise(
         *_facts_of_people(project),
     ]
     if evaluation is not None:
-        facts.append(("Evaluation", _headline_scores(evaluation)))
+        facts.append(("Evaluation", headline_scores(evaluation)))
     return [*facts, *_facts_of_use(project)]
 
 
@@ -124,12 +125,19 @@ def _totals(project: Project, mapped: Sequence[Crater]) -> str:
     )
 
 
-def _headline_scores(evaluation: Mapping[str, Any]) -> str:
-    """F1 over pixels and over tiles, on the test set if there is one."""
-    subset, name = ("test", "test set") if evaluation["split"] else ("all", "all labels")
-    pixel, tile = (evaluation[subset][unit]["f1"] for unit in ("pixel", "tile"))
-    figures = [f"{n} F1 {f:.3f}" for n, f in (("pixel", pixel), ("tile", tile)) if f is not None]
-    return f"on {name}: {', '.join(figures) or 'nothing to evaluate'}"
+def headline_scores(evaluation: Mapping[str, Any]) -> str:
+    """F1 over pixels and over tiles, on the test set if there is one, and how far that is an independent test."""
+    titles = subset_titles(evaluation)
+    parts = []
+    for subset in ("test" if evaluation["split"] else "all", "unseen"):
+        if subset not in titles:
+            continue
+        units = {unit: evaluation[subset][unit]["f1"] for unit in ("pixel", "tile")}
+        figures = [f"{unit} F1 {f1:.3f}" for unit, f1 in units.items() if f1 is not None]
+        parts.append(f"{titles[subset]}: {', '.join(figures) or 'nothing to evaluate'}")
+    if not is_independent(evaluation) and "unseen" not in titles:
+        parts.append("this is no independent test")
+    return "; ".join(parts)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
