@@ -288,6 +288,8 @@ def test_labels_say_how_far_areas_are_off(make_project: Callable[..., Project]) 
     assert error.craters == len(labels.masks)
     assert error.relative > PRIOR_ERROR
     assert error.total_km2(1000.0, 300.0) == pytest.approx(np.hypot(300, 1000 * error.relative))
+    few = measure_area_error(project, EjectaMap(project.maps, grid), project.craters[:2])
+    assert (few.relative, few.craters) == (PRIOR_ERROR, 2)
 
 
 def test_without_labels_areas_are_as_far_off_as_elsewhere(

@@ -14,13 +14,16 @@ from qgis_edits import Edit, add_rectangle, contents, edit, round_map, round_mas
 from rich.console import Console
 from shapely.geometry import MultiPolygon
 
+from ejectamap.cli.exchange import labels
 from ejectamap.errors import LabelError
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.evaluation.tables import print_tables
 from ejectamap.interop.import_labels import CORRECTED_LABELS, import_labels
-from ejectamap.interop.label_changes import apply_difference
+from ejectamap.interop.label_changes import LabelChange, apply_difference
 from ejectamap.interop.map_metadata import model_card
 from ejectamap.interop.qgis import export_qgis, tile_box
+from ejectamap.maps.edits import REMOVED, read_edit
+from ejectamap.maps.edits import Edit as MapEdit
 from ejectamap.maps.mapped import find_maps
 from ejectamap.maps.writing import import_maps
 from ejectamap.pages.report.summary import summarise
@@ -113,17 +116,64 @@ def test_all_polygons_deleted_take_only_their_pixels_from_a_label(
 
 def test_a_crater_without_a_label_starts_from_its_map(project: Project, tmp_path: Path) -> None:
     grid, window, mapped = project.grid, window_east_of(project, 0), round_mask(project, 0)
-    edits = add_rectangle(0, window, grid), drop(3)
-    assert import_edits(project, tmp_path / "map.gpkg", *edits) == dict.fromkeys(
-        (0, 3), "corrected"
-    )
+    edits = add_rectangle(0, window, grid)
+    assert import_edits(project, tmp_path / "map.gpkg", edits) == {0: "corrected"}
     mask, source = label_of(project, 0)
     np.testing.assert_array_equal(mask, mapped | mark(grid, window))
     np.testing.assert_array_equal(source == CORRECTED, mask & ~mapped)
     np.testing.assert_array_equal(source == ACCEPTED, mapped)
-    mask, source = label_of(project, 3)
-    assert not mask.any()
-    np.testing.assert_array_equal(source == CORRECTED, round_mask(project, 3))
+
+
+def test_the_command_says_that_a_map_became_a_label_and_what_comes_next(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package, grid, before = tmp_path / "map.gpkg", project.grid, label_of(project, 1)[0]
+    export_qgis(project, package)
+    edit(package, cut_rectangle(0, window_east_of(project, 0), grid))
+    edit(package, drop(1, 3))
+    labels(project.folder, package)
+    printed = capsys.readouterr().out.splitlines()
+    mask, mapped = label_of(project, 0)[0], round_mask(project, 0)
+    assert (
+        "crater 0: corrected: it had no label, so that its map was taken as its label:"
+        f" {mask.sum():,} px, after 0 px were added and {(mapped & ~mask).sum():,} px removed by hand"
+    ) in printed
+    removed = round_mask(project, 1) & before
+    assert f"crater 1: corrected, {removed.sum():,} px removed" in printed
+    assert "inputs.labels is labels-corrected now; the map is unchanged until" in printed[-1]
+    assert f"ejectamap train {project.folder}" in printed[-1]
+    assert "crater 3: all of its map was deleted, and it has no label: left without one" in printed
+    opened = Project.open(project.folder)
+    assert opened.labels is not None
+    assert set(opened.labels.masks) == {0, 1, 2}
+
+
+def test_a_change_says_how_much_of_an_edit_the_label_had() -> None:
+    window = Window(0, 0, 2, 5)
+    label = SourcedMask(window, np.ones((2, 5), bool), np.ones((2, 5), np.uint8))
+    change = MapEdit(window, np.array([[1, 1, 1, 0, 0], [2, 2, 2, 2, 0]], np.uint8))
+    assert LabelChange(label, "corrected", 3, 1, edit=change).describe() == (
+        "corrected, 3 px added, 4 px of the map removed, 1 of them labelled"
+    )
+    assert LabelChange(label, "corrected", 0, 4, edit=change).describe() == (
+        "corrected, 3 px added to the map, 0 of them not labelled before, 4 px removed"
+    )
+
+
+def test_a_map_deleted_as_a_whole_is_pinned_without_a_label(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "map.gpkg"
+    export_qgis(project, package)
+    edit(package, drop(3))
+    labels(project.folder, package, pin=True)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "no label was changed"
+    assert second.startswith("crater 3: all of its map was deleted, and it has no label")
+    assert not (project.folder / CORRECTED_LABELS).exists()
+    pinned = read_edit(project, 3)
+    assert pinned is not None
+    assert (pinned.values == REMOVED).sum() == round_mask(project, 3).sum()
 
 
 def test_an_accepted_map_replaces_the_label_and_its_edits_count(

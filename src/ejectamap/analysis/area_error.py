@@ -25,6 +25,8 @@ PRIOR_ERROR = 0.4
 """Relative error of expected areas on planets without labels, measured on Mercury, the Moon and simulated planets."""
 PRIOR_CRATERS = 4
 """Number of labelled craters that this counts as."""
+LEAST_CRATERS = 3
+"""Number of labelled craters below which the prior alone counts: one or two may be far off by chance."""
 _LEAST_ERROR = 0.1
 
 
@@ -37,7 +39,8 @@ class AreaError:
     relative : float
         One standard deviation, as a fraction of the area.
     craters : int
-        Number of labelled craters, seen by no network, that it was measured on; with none it is `PRIOR_ERROR`.
+        Number of craters with labelled ejecta, seen by no network, that it could be measured on; with fewer than
+        `LEAST_CRATERS` it is `PRIOR_ERROR`.
     """
 
     relative: float
@@ -54,15 +57,17 @@ def measure_area_error(
     """Compare expected areas with the labelled ones, on ground that no network has seen the label of.
 
     The relative difference of two areas T and E is 2 (T - E) / (T + E). Of its mean square over the craters the mean
-    square random error is taken off; the prior counts as `PRIOR_CRATERS` further craters. Where a network's history is
-    not recorded, it may have seen any label, and the prior alone counts.
+    square random error is taken off; the prior counts as `PRIOR_CRATERS` further craters. Labels without ejecta do not
+    count: the difference to no area is the largest that there is, however small E. Where a network's history is not
+    recorded, it may have seen any label, and the prior alone counts, as with fewer than `LEAST_CRATERS` craters.
     """
     labels = project.labels
     seen = None if labels is None else read_seen_labels(project)
     if labels is None or seen is None or seen.unrecorded:
         return AreaError(PRIOR_ERROR, 0)
     squares = []
-    for crater in craters:
+    with_ejecta = {k for k, (_, mask) in labels.masks.items() if mask.any()}
+    for crater in (crater for crater in craters if crater.crater_id in with_ejecta):
         window, mask = ejecta_map.as_labels(crater.crater_id).masks[crater.crater_id]
         unseen = _unseen_ground(project, labels, seen, crater, window)
         if not unseen.any():
@@ -75,6 +80,8 @@ def measure_area_error(
         if expected_km2 + true_km2 > 0 and expected_km2 > 0:
             difference = 2 * (true_km2 - expected_km2) / (true_km2 + expected_km2)
             squares.append(difference**2 - (random_km2 / expected_km2) ** 2)
+    if len(squares) < LEAST_CRATERS:
+        return AreaError(PRIOR_ERROR, len(squares))
     total = sum(squares) + PRIOR_CRATERS * PRIOR_ERROR**2
     variance = max(total / (len(squares) + PRIOR_CRATERS), _LEAST_ERROR**2)
     return AreaError(float(np.sqrt(variance)), len(squares))

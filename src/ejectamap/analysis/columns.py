@@ -34,8 +34,8 @@ _ANALYSIS = _OF_CRATER | {
     ),
     "area_error_craters": (
         "1",
-        "number of labelled craters, whose labels no network was trained on, that area_error was measured on; 0: it"
-        " is the one measured on other planets",
+        "number of craters with labelled ejecta, whose labels no network was trained on, that area_error was measured"
+        " on; with fewer than 3 it is the one measured on other planets",
     ),
     "truncated": (
         "",

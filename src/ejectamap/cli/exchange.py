@@ -76,9 +76,20 @@ def labels(
     project, console = Project.open(folder), results_console()
     changes = import_labels(project, file, pin)
     lines = [f"crater {k}: {change.describe()}" for k, change in sorted(changes.labels.items())]
-    lines += [] if changes.tiles is None else [f"{len(changes.tiles)} tiles"]
+    if changes.tiles is not None:
+        lines.append("1 tile" if len(changes.tiles) == 1 else f"{len(changes.tiles)} tiles")
     target = f"{project.folder / CORRECTED_LABELS}:"
     lines = ["no label was changed"] if changes.is_empty else [target, *lines]
+    lines += [
+        f"crater {k}: all of its map was deleted, and it has no label: left without one"
+        for k in changes.left_out
+    ]
+    if not changes.is_empty:
+        lines.append(
+            f"project.yaml: inputs.labels is {CORRECTED_LABELS} now; the map is unchanged until ejectamap train"
+            f" {project.folder}, then ejectamap map {project.folder}"
+            + ("" if pin else "; --pin puts the corrections into the map itself")
+        )
     if pin:
         ids = ", ".join(map(str, sorted(changes.edits)))
         lines += [f"pinned to the map: {ids}; next: ejectamap map {project.folder}"]

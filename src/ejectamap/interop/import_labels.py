@@ -40,7 +40,8 @@ def import_labels(project: Project, path: Path, pin: bool = False) -> LabelChang
         One of
 
         - a GeoPackage of `export qgis` that was edited: pixels that its polygons gained or lost change in the label of
-          their crater. A crater without a label, or an accepted one, gets its map with these changes as its label;
+          their crater. A crater without a label, or an accepted one, gets its map with these changes as its label; one
+          without a label whose map was deleted as a whole gets none;
         - the folder `corrections` of `view`: within its tiles it replaces the labels of the corrected craters;
         - a table of tiles of QClassiPy (CSV) with the masks that it names, or a folder of masks and tiles.csv: within
           the tiles they replace the present labels;

@@ -33,9 +33,29 @@ from ejectamap.world.tables import read_table
 
 Mask = tuple[Window, Bools]
 """A window and, in it, where the ejecta are."""
-NewLabel = tuple[SourcedMask, str]
-"""A label, and what a person did to it (`LabelChange.action`)."""
 _EMPTY: Mask = Window(0, 0, 0, 0), np.zeros((0, 0), bool)
+
+
+@dataclass(frozen=True)
+class NewLabel:
+    """A label as a person left it.
+
+    Attributes
+    ----------
+    label : SourcedMask
+    action : str
+        What the person did, as in `LabelChange`.
+    start : SourcedMask or None
+        The map that was taken as the label of a crater without one; None where the label was there before, was drawn
+        or was accepted.
+    edit : Edit or None
+        What the person changed in the map, where the label got that alone.
+    """
+
+    label: SourcedMask
+    action: str
+    start: SourcedMask | None = None
+    edit: Edit | None = None
 
 
 @dataclass(frozen=True)
@@ -49,19 +69,41 @@ class LabelChange:
     action : str
         What the person did: "drawn", "corrected", "accepted", "accepted and corrected" or "imported".
     added_px, removed_px : int
-        Pixels of ejecta that the present label lacks, and that it alone has.
+        Pixels of ejecta that the present label lacks, and that it alone has; with `from_map` the same of the map.
+    from_map : bool
+        Whether the crater had no label and its map was taken as its label.
+    edit : Edit or None
+        What the person changed in the map, where the label got that alone.
     """
 
     label: SourcedMask
     action: str
     added_px: int
     removed_px: int
+    from_map: bool = False
+    edit: Edit | None = None
 
     def describe(self) -> str:
         """Describe the change: "corrected, 120 px added, 812 px removed"."""
-        numbers = {"added": self.added_px, "removed": self.removed_px}
-        parts = [f"{px:,} px {what}" for what, px in numbers.items() if px]
+        if self.from_map:
+            return (
+                f"{self.action}: it had no label, so that its map was taken as its label:"
+                f" {int(self.label.mask.sum()):,} px, after {self.added_px:,} px were added and"
+                f" {self.removed_px:,} px removed by hand"
+            )
+        parts = [part for kind in (ADDED, REMOVED) if (part := self._describe_part(kind))]
         return ", ".join([self.action, *(parts or ["no pixel changes"])])
+
+    def _describe_part(self, kind: int) -> str:
+        """Describe what was added, or removed, and how much of an edit of the map the label had already."""
+        px = self.added_px if kind == ADDED else self.removed_px
+        word = "added" if kind == ADDED else "removed"
+        edited_px = px if self.edit is None else int((self.edit.values == kind).sum())
+        if edited_px == px:
+            return f"{px:,} px {word}" if px else ""
+        labelled = "of them not labelled before" if kind == ADDED else "of them labelled"
+        edited = "added to the map" if kind == ADDED else "of the map removed"
+        return f"{edited_px:,} px {edited}, {px:,} {labelled}"
 
 
 @dataclass(frozen=True)
@@ -76,11 +118,14 @@ class LabelChanges:
         By crater id, the ground that the person corrected in the map, whether or not the label changes there.
     tiles : tuple of Tile or None
         All tiles of the changed labels; None if they stay as they are.
+    left_out : tuple of int
+        Ids of craters without a label whose map was deleted as a whole: no label is made of what is left of it.
     """
 
     labels: dict[int, LabelChange]
     edits: dict[int, Edit] = field(default_factory=dict)
     tiles: tuple[Tile, ...] | None = None
+    left_out: tuple[int, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -143,24 +188,47 @@ def _changes_of_export(project: Project, path: Path, layers: set[str]) -> LabelC
     )  # of a map that does not exist nothing is accepted
     changes: dict[int, NewLabel] = {}
     edits: dict[int, Edit] = {}
+    left_out: list[int] = []
     for k in sorted(edited.keys() | mapped.keys()):
         before, after = mapped.get(k, _EMPTY), edited.get(k, _EMPTY)
         is_edited = not _are_equal(before, after)
         if is_edited:
             edits[k] = _edit(before, after, grid.width)
         if is_edited or k in accepted:
-            crater = _crater(project, path, k)
-            base, action = _base(project, crater, before, k in accepted), "corrected"
-            if k not in mapped and not _is_labelled(project, k):
-                action = "drawn"
-            source = LabelSource.DRAWN if action == "drawn" else LabelSource.CORRECTED
-            actions = ["accepted"] * (k in accepted) + [action] * is_edited
-            label = apply_difference(base, before, after, grid.width, source)
-            changes[k] = label, " and ".join(actions)
+            masks = mapped.get(k), after
+            new = _edited(project, path, k, masks, edits.get(k), k in accepted)
+            if new.start is not None and not new.label.mask.any():
+                left_out.append(k)
+            else:
+                changes[k] = new
     tiles = _read_tile_layer(path, grid) if TILES in layers else ()
     present = None if project.labels is None else project.labels.tiles
     changed_tiles = None if set(tiles) == set(present or ()) else tiles
-    return LabelChanges(_differing(project, changes), edits, changed_tiles)
+    return LabelChanges(_differing(project, changes), edits, changed_tiles, tuple(left_out))
+
+
+def _edited(
+    project: Project,
+    path: Path,
+    crater_id: int,
+    masks: tuple[Mask | None, Mask],
+    edit: Edit | None,
+    is_accepted: bool,
+) -> NewLabel:
+    """A crater's label after an edit of its map, or its acceptance.
+
+    The masks are those before the edit, None for a crater that was not mapped, and after it.
+    """
+    before, after = masks
+    base = _base(project, _crater(project, path, crater_id), before, is_accepted)
+    is_labelled = _is_labelled(project, crater_id)
+    is_drawn = not is_labelled and before is None
+    source = LabelSource.DRAWN if is_drawn else LabelSource.CORRECTED
+    actions = ["accepted"] * is_accepted
+    actions += ["drawn" if is_drawn else "corrected"] * (edit is not None)
+    label = apply_difference(base, before or _EMPTY, after, project.grid.width, source)
+    start = None if is_labelled or is_accepted or is_drawn else base
+    return NewLabel(label, " and ".join(actions), start, None if is_accepted else edit)
 
 
 def _changes_within_tiles(project: Project, path: Path, new: Labels) -> LabelChanges:
@@ -202,7 +270,9 @@ def _replaced(
     mask = np.where(inside, new.read(crater_id, window), old.mask)
     sources = np.where(mask == old.mask, old.source, np.uint8(LabelSource.IMPORTED))
     codes = np.where(inside, recorded.read(crater_id, window), np.uint8(0))
-    return SourcedMask(window, mask, np.where(codes > 0, codes, sources)), _action(codes)
+    label = SourcedMask(window, mask, np.where(codes > 0, codes, sources))
+    start = base if base.mask.any() and not _is_labelled(project, crater_id) else None
+    return NewLabel(label, _action(codes), start)
 
 
 def _action(codes: npt.NDArray[np.uint8]) -> str:
@@ -239,14 +309,22 @@ def _mapped(project: Project, crater: Crater) -> Mask | None:
 def _differing(project: Project, labels: Mapping[int, NewLabel]) -> dict[int, LabelChange]:
     """The labels that differ from the present ones, in a pixel's value or in its source."""
     changes, width = {}, project.grid.width
-    for k, (label, action) in labels.items():
-        old = _present(project, k)
+    for k, changed in labels.items():
+        label = changed.label
+        old = changed.start or _present(project, k)
         window = joint_window([old.window, label.window], width)
         old, new = old.extract(window, width), label.extract(window, width)
         is_same = np.array_equal(old.mask, new.mask) and np.array_equal(old.source, new.source)
         if not is_same or not _is_labelled(project, k):
             added, removed = new.mask & ~old.mask, old.mask & ~new.mask
-            changes[k] = LabelChange(label, action, int(added.sum()), int(removed.sum()))
+            changes[k] = LabelChange(
+                label,
+                changed.action,
+                int(added.sum()),
+                int(removed.sum()),
+                from_map=changed.start is not None,
+                edit=changed.edit,
+            )
     return changes
 
 
