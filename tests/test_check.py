@@ -44,7 +44,7 @@ def test_inputs_networks_and_cost(make_project: MakeProject) -> None:
         "of uint8,",
         "craters 6, radius",
         "labels 6 craters with ejecta, complete within each crater's reach",
-        f"pairs {len(own.pairs)} of crater and tile to train on, {connected} of them connected",
+        f"pairs {len(own.pairs)} of crater and tile to train on, {connected} of them with ejecta",
         f"{held} held out",
         "test_resnet",
         "Unet, tu-test_resnet",

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from ejectamap import progress
 from ejectamap.progress import status, track
+from ejectamap.terminal import MessageConsole
 
 
 @pytest.fixture
@@ -34,3 +35,16 @@ def test_nothing_where_there_is_no_terminal(capfd: pytest.CaptureFixture[str]) -
     assert read() == 6
     assert list(track(iter("ab"), "letters", total=2)) == ["a", "b"]
     assert capfd.readouterr() == ("", "")
+
+
+SENTENCE = "made /some/folder/longer/than/a/line-and/to-be/copied/whole.json and more"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_message_wraps_at_words_on_a_terminal_alone(is_terminal: bool) -> None:
+    console = MessageConsole(file=io.StringIO(), force_terminal=is_terminal, width=40)
+    console.print(SENTENCE, soft_wrap=True, highlight=False)
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    path = SENTENCE.split()[1]
+    assert lines == (["made", path, "and more"] if is_terminal else [SENTENCE])

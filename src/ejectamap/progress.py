@@ -12,6 +12,8 @@ from typing import TypeVar
 import rich.progress
 from rich.console import Console
 
+from ejectamap.terminal import MessageConsole
+
 T = TypeVar("T")
 
 
@@ -47,4 +49,4 @@ def status(description: str) -> Iterator[None]:
 @lru_cache
 def progress_console() -> Console:
     """One console for all displays and messages on standard error: they have to know of each other."""
-    return Console(stderr=True)
+    return MessageConsole(stderr=True)

@@ -4,7 +4,7 @@ import errno
 import logging
 import sys
 
-from rich.logging import RichHandler
+from rich.text import Text
 
 from ejectamap.cli.app import app
 from ejectamap.errors import EjectamapError, OutputError
@@ -31,12 +31,23 @@ _REMEDIES = {
 _INTERRUPTED = 130  # exit code of typer after Ctrl-C
 
 
+class _MessageHandler(logging.Handler):
+    """Prints what is logged as the verbs print their own warnings."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(f"{record.levelname.lower()}: {record.getMessage()}", "yellow")
+
+
+def _say(text: str, style: str = "") -> None:
+    """Print a sentence on standard error."""
+    progress_console().print(Text(text, style), soft_wrap=True)
+
+
 def main() -> None:
     """Run the command line; an error that the user can mend is one line on standard error and exit code 2."""
     logging.basicConfig(
         level=logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=progress_console(), show_path=False, show_time=False)],
+        handlers=[_MessageHandler()],
     )
     # What GDAL warns of is checked where it matters; its errors are raised.
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)
@@ -48,7 +59,7 @@ def main() -> None:
         _fail(OutputError(_describe(error)))
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            sys.stderr.write("interrupted: run the same command again to continue\n")
+            _say("interrupted: run the same command again to continue")
         raise
 
 
@@ -62,5 +73,5 @@ def _fail(error: EjectamapError) -> None:
     text = "".join(letter if letter.isprintable() else " " for letter in str(error))
     line = " ".join(text.split())
     shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
-    sys.stderr.write(f"ejectamap: {shown}\n")
+    _say(f"ejectamap: {shown}")
     sys.exit(2)

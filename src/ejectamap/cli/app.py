@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ejectamap import __version__
 from ejectamap.errors import SettingsError
+from ejectamap.terminal import results_console
 
 app = typer.Typer(
     help="One ejecta map per fresh crater, for a whole planet.",
@@ -15,6 +17,26 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        results_console().print(f"ejectamap {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take the options of the program itself."""
+
+
 # Verbs import the library inside their functions, so that --help and light verbs start quickly.
 
 ProjectFolder = Annotated[

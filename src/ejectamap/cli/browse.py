@@ -61,8 +61,9 @@ def rank(
     from ejectamap.pages.server import serve
     from ejectamap.project.folder import Project
 
+    ids = read_ids(craters)
     project, console = Project.open(folder), results_console()
-    study = open_study(project, _read_maps(maps or []), read_ids(craters))
+    study = open_study(project, _read_maps(maps or []), ids)
     if report:
         report_study(project, study, console)
         return

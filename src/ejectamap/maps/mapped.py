@@ -54,6 +54,11 @@ class MappedCraters:
         """Current and stale ones, in the catalogue's order."""
         return tuple(sorted((*self.current, *self.stale), key=lambda crater: crater.crater_id))
 
+    def counted(self, project: Project) -> str:
+        """How many of the catalogue's craters are mapped, and how many of these maps are stale."""
+        stale = f", {len(self.stale)} of them of {self._stale_of()}" if self.stale else ""
+        return f"{len(self.all)} of {len(project.craters)} craters mapped{stale}"
+
     def notes(self, project: Project) -> list[str]:
         """Sentences for a person: how many maps are stale, of what, and how they are renewed; which were dropped."""
         return [*self._note_of_stale(project), *self._note_of_dropped()]
@@ -61,11 +66,14 @@ class MappedCraters:
     def _note_of_stale(self, project: Project) -> list[str]:
         if not self.stale:
             return []
+        maps, them = _count(len(self.stale))
+        return [f"{maps} of {self._stale_of()}: ejectamap map {project.folder} renews {them}"]
+
+    def _stale_of(self) -> str:
+        """What the stale maps are of, as in "an older catalogue or other networks"."""
         parts = [part for part in _OTHER if any(part in found for found in self.stale.values())]
         unknown = [_UNKNOWN] if not all(self.stale.values()) else []
-        what = " or ".join([_OTHER[part] for part in parts] + unknown)
-        maps, them = _count(len(self.stale))
-        return [f"{maps} of {what}: ejectamap map {project.folder} renews {them}"]
+        return " or ".join([_OTHER[part] for part in parts] + unknown)
 
     def _note_of_dropped(self) -> list[str]:
         if not self.dropped:

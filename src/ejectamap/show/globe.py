@@ -234,5 +234,5 @@ def _draw_legend(
         axes.text(column + 0.9, row, area, va="center", ha="right", fontsize=8.5, color="0.35")
     more = f"and {len(by_area) - len(shown)} more; " if len(shown) < len(by_area) else ""
     stripes = "; stripes: two craters' ejecta" if overlaps else ""
-    note = f"{more}thin names: no ejecta mapped{stripes}"
+    note = f"{more}thin names: no ejecta mapped, or not mapped{stripes}"
     axes.text(0, rows + 0.3, note, va="center", fontsize=8, color="0.35")

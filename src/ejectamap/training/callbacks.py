@@ -61,6 +61,9 @@ class MetricsHistory(L.Callback):
         return (max if mode == "max" else min)(self.rows, key=lambda row: row[column])
 
 
+_BAR_COLUMNS = 10
+
+
 class TrainingProgressBar(RichProgressBar):
     """Lightning's progress bar with a title and the longest remaining time."""
 
@@ -68,6 +71,12 @@ class TrainingProgressBar(RichProgressBar):
         super().__init__()
         self.title = title
         self.timer = timer
+
+    def configure_columns(self, trainer: L.Trainer) -> list[Any]:
+        """Title, a short bar and the number of batches: with the metrics they fit into a line of 80 columns."""
+        columns = super().configure_columns(trainer)[:3]
+        columns[1].bar_width = _BAR_COLUMNS
+        return columns
 
     def _get_train_description(self, current_epoch: int) -> str:
         return f"{self.title}, epoch {current_epoch + 1}"

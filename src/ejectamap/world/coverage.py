@@ -8,6 +8,8 @@ from ejectamap.world.sphere import destination
 
 NEARLY_ALL = 0.95
 """Share of ground from which on nothing needs to be said: poles without data are common."""
+_HARDLY_ANY = 0.005
+"""Share of ground below which a crater counts as outside: as a whole number of per cent it would be 0."""
 _PLACES = 4000
 _GOLDEN_DEG = 180.0 * (3.0 - 5.0**0.5)
 
@@ -22,3 +24,8 @@ def ground_share(mosaic: Mosaic, crater: Crater) -> float:
     places = destination(crater.lon, crater.lat, bearing_deg, range_m, radius_m)
     _, valid = mosaic.sample(places.lon, places.lat)
     return float(valid.mean())
+
+
+def is_outside(share: float) -> bool:
+    """Whether a crater is outside a mosaic, by its `ground_share`: nothing of its ejecta can be mapped."""
+    return share < _HARDLY_ANY

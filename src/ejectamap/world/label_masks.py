@@ -42,7 +42,7 @@ def read_mask(path: Path, grid: Grid, notes: list[str] | None = None) -> tuple[W
     own: list[str] = []
     with open_raster(path, LabelError) as source:
         placement = _read_placement(source, grid, own)
-        mask = _read_ejecta(source)
+        mask = _read_ejecta(source, own)
         window, values = _place(placement, mask.view(np.uint8), grid, own)
     if notes is not None:
         notes.extend(own)
@@ -152,7 +152,7 @@ def _warp(placement: Placement, values: Codes, grid: Grid) -> tuple[Window, Code
     return window, warped
 
 
-def _read_ejecta(source: "rasterio.io.DatasetReader") -> Bools:
+def _read_ejecta(source: "rasterio.io.DatasetReader", notes: list[str]) -> Bools:
     """Read where a raster has the one value that marks ejecta, bool (row, col)."""
     band = _only_band(source)
     mask = np.empty(source.shape, bool)
@@ -165,6 +165,11 @@ def _read_ejecta(source: "rasterio.io.DatasetReader") -> Bools:
         hidden += int(np.count_nonzero(np.ma.getmaskarray(strip)))
         values.update(_some_values(data[mask[rows]]))
     _check_values(source, band, values, zeros, hidden)
+    if hidden and source.nodata:  # not 0, which says the same as "no ejecta"
+        notes.append(
+            f"{source.name}: {hidden / mask.size:.0%} is no-data, read as no ejecta: if that ground was not labelled,"
+            " leave it out of the tiles (--tiles of ejectamap new, or inputs.tiles)"
+        )
     return mask
 
 
