@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
+from ejectamap import __version__
 from ejectamap.cli.app import app
 from ejectamap.maps.crater_map import CraterMap, in_memory
 from ejectamap.maps.writing import import_maps
@@ -29,6 +30,10 @@ def test_help_has_an_example(run: Run, verb: str) -> None:
     outcome = run(verb, "--help")
     assert outcome.code == 0
     assert f"Example: ejectamap {verb}" in outcome.out
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out == f"ejectamap {__version__}\n"
 
 
 def test_help_lists_every_verb(run: Run) -> None:
