@@ -22,7 +22,7 @@ FAINT, CLEAR = 0.05, 0.3
 LIFT, LARGEST = 0.26, 0.56
 """What is added to the probability of a faint streak, up to the second value.
 
-On seven such craters of simulated planets (of 36 with a reach above 0.25, other seeds than those of any training) 0.31
+On seven such craters of simulated planets (of 32 with a reach above 0.25, other seeds than those of any training) 0.31
 to 0.53 of the faint streaks, whose mean probability was 0.16, were ejecta.
 """
 MIN_RATIO = 0.7
