@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,12 @@ def check_project(project: Project, console: Console) -> None:
     _show(console, _mapping(project, cost, other_s, maps.counted(project)))
     for note in project.input_files.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    for warning in [*_warnings(project, sources), *maps.notes(project)]:
+    outdated = [] if sources is None else outdated_networks(project)
+    for warning in [*_warnings(project, sources, outdated), *maps.notes(project)]:
         console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-    console.print(f"next: {_next(project, len(maps.current))}", markup=False, soft_wrap=True)
+    console.print(
+        f"next: {_next(project, len(maps.current), outdated)}", markup=False, soft_wrap=True
+    )
 
 
 def _check_bundles(project: Project) -> None:
@@ -231,7 +234,7 @@ def _trained(project: Project) -> dict[str, tuple[int, int]]:
     }
 
 
-def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
+def _warnings(project: Project, sources: Sources | None, outdated: Sequence[str]) -> Iterator[str]:
     pixel_m = project.mosaic.grid.pixel_m
     doubtful = list(doubtful_radii(project.craters, pixel_m))
     yield from (f"{project.settings.inputs.craters}: {line}" for line in doubtful)
@@ -248,7 +251,7 @@ def _warnings(project: Project, sources: Sources | None) -> Iterator[str]:
     if sources is None:
         yield "no labels: the map is made with networks that were trained elsewhere"
         return
-    yield from outdated_networks(project)
+    yield from outdated
     yield from _seen_before(project)
     own = [source for source in sources.sources if source.world.mosaic is project.mosaic]
     used = {p.crater.crater_id for source in own for p in source.pairs if p.connected}
@@ -288,11 +291,11 @@ def _craters_near_edges(project: Project) -> Iterator[str]:
         yield f"outside the mosaic, so that nothing can be mapped: {', '.join(unseen)}"
 
 
-def _next(project: Project, mapped: int) -> str:
+def _next(project: Project, mapped: int, outdated: Sequence[str]) -> str:
     trained = _trained(project)
     ready = all(bundle_folders(project.networks_folder(kind)) for kind in trained)
     missing = any(present < wanted for present, wanted in trained.values())
-    if _can_train(project) and (missing or outdated_networks(project)):
+    if _can_train(project) and (missing or outdated):
         map_directly = f", or directly ejectamap map {project.folder}" if ready else ""
         return f"ejectamap train {project.folder}{map_directly}"
     if not ready:

@@ -11,6 +11,8 @@ import platform
 import re
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -29,18 +31,8 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
     OutputError
         If it cannot be written.
     """
-    temporary = partial_path(path)
-    try:
-        try:
-            temporary.write_bytes(content)
-            move_into_place(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}): free some space, or check the folder, "
-            "and run again"
-        ) from error
+    with _put_in_place(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def link_file(path: Path, target: Path) -> None:
@@ -51,19 +43,26 @@ def link_file(path: Path, target: Path) -> None:
     OutputError
         If that fails.
     """
-    temporary = partial_path(target)
+    with _put_in_place(target) as temporary:
+        try:
+            os.link(path, temporary)
+        except OSError:  # another disk, or one that knows no links
+            shutil.copyfile(path, temporary)
+
+
+@contextmanager
+def _put_in_place(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write a file under, which then becomes `path`; raises `OutputError`."""
+    temporary = partial_path(path)
     try:
         try:
-            try:
-                os.link(path, temporary)
-            except OSError:  # another disk, or one that knows no links
-                shutil.copyfile(path, temporary)
-            move_into_place(temporary, target)
+            yield temporary
+            move_into_place(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{target}: cannot be written ({error.strerror}): free some space, or check the folder, "
+            f"{path}: cannot be written ({error.strerror}): free some space, or check the folder, "
             "and run again"
         ) from error
 

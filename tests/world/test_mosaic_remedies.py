@@ -10,12 +10,14 @@ from pathlib import Path
 
 import mosaic_cases
 import numpy as np
+import odd_mosaics
 import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
 from click.testing import CliRunner
-from mosaic_cases import CASES, COLS, EQC, GLOBE, PX, ROWS, R
+from mosaic_cases import CASES
+from odd_mosaics import COLS, EQC, GLOBE, PX, ROWS, R
 from rasterio.enums import Resampling
 from rasterio.rio.main import main_group
 
@@ -86,14 +88,14 @@ def test_amplitude_of_complex_numbers(tmp_path: Path) -> None:
     assert "--calc='abs(A)' --type=Float32" in refusal(path)
     with rasterio.open(path) as source:
         values = np.abs(source.read()).astype(np.float32)
-    mosaic_cases.is_ground()(Mosaic.open(mosaic_cases.write(tmp_path / "amplitude.tif", values)))
+    mosaic_cases.is_ground()(Mosaic.open(odd_mosaics.write(tmp_path / "amplitude.tif", values)))
 
 
 def test_unequal_bands(tmp_path: Path) -> None:
     """As gdal_translate -b 1."""
     parts: dict[str, Callable[[Path], Path]] = {
-        "a": mosaic_cases.part(-180, 0, 180, 90, name="a.tif"),
-        "b": mosaic_cases.part(-180, -90, 180, 0, name="b.tif"),
+        "a": odd_mosaics.part(-180, 0, 180, 90, name="a.tif"),
+        "b": odd_mosaics.part(-180, -90, 180, 0, name="b.tif"),
     }
     (tmp_path / "tiles").mkdir()
     first, second = (make(tmp_path / "tiles") for make in parts.values())
@@ -110,7 +112,7 @@ def test_unequal_bands(tmp_path: Path) -> None:
 def test_larger_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As gdal_translate -r average -outsize 25% 25%."""
     fine = GLOBE @ Affine.scale(0.25)
-    make = mosaic_cases.projected(EQC, fine, (4 * ROWS, 4 * COLS))
+    make = odd_mosaics.projected(EQC, fine, (4 * ROWS, 4 * COLS))
     path = make(tmp_path)
 
     class Memory:
@@ -122,7 +124,7 @@ def test_larger_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "gdal_translate -r average -outsize 25% 25%" in refusal(path)
     with rasterio.open(path) as source:
         values = source.read(out_shape=(1, ROWS, COLS), resampling=Resampling.average)
-    mosaic_cases.is_ground()(Mosaic.open(mosaic_cases.write(tmp_path / "coarse.tif", values)))
+    mosaic_cases.is_ground()(Mosaic.open(odd_mosaics.write(tmp_path / "coarse.tif", values)))
 
 
 def test_other_radius_in_the_crs(tmp_path: Path) -> None:
