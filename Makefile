@@ -18,8 +18,9 @@ $(STAMP): requirements.txt pyproject.toml
 demo: install
 	.venv/bin/ejectamap demo demo
 
+# TEST_OPTIONS: options of pytest. What was skipped, and why, is listed at the end; TEST_OPTIONS=--no-skips makes it a failure.
 test: install
-	$(PY) -m pytest -n 2 --dist worksteal
+	$(PY) -m pytest -n 2 --dist worksteal $(TEST_OPTIONS)
 
 check: install
 	.venv/bin/ruff check .

@@ -1,6 +1,7 @@
 """Small planets, in memory or on disk, on Mercury's sphere, and projects whose networks train in seconds."""
 
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from hypothesis import HealthCheck, settings
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
@@ -29,6 +31,39 @@ from ejectamap.world.sphere import distance, unit_vectors
 from ejectamap.world.world import World
 
 RADIUS_M = 2_439_400.0
+NEEDS_GPU = "needs a GPU"
+NEEDS_CHROMIUM = "needs a browser: apt-get install chromium"
+
+# Examples are the same in every run, and no test fails because the machine is busy.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "fail if a test is skipped for another reason than that there is no GPU"
+    parser.addoption("--no-skips", action="store_true", help=text)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not session.config.getoption("--no-skips"):
+        return
+    reasons = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
+    forbidden = [reason for reason in reasons if NEEDS_GPU not in reason]
+    if forbidden:
+        reporter.write_line(f"\n--no-skips: {len(forbidden)} tests were skipped", red=True)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip(NEEDS_CHROMIUM)
+    return path
 
 
 def build_grid(height: int = 64, lon_west: float = -180.0, radius_m: float = RADIUS_M) -> Grid:

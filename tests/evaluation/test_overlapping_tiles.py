@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ejectamap.evaluation.disjoint import disjoint_parts
@@ -32,7 +32,6 @@ def cover(window: Window) -> np.ndarray:
     return mask
 
 
-@settings(deadline=None)
 @given(st.lists(WINDOWS, max_size=6))
 def test_parts_cover_all_once(windows: list[Window]) -> None:
     parts = disjoint_parts(windows, WIDTH)

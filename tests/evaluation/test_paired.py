@@ -160,7 +160,7 @@ def test_other_craters_cannot_be_paired() -> None:
 
 
 @given(st.lists(st.tuples(counts, counts), min_size=2, max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_exchanging_the_maps_changes_the_sign(rows: list) -> None:
     before, after = (f1_figure([row[k] for row in rows]) for k in (0, 1))
     forth, back = paired_difference(before, after), paired_difference(after, before)

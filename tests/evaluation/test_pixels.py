@@ -73,7 +73,7 @@ def origin(window: Window) -> np.ndarray:
     return value[window.row : window.row + window.height][:, GRID.columns(window)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95), st.floats(0.05, 0.95))
 def test_counts_against_scikit_learn(seed: int, some: float, more: float) -> None:
     rng = np.random.default_rng(seed)

@@ -34,7 +34,7 @@ def filled(grid, crater, reach_m, seed=0):
     return table, truth, prediction, away_m, bearing(crater.lon, crater.lat, lon, lat)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(-180, 179), st.floats(-90, 90), st.sampled_from([0.2, 0.4, 1.1]))
 def test_rings_against_numpy(grid, lon, lat, reach):
     crater = Crater(0, "A", lon, lat, 130e3)
@@ -80,7 +80,7 @@ def test_ten_equal_pixels_are_a_decile_each():
     assert (decile_edges_m(np.zeros(0), np.zeros(0)) == 0).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(-180, 179), st.floats(-90, 90), st.sampled_from([0.2, 1.1]), st.integers(0, 9))
 def test_deciles_computed_window_by_window(grid, lon, lat, reach, seed):
     crater = Crater(0, "A", lon, lat, 130e3)

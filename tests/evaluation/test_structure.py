@@ -102,7 +102,7 @@ def test_distances_against_a_tree_and_pieces_against_scikit_image(seed):
     assert figures["cal_area"] == pytest.approx(near / (truth | prediction).sum())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(arrays(bool, (2, 12, 12)), st.integers(0, 3), st.booleans(), st.sampled_from([1.0, 4.0]))
 def test_surface_figures_are_invariant_to_rotation_and_reflection(masks, turns, mirrored, scale):
     truth, prediction = masks

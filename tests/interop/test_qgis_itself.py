@@ -58,7 +58,7 @@ def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def qgis() -> None:
     """Skip if QGIS's own Python is not installed."""
     if shutil.which(_SYSTEM_PYTHON) is None or _run("import qgis.core").returncode != 0:
-        pytest.skip("QGIS is not installed")
+        pytest.skip("needs QGIS: apt-get install python3-qgis")
 
 
 @pytest.mark.usefixtures("qgis")

@@ -1,10 +1,12 @@
-"""A mapped project whose craters have names that are hard to display."""
+"""A browser, and a mapped project whose craters have names that are hard to display."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from ejectamap.maps.crater_map import CraterMap, in_memory
 from ejectamap.maps.writing import import_maps
@@ -17,6 +19,19 @@ NAMES = [
     "L" * 200,
     "</script><b>bold</b>",
 ]
+
+# WebGL without a GPU.
+_FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"]
+_FLAGS += ["--enable-unsafe-swiftshader"]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Headless Chromium, with WebGL."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,7 @@ def test_corrections_change_their_pixels_of_reviewed_craters_when_imported(
     radius_px=st.floats(1, 20),
     turns=st.integers(-1, 1),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_stroke_covers_the_pixels_under_the_brush(
     mapped: Project, east: float, north: float, radius_px: float, turns: int
 ) -> None:
@@ -297,7 +297,7 @@ def test_over_http(project: Project) -> None:
         ).map(lambda value: json.dumps(value).encode()),
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_invalid_changes_are_refused(client: TestClient, mapped: Project, body: bytes) -> None:
     crater = mapped.craters[0]
     tile = client.get(f"/corrections/at?lon={crater.lon}&lat={crater.lat}").json()["tile"]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from ejectamap.analysis.measure import analyze_project
 from ejectamap.errors import ProjectError
@@ -32,8 +32,6 @@ from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.sphere import distance
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu")
 NAMES = (
     "\"Quotes\" & 'more'",
     "<script>alert(1)</script>",
@@ -97,14 +95,6 @@ def full_page(mapped: Project, page: str) -> str:
     analyze_project(mapped)
     evaluate_project(mapped)
     return write_report(mapped).read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
 
 
 def test_refuses_without_a_map(make_project: Callable[..., Project]) -> None:

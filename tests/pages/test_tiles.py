@@ -42,7 +42,7 @@ def places_of(tile: MapTile) -> tuple[np.ndarray, np.ndarray]:
     rows=st.tuples(st.integers(0, 63), st.integers(1, 64)),
     cols=st.tuples(st.integers(0, 127), st.integers(1, 128)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_pixel_of_a_tile_is_the_nearest_of_the_raster(
     make_grid: MakeGrid,
     lon_west: float,

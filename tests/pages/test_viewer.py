@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
@@ -119,7 +119,7 @@ NUMBER = st.one_of(st.integers(-5, 20).map(str), st.integers().map(str), st.floa
         st.one_of(st.sampled_from(["lon", "lat", "v"]), TEXT), NUMBER, max_size=3
     ),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_invalid_requests_get_an_error_status(
     client: TestClient, start: str, parts: list[str], query: dict[str, str]
 ) -> None:

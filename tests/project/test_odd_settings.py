@@ -150,7 +150,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(SCALARS, v))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(Settings.model_fields)), VALUES, st.booleans())
 def test_any_value_is_used_or_refused_in_one_line(section: str, value: object, old: bool) -> None:
     values: dict[str, Any] = {"inputs": INPUTS} | {section: value}
@@ -161,7 +161,6 @@ def test_any_value_is_used_or_refused_in_one_line(section: str, value: object, o
         assert len(str(error)) < 1000
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=" -[]{}:&*a1!\n'\"#|>", max_size=60))
 def test_any_text_is_yaml_or_refused_in_one_line(text: str) -> None:
     try:

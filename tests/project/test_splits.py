@@ -62,7 +62,7 @@ def pairs_of(tiles: list[Window], seed: int) -> list[Pair]:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(windows(), min_size=1, max_size=40), st.integers(0, 99), st.floats(0.05, 0.6))
 def test_by_place_no_pixel_is_in_both_parts(
     tiles: list[Window], seed: int, fraction: float
@@ -79,7 +79,7 @@ def test_by_place_no_pixel_is_in_both_parts(
     assert count_leakage(parts, dict(enumerate(tiles)), WIDTH) == Leakage(pixels, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(windows(), min_size=1, max_size=12), st.integers(0, 99))
 def test_leakage_is_the_test_pixels_in_training_tiles(tiles: list[Window], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -100,7 +100,7 @@ def test_places_of_a_chip_keep_its_distance_and_bearing(lon: float, lat: float) 
     bearing=st.floats(0, 360),
     distance_m=st.floats(0, 3e6),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_chip_has_the_values_of_the_mosaic_at_its_places(
     turned_planet: Callable, lon: float, lat: float, bearing: float, distance_m: float
 ) -> None:

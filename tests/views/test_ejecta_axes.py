@@ -66,7 +66,7 @@ def test_the_first_axis_is_large_on_fresh_ejecta(
     assert np.abs(axes[1:, blanket].mean(axis=1)).max() < 0.7
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     order=st.permutations(range(3)),
     scale=st.lists(

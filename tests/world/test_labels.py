@@ -117,7 +117,7 @@ def test_masks_are_read_in_strips(
     assert np.array_equal(labels.any_ejecta(grid.whole), expected.any_ejecta(grid.whole))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_packed_masks_equal_plain_masks(grid, data):
     def window():

@@ -116,7 +116,7 @@ def test_a_map_that_never_lost_has_a_finite_strength():
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=8),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_tau_over_all_pairs_is_scipy_s(values):
     x, y = np.array(values, float).T
     i, j = np.transpose(list(combinations(range(len(values)), 2)))

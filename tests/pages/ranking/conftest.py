@@ -1,4 +1,4 @@
-"""A project with two maps of four craters (the labels, and the same with holes); a browser, and a server for it."""
+"""A project with two maps of four craters (the labels, and the same with holes), and a server for the pages."""
 
 import shutil
 import threading
@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
 from starlette.types import ASGIApp
 
 from ejectamap.maps.files import write_cog
@@ -17,12 +16,6 @@ from ejectamap.maps.state import crater_path
 from ejectamap.project.folder import Project
 from ejectamap.world.grid import Grid
 
-_FLAGS = [
-    "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
 HTML_NAME = "<img src=x onerror=alert(1)> & $x$"
 
 
@@ -56,18 +49,6 @@ def maps(tmp_path: Path, project: Project) -> dict[str, Path]:
         for folder, mask in zip(folders.values(), (whole, holed), strict=True):
             save_mask(crater_path(folder, crater_id, "mask"), grid, mask)
     return folders
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs a browser: no chromium on this machine")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=_FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
