@@ -20,8 +20,8 @@ from memory import peak_mib
 
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.structure import evaluate_structure
-from ejectamap.maps.ejecta_map import EjectaMap
-from ejectamap.simulate.planet import make_grid
+from ejectamap.maps.reader import MapReader
+from ejectamap.simulation.planet import make_grid
 from ejectamap.world.body import BODIES
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
@@ -90,7 +90,7 @@ def evaluate_and_print(folder: Path, width_px: int, count: int, structure: bool)
     """Evaluate the map; print time and memory as JSON."""
     started, processor = time.perf_counter(), time.process_time()
     grid, craters = make_grid(width_px, BODIES["mercury"]), catalogue(count)
-    labels, files = load_labels(folder / "labels", grid, craters), EjectaMap(folder / "map", grid)
+    labels, files = load_labels(folder / "labels", grid, craters), MapReader(folder / "map", grid)
     if structure:
         evaluate_structure(labels, craters, files.as_labels)
     else:

@@ -27,8 +27,8 @@ from ejectamap.networks.backends import choose_backend, usable_backends
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.vote import votes_needed
 from ejectamap.project.folder import Project
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.planet import simulate_planet
 from ejectamap.training.run import train
 
 Row = tuple[str, str, str]

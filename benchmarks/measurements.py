@@ -17,12 +17,12 @@ from ejectamap.analysis.measure import analyze_project
 from ejectamap.maps.crater_map import CraterMap
 from ejectamap.maps.writing import import_maps
 from ejectamap.project.folder import Project
-from ejectamap.simulate import planet as simulation
-from ejectamap.simulate.deposit import Scene, compute_visibility, deposit_ejecta
-from ejectamap.simulate.ejecta import compute_blanket_cover, compute_cover
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.impacts import Impact, RayPattern, azimuth_weight
-from ejectamap.simulate.planet import Planet, simulate_planet
+from ejectamap.simulation import planet as simulation
+from ejectamap.simulation.deposit import Scene, compute_visibility, deposit_ejecta
+from ejectamap.simulation.ejecta import compute_blanket_cover, compute_cover
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.impacts import Impact, RayPattern, azimuth_weight
+from ejectamap.simulation.planet import Planet, simulate_planet
 from ejectamap.world.grid import Bools, Window
 from ejectamap.world.sphere import destination
 

@@ -14,7 +14,7 @@ from rasterio.transform import Affine
 from rasterio.warp import reproject
 
 from ejectamap.mapping.merge import merge_chips
-from ejectamap.simulate.planet import make_grid
+from ejectamap.simulation.planet import make_grid
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.body import BODIES
 from ejectamap.world.craters import Crater

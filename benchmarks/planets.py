@@ -12,7 +12,7 @@ import torch
 
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.project.folder import Project
-from ejectamap.simulate.planet import make_grid
+from ejectamap.simulation.planet import make_grid
 from ejectamap.world.body import BODIES
 
 VOTERS = 10

@@ -20,7 +20,7 @@ from rasterio.enums import Resampling
 from rasterio.transform import Affine
 from rasterio.warp import reproject
 
-from ejectamap.simulate.planet import make_grid
+from ejectamap.simulation.planet import make_grid
 from ejectamap.views.chip import Chip
 from ejectamap.views.corridor import Corridor
 from ejectamap.views.tiling import ChipGrid

@@ -31,7 +31,7 @@ from ejectamap.evaluation.ranking.choices import Choice, append_choice, pair_out
 from ejectamap.evaluation.ranking.report import print_ranking, rank, write_ranking
 from ejectamap.evaluation.structure import LOWER_IS_BETTER, Figures, structure_figures
 from ejectamap.show.ranking import plot_ranking
-from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulation.planet import simulate_planet
 from ejectamap.world.sphere import Array
 
 matplotlib.use("Agg")

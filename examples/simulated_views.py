@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import make_pairs
-from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulation.planet import simulate_planet
 from ejectamap.training.datasets import Sample
 from ejectamap.training.polar_data import PolarDataset
 from ejectamap.training.sources import Source

@@ -21,8 +21,8 @@ from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning
 
 from ejectamap.project.folder import Project
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.planet import Planet, simulate_planet
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.planet import Planet, simulate_planet
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.labels import Labels, Tile

@@ -15,7 +15,7 @@ from ejectamap.cross_validation import (
 )
 from ejectamap.errors import LabelError
 from ejectamap.evaluation.pixels import evaluate
-from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.reader import MapReader
 from ejectamap.project.bundles import read_description
 from ejectamap.project.folder import Project
 from ejectamap.training import run
@@ -66,7 +66,7 @@ def test_each_crater_is_judged_by_networks_that_never_saw_it(
         assert seen == set(range(6)) - held_out
 
     first = result.craters[0]
-    maps = EjectaMap(folder / f"fold-{first.fold}" / "map", project.grid)
+    maps = MapReader(folder / f"fold-{first.fold}" / "map", project.grid)
     assert project.labels is not None
     size = project.tile_side_px
     alone = evaluate(project.labels, project.craters[:1], maps.mask, None, tile_px=size)

@@ -17,8 +17,8 @@ from ejectamap.interop.pds4 import export_pds4
 from ejectamap.interop.qgis import export_qgis
 from ejectamap.interop.stac import export_stac
 from ejectamap.mapping.run import map_project
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import find_maps
+from ejectamap.maps.reader import MapReader
 from ejectamap.pages.report.cards import CraterRows, build_card
 from ejectamap.pages.report.sections import learning_section, provenance_section
 from ejectamap.pages.viewer.network_inputs import NetworkInputs
@@ -63,13 +63,13 @@ READERS: dict[str, list[Reader]] = {
     ],
     "map/origin.tif": [
         evaluate_project,
-        lambda p: EjectaMap(p.maps, p.grid).origin_overview(),
+        lambda p: MapReader(p.maps, p.grid).origin_overview(),
         lambda p: export_pds4(p, "none", "urn:nasa:pds:test:data"),
     ],
     "map/crater_0_mask.tif": [
         evaluate_project,
         analyze_project,
-        lambda p: EjectaMap(p.maps, p.grid).overlaps_overview([0]),
+        lambda p: MapReader(p.maps, p.grid).overlaps_overview([0]),
     ],
     "map/crater_0_probability.tif": [
         remap,

@@ -13,7 +13,7 @@ READERS = (
     "views",
     "project",
     "maps",
-    "simulate",
+    "simulation",
     "evaluation",
     "analysis",
     "show",

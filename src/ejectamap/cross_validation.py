@@ -23,7 +23,7 @@ from ejectamap.evaluation.scores import CraterScore, Scores, pool
 from ejectamap.evaluation.tables import FigureTable, format_figure, format_interval, print_table
 from ejectamap.files import replace_file
 from ejectamap.mapping.run import map_project
-from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.reader import MapReader
 from ejectamap.project.copy import copy_project
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair, pair_labels
@@ -257,7 +257,7 @@ def _evaluate_fold(
     """Compare a fold's maps of its craters with their labels; also names networks whose lineage is not known."""
     labels, seen = project.labels, read_seen_labels(fold)
     assert labels is not None
-    ejecta_map = EjectaMap(fold.maps, fold.grid)
+    ejecta_map = MapReader(fold.maps, fold.grid)
     evaluation = evaluate(
         labels,
         fold.chosen_craters(held_out),

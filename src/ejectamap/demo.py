@@ -14,8 +14,8 @@ from ejectamap.mapping.run import map_project
 from ejectamap.pages.report.page import write_report
 from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.planet import simulate_planet
 from ejectamap.training.run import train
 
 _TRAINING_PLANETS = 3

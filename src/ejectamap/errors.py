@@ -8,7 +8,13 @@ from difflib import get_close_matches
 
 
 class EjectamapError(Exception):
-    """A problem with the user's input; the message is one line and names a remedy."""
+    """A problem with the user's input; the message is one line and names a remedy.
+
+    A file may have names with line breaks and control characters; the message has blanks in their place.
+    """
+
+    def __str__(self) -> str:
+        return "".join(letter if letter.isprintable() else " " for letter in super().__str__())
 
 
 class MosaicError(EjectamapError):

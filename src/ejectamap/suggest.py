@@ -11,9 +11,9 @@ import pandas as pd
 from ejectamap.evaluation.rings import DISTANCE_EDGES, DISTANCES
 from ejectamap.files import replace_file
 from ejectamap.mapping.methods import Method, load_method, single_network_methods
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.rasters import NO_DATA, STEPS, quantise
+from ejectamap.maps.reader import MapReader
 from ejectamap.maps.state import is_imported
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
@@ -155,7 +155,7 @@ def _uncertain_pairs(
 ) -> UncertainPairs:
     """Uncertain pairs of every crater, one crater's map at a time."""
     grid = project.mosaic.grid
-    files = EjectaMap(project.maps, grid)
+    files = MapReader(project.maps, grid)
     index = {tile.tile_id: k for k, tile in enumerate(tiles)}
     methods = _single_network_methods(project, craters)
     rows, reasons = [], []

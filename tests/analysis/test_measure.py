@@ -30,7 +30,7 @@ from ejectamap.analysis.rays import (
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.errors import ProjectError
 from ejectamap.maps.crater_map import CraterMap
-from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.reader import MapReader
 from ejectamap.maps.writing import import_maps
 from ejectamap.project.folder import Project
 from ejectamap.show.analysis import plot_analysis
@@ -284,11 +284,11 @@ def test_labels_say_how_far_areas_are_off(make_project: Callable[..., Project]) 
         for c in project.craters
     ]
     import_maps(project, maps)
-    error = measure_area_error(project, EjectaMap(project.maps, grid), project.craters)
+    error = measure_area_error(project, MapReader(project.maps, grid), project.craters)
     assert error.craters == len(labels.masks)
     assert error.relative > PRIOR_ERROR
     assert error.total_km2(1000.0, 300.0) == pytest.approx(np.hypot(300, 1000 * error.relative))
-    few = measure_area_error(project, EjectaMap(project.maps, grid), project.craters[:2])
+    few = measure_area_error(project, MapReader(project.maps, grid), project.craters[:2])
     assert (few.relative, few.craters) == (PRIOR_ERROR, 2)
 
 
@@ -296,7 +296,7 @@ def test_without_labels_areas_are_as_far_off_as_elsewhere(
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project(labels=False)
-    ejecta_map = EjectaMap(project.maps, project.mosaic.grid)
+    ejecta_map = MapReader(project.maps, project.mosaic.grid)
     error = measure_area_error(project, ejecta_map, project.craters)
     assert (error.relative, error.craters) == (PRIOR_ERROR, 0)
 

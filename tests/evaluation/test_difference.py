@@ -16,13 +16,13 @@ from ejectamap.evaluation.difference import Difference, compare_maps, write_diff
 from ejectamap.evaluation.difference_tables import difference_tables
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.maps.crater_map import CraterMap, in_memory
-from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.reader import MapReader
 from ejectamap.maps.runs import keep_as
 from ejectamap.maps.writing import import_maps
 from ejectamap.project.folder import Project
 from ejectamap.show.difference import COLOURS, classify, plot_difference
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.planet import simulate_planet
 
 MakeProject = Callable[..., Project]
 
@@ -52,7 +52,7 @@ def project(make_project: MakeProject) -> Project:
 
 
 def masks(project: Project, folder: Path) -> dict[int, np.ndarray]:
-    ejecta = EjectaMap(folder, project.grid)
+    ejecta = MapReader(folder, project.grid)
     return {c.crater_id: ejecta.mask(c.crater_id, project.grid.whole) for c in project.craters}
 
 
@@ -72,7 +72,7 @@ def test_agreement_pixel_by_pixel(project: Project) -> None:
         assert values["lost_km2"] == pytest.approx(area[a & ~b].sum())
         assert values["before_km2"] == pytest.approx(area[a].sum())
     origins = [
-        EjectaMap(folder, project.grid).origin(project.grid.whole)
+        MapReader(folder, project.grid).origin(project.grid.whole)
         for folder in (project.folder / "runs/first/map", project.maps)
     ]
     other = (origins[0] != origins[1]) & (origins[0] > 0) & (origins[1] > 0)
@@ -223,7 +223,7 @@ def test_the_picture_shows_what_changed(
 ) -> None:
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     before, after = (
-        EjectaMap(folder, project.grid).origin_overview()
+        MapReader(folder, project.grid).origin_overview()
         for folder in (project.folder / "runs/first/map", project.maps)
     )
     path = tmp_path / "difference.png"

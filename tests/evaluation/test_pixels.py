@@ -21,9 +21,9 @@ from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.tables import is_independent, print_tables, subset_titles, unrecorded_note
 from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.crater_map import in_memory
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.origin import OriginMap
 from ejectamap.maps.rasters import quantise, write_mask, write_probability
+from ejectamap.maps.reader import MapReader
 from ejectamap.pages.report.summary import headline_scores
 from ejectamap.world.body import cylindrical_crs
 from ejectamap.world.craters import Crater
@@ -256,7 +256,7 @@ def write_map(folder: Path, crater_id: int, window: Window, values: np.ndarray) 
 def test_overlaps_are_pixels_with_ejecta_of_another_crater(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr("ejectamap.maps.ejecta_map._OVERVIEW_PX", GRID.width // step)
+    monkeypatch.setattr("ejectamap.maps.reader._OVERVIEW_PX", GRID.width // step)
     origins = OriginMap(GRID)
     windows = {0: Window(40, 80, 10, 30), 4: Window(44, 150, 20, 30), 9: Window(46, 100, 10, 60)}
     for crater_id, window in windows.items():
@@ -267,7 +267,7 @@ def test_overlaps_are_pixels_with_ejecta_of_another_crater(
     expected = np.zeros(GRID.shape, np.uint8)
     expected[46:50, 100:110] = 10  # of Gamma, below Alpha
     expected[46:56, 150:160] = 10  # below Beta
-    overlaps = EjectaMap(tmp_path, GRID).overlaps_overview(windows)
+    overlaps = MapReader(tmp_path, GRID).overlaps_overview(windows)
     np.testing.assert_array_equal(overlaps, expected[::step, ::step])
 
 
@@ -280,7 +280,7 @@ def test_map_files_read_back(tmp_path: Path) -> None:
     origins = OriginMap(GRID)
     origins.add(0, window, quantise(probability))
     origins.write(tmp_path / "origin.tif", CRATERS, crater_colours(CRATERS))
-    files = EjectaMap(tmp_path, GRID)
+    files = MapReader(tmp_path, GRID)
     np.testing.assert_array_equal(files.mask(0, GRID.whole), MAP[0])
     np.testing.assert_array_equal(
         files.mask(0, Window(44, 170, 2, 100)), MAP[0][44:46, np.r_[170:180, 0:90]]
@@ -297,7 +297,7 @@ def test_map_files_read_back(tmp_path: Path) -> None:
         files.mask(4, window)
     (tmp_path / "origin.tif").unlink()
     with pytest.raises(OutputError, match="run ejectamap map again"):
-        EjectaMap(tmp_path, GRID).origin(window)
+        MapReader(tmp_path, GRID).origin(window)
 
 
 def test_distant_places_are_sampled_from_an_overview(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_distant_places_are_sampled_from_an_overview(tmp_path: Path) -> None:
     window = Window(20, 60, 40, 80)
     rows, cols = np.mgrid[0:40, 0:80]
     write_map(tmp_path, 0, window, (0.01 * cols + 0 * rows).astype(np.float32))
-    files, places = EjectaMap(tmp_path, GRID), GRID.centres(Window(24, 64, 32, 72))
+    files, places = MapReader(tmp_path, GRID), GRID.centres(Window(24, 64, 32, 72))
     near = files.sample(0, *places)
     far = files.sample(0, *places, 4.5 * GRID.pixel_m)
     assert 0.005 < np.abs(far - near).max() < 0.021

@@ -13,8 +13,8 @@ import torch
 from released_networks import ReleasedConnection, ReleasedSegmentation, save_checkpoint
 from torch import nn
 
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.planet import simulate_planet
 from ejectamap.world.body import azimuthal_crs, geographic_crs
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.sphere import azimuthal_inverse, distance

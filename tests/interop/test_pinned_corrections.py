@@ -19,10 +19,10 @@ from ejectamap.interop.qgis import export_qgis, tile_box
 from ejectamap.mapping import run as map_run
 from ejectamap.mapping.run import map_project
 from ejectamap.maps.edits import CERTAIN, Edit, add_edit, edit_path, read_edit
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import mapped_craters
 from ejectamap.maps.provenance import compute_fingerprints
 from ejectamap.maps.rasters import NO_DATA, STEPS, exceeds
+from ejectamap.maps.reader import MapReader
 from ejectamap.maps.state import mask_path, probability_path
 from ejectamap.maps.writing import rewrite_masks, write_global_files
 from ejectamap.project.folder import Project
@@ -39,7 +39,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 
 def masks_of(project: Project, k: int) -> tuple[Bools, Bools]:
     """A crater's mask on disk, and the mask of its stored probabilities, over the whole globe."""
-    files, whole = EjectaMap(project.maps, project.grid), project.grid.whole
+    files, whole = MapReader(project.maps, project.grid), project.grid.whole
     threshold = project.settings.map.threshold
     return files.mask(k, whole), exceeds(files.stored(k, whole), threshold)
 
@@ -105,7 +105,7 @@ def test_pinned_ground_stays_as_corrected_whatever_is_predicted(
     def check() -> None:
         mask, predicted = masks_of(project, 0)
         np.testing.assert_array_equal(mask, (predicted | added) & ~removed)
-        origin = EjectaMap(project.maps, project.grid).origin(project.grid.whole)
+        origin = MapReader(project.maps, project.grid).origin(project.grid.whole)
         assert (origin[added] == 1).all()
         assert not (origin[removed] == 1).any()
         area_km2 = mask.sum(axis=1) @ project.grid.row_area_m2 / 1e6

@@ -12,9 +12,9 @@ from ejectamap.check import check_project
 from ejectamap.compare import compare_methods
 from ejectamap.evaluation.run import evaluate_project
 from ejectamap.mapping.run import map_project
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import mapped_craters
 from ejectamap.maps.provenance import compute_fingerprints
+from ejectamap.maps.reader import MapReader
 from ejectamap.pages.report.summary import summarise
 from ejectamap.pages.viewer.network_inputs import NetworkInputs
 from ejectamap.project.folder import Project
@@ -41,7 +41,7 @@ def test_a_toy_method_from_check_to_report(make_project: MakeProject) -> None:
     map_project(project)
     assert mapped_craters(project) == list(project.craters)
     grid, crater = project.grid, project.craters[2]
-    mask = EjectaMap(project.maps, grid).mask(crater.crater_id, grid.whole)
+    mask = MapReader(project.maps, grid).mask(crater.crater_id, grid.whole)
     away_m = distance(crater.lon, crater.lat, *grid.centres(grid.whole), grid.radius_m)
     valid = project.mosaic.read_valid(grid.whole)
     assert np.array_equal(mask, (away_m < 3 * crater.radius_m) & valid)

@@ -9,7 +9,7 @@ from rasterio.features import rasterize
 from ejectamap.maps.crater_map import in_memory
 from ejectamap.maps.outlines import write_outline
 from ejectamap.maps.rasters import write_mask, write_probability
-from ejectamap.simulate.planet import make_grid
+from ejectamap.simulation.planet import make_grid
 from ejectamap.world.body import BODIES
 from ejectamap.world.grid import Window
 

@@ -15,7 +15,7 @@ from rasterio.warp import reproject
 from ejectamap.errors import MosaicError
 from ejectamap.networks.ensemble import Ensemble
 from ejectamap.networks.polar_prediction import PolarPredictor
-from ejectamap.simulate.planet import Planet
+from ejectamap.simulation.planet import Planet
 from ejectamap.world.coverage import ground_share
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window

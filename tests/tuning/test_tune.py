@@ -19,8 +19,8 @@ from rich.console import Console
 
 from ejectamap.errors import ProjectError, SettingsError
 from ejectamap.project.folder import Project
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.planet import simulate_planet
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.planet import simulate_planet
 from ejectamap.tuning import run as run_module
 from ejectamap.tuning.run import TuningOptions, tune
 from ejectamap.tuning.study import (

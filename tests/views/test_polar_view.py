@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ejectamap.simulate.planet import Planet
+from ejectamap.simulation.planet import Planet
 from ejectamap.views.inputs import polar_input
 from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.views.scaling import ChannelScaling

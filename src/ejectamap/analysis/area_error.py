@@ -12,7 +12,7 @@ import numpy as np
 
 from ejectamap.analysis.extent import expected_area_km2
 from ejectamap.analysis.pattern import EjectaPixels
-from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.reader import MapReader
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import labelled_tiles
 from ejectamap.project.seen import SeenLabels, read_seen_labels
@@ -52,7 +52,7 @@ class AreaError:
 
 
 def measure_area_error(
-    project: Project, ejecta_map: EjectaMap, craters: Sequence[Crater]
+    project: Project, ejecta_map: MapReader, craters: Sequence[Crater]
 ) -> AreaError:
     """Compare expected areas with the labelled ones, on ground that no network has seen the label of.
 

@@ -15,8 +15,8 @@ from sklearn.mixture import GaussianMixture
 
 from ejectamap.files import replace_file
 from ejectamap.maps.connections import read_connections
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
+from ejectamap.maps.reader import MapReader
 from ejectamap.progress import status
 from ejectamap.project.folder import Project
 from ejectamap.project.lock import writes_project
@@ -160,7 +160,7 @@ def _connected_tiles(project: Project, craters: Sequence[Crater]) -> list[int] |
 def _areas_km2(project: Project, craters: Sequence[Crater]) -> list[float]:
     """Mapped ground area of each crater's ejecta."""
     grid = project.mosaic.grid
-    ejecta_map = EjectaMap(project.maps, grid)
+    ejecta_map = MapReader(project.maps, grid)
     areas = []
     for crater in craters:
         rows = ejecta_map.mask(crater.crater_id, grid.whole).sum(axis=1)

@@ -30,9 +30,9 @@ from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.analysis.truncation import truncation
 from ejectamap.evaluation.rings import SECTORS
 from ejectamap.files import replace_file
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.mapped import require_mapped
 from ejectamap.maps.rasters import Bytes
+from ejectamap.maps.reader import MapReader
 from ejectamap.outputs import reading
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
@@ -86,7 +86,7 @@ def analyze_project(project: Project) -> pd.DataFrame:
     """
     craters = require_mapped(project)
     grid, bands = project.mosaic.grid, project.mosaic.band_names
-    ejecta_map, count = EjectaMap(project.maps, grid), EjectaCount(grid)
+    ejecta_map, count = MapReader(project.maps, grid), EjectaCount(grid)
     for crater in track(craters, "reading masks"):
         count.add(*_cleaned_mask(ejecta_map, crater, grid))
     error = measure_area_error(project, ejecta_map, craters)
@@ -126,7 +126,7 @@ def read_analysis(project: Project) -> pd.DataFrame:
 
 def measure_crater(
     project: Project,
-    ejecta_map: EjectaMap,
+    ejecta_map: MapReader,
     count: EjectaCount,
     crater: Crater,
     error: AreaError,
@@ -136,7 +136,7 @@ def measure_crater(
     Parameters
     ----------
     project : Project
-    ejecta_map : EjectaMap
+    ejecta_map : MapReader
     count : EjectaCount
         Of all mapped craters, this one included.
     crater : Crater
@@ -204,7 +204,7 @@ def _shared_blanket(pattern: EjectaPixels, blanket_m: float) -> Row:
     return {"blanket_shared_share": share, "set_aside": share > SET_ASIDE_SHARE}
 
 
-def _probability_around(ejecta_map: EjectaMap, surroundings: Surroundings) -> Floats:
+def _probability_around(ejecta_map: MapReader, surroundings: Surroundings) -> Floats:
     """Probability at the cells of the surroundings, and in some more rows beyond, where rays end."""
     view, depth_m = surroundings.view, surroundings.depth_m
     limit_m = np.pi * view.radius_m  # farther on, the ground around the antipode repeats
@@ -265,7 +265,7 @@ def _freshness_rank(table: pd.DataFrame) -> pd.Series:
     return contrast.rank(ascending=False, method="min").astype("Int64")
 
 
-def _cleaned_mask(ejecta_map: EjectaMap, crater: Crater, grid: Grid) -> tuple[Window, Bools]:
+def _cleaned_mask(ejecta_map: MapReader, crater: Crater, grid: Grid) -> tuple[Window, Bools]:
     """One crater's mask, its interior included, without small clusters."""
     window, mask = ejecta_map.as_labels(crater.crater_id).masks[crater.crater_id]
     return window, without_small_clusters(mask, grid, window)

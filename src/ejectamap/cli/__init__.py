@@ -70,8 +70,7 @@ def _describe(error: OSError) -> str:
 
 
 def _fail(error: EjectamapError) -> None:
-    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
-    line = " ".join(text.split())
+    line = " ".join(str(error).split())
     shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
     _say(f"ejectamap: {shown}")
     sys.exit(2)

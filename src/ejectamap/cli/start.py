@@ -40,9 +40,9 @@ def simulate(
     tile_px: Annotated[int, typer.Option(min=8, help="Side of a tile, in pixels.")] = 64,
 ) -> None:
     """Simulate a planet with known ejecta; writes mosaic.tif, craters.csv, labels/ and, with --tiles, tiles.csv."""
-    from ejectamap.simulate.files import require_empty, write_planet
-    from ejectamap.simulate.planet import simulate_planet
-    from ejectamap.simulate.tiles import choose_tiles
+    from ejectamap.simulation.files import require_empty, write_planet
+    from ejectamap.simulation.planet import simulate_planet
+    from ejectamap.simulation.tiles import choose_tiles
 
     require_empty(folder)  # before minutes of work
     planet = simulate_planet(seed, width, craters)

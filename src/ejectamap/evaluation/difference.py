@@ -21,8 +21,8 @@ from ejectamap.evaluation.paired import CraterFigure, PairedDifference, paired_d
 from ejectamap.evaluation.pixels import evaluate
 from ejectamap.evaluation.scores import Evaluation
 from ejectamap.files import replace_file
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.rasters import stored_window
+from ejectamap.maps.reader import MapReader
 from ejectamap.maps.runs import PRESENT, Run, find_run, kept_runs, require_finished
 from ejectamap.maps.state import crater_path
 from ejectamap.maps.trained_on import read_training
@@ -232,7 +232,7 @@ def compare_maps(project: Project, before: str, after: str = PRESENT) -> Differe
     common = sorted(ids[0] & ids[1])
     if not common:
         raise ProjectError(f"{before} and {after}: have no crater in common: map more craters")
-    maps = [EjectaMap(run.maps, project.grid) for run in (first, second)]
+    maps = [MapReader(run.maps, project.grid) for run in (first, second)]
     numbers, changes_km2 = _origin_changes_km2(maps[0], maps[1])
     names = {crater.crater_id: crater.name for crater in project.craters}
     craters = []
@@ -294,8 +294,8 @@ def _require_same_grid(project: Project, run: Run) -> None:
 
 
 def _agreement(
-    before: EjectaMap,
-    after: EjectaMap,
+    before: MapReader,
+    after: MapReader,
     crater_id: int,
     name: str,
     origin_km2: tuple[float, float],
@@ -322,7 +322,7 @@ def _hull(windows: Sequence[Window]) -> Window:
     return Window(top, left, bottom - top, right - left)
 
 
-def _origin_changes_km2(before: EjectaMap, after: EjectaMap) -> tuple[Array, Array]:
+def _origin_changes_km2(before: MapReader, after: MapReader) -> tuple[Array, Array]:
     """Ground area whose origin differs, by id + 1 of both origins: those numbers, and the matrix (before, after).
 
     Ground without an origin on either map is left out: it was gained or lost.

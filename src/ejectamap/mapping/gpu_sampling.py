@@ -4,6 +4,7 @@ Values equal those of `Mosaic.sample_on_grid` within 0.01 mosaic pixels: there c
 point's are computed, in double precision.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,8 +55,8 @@ class DeviceMosaic:
         return cls(
             mosaic,
             device,
-            tuple(torch.from_numpy(level).flatten(0, 1).to(device) for level in levels),
-            tuple(torch.from_numpy(mask).flatten().to(device) for mask in mosaic.masks),
+            tuple(_to_device(level, device).flatten(0, 1) for level in levels),
+            tuple(_to_device(mask, device).flatten() for mask in mosaic.masks),
         )
 
     def sample(self, grids: Sequence[SamplingGrid]) -> tuple[Tensor, Tensor]:
@@ -136,6 +137,14 @@ class DeviceMosaic:
 
     def _upload(self, arrays: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device)
+
+
+def _to_device(array: np.ndarray, device: str) -> Tensor:
+    """Copy an array to a device."""
+    with warnings.catch_warnings():
+        # Nothing writes to the tensor either.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array).to(device)
 
 
 def read_on_device(

@@ -60,9 +60,10 @@ class Fingerprints:
 def compute_fingerprints(project: Project) -> Fingerprints:
     """Compute the fingerprints of a project; reads all its inputs and networks once."""
     method = METHODS[project.settings.method]
-    digests, networks = mosaic_digests(project.mosaic_path), _hash_networks(project)
+    cache = project.input_files.cache
+    digests, networks = mosaic_digests(project.mosaic_path, cache), _hash_networks(project)
     if project.settings.inputs.part_of is not None:
-        digests += mosaic_digests(project.input_path(project.settings.inputs.part_of))
+        digests += mosaic_digests(project.input_path(project.settings.inputs.part_of), cache)
     mosaic = digests[0] if len(digests) == 1 else _digest(digests)
     settings = {name: _setting(project, name) for name in method.settings}
     recipe = [project.settings.method, settings, backend_names(project)]

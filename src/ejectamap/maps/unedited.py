@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ejectamap.maps.edits import edit_path
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.origin import Origins
 from ejectamap.maps.rasters import exceeds
+from ejectamap.maps.reader import MapReader
 from ejectamap.maps.writing import compute_origin
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
 
 
-class UneditedMap(EjectaMap):
+class UneditedMap(MapReader):
     """A project's map with the masks and origins that follow from the stored probabilities alone; not its overviews.
 
     Parameters

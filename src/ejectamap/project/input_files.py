@@ -27,10 +27,12 @@ class InputFiles:
     inputs : Inputs
         Settings of that name.
     mosaic_of : InputFiles, optional
-        Those of another project with the same mosaic, which is then held in memory once.
+        Those of another project with the same mosaic, which is then opened once.
 
     Attributes
     ----------
+    cache : Path
+        Folder of what can be made again, large mosaics first of all; see `world.store`.
     notes : list of str
         What a person should know about how the files that were read so far were read; one line each.
     """
@@ -39,6 +41,7 @@ class InputFiles:
         self.folder = folder
         self.inputs = inputs
         self.notes: list[str] = []
+        self.cache = cache_folder(folder) if mosaic_of is None else mosaic_of.cache
         self._mosaic_of = mosaic_of
 
     @cached_property
@@ -47,11 +50,11 @@ class InputFiles:
         """The mosaic."""
         if self._mosaic_of is not None:
             return self._mosaic_of.mosaic
-        mosaic = Mosaic.open(self._path(self.inputs.mosaic))
+        mosaic = Mosaic.open(self._path(self.inputs.mosaic), self.cache)
         self.notes.extend(mosaic.notes)
         if self.inputs.part_of is None:
             return mosaic
-        return mosaic.as_part_of(Mosaic.open(self._path(self.inputs.part_of)))
+        return mosaic.as_part_of(Mosaic.open(self._path(self.inputs.part_of), self.cache))
 
     @cached_property
     def grid(self) -> Grid:
@@ -100,6 +103,20 @@ class InputFiles:
 
     def _path(self, text: str) -> Path:
         return real_path(self.folder / text)
+
+
+def cache_folder(folder: Path) -> Path:
+    """Folder of what a project can make again: the variable `EJECTAMAP_CACHE`, or `cache` in the project's folder.
+
+    A fold of a cross-validation or a trial of a search, two levels below its project, has the project's.
+    """
+    named = os.environ.get("EJECTAMAP_CACHE")
+    if named:
+        return Path(named).expanduser()
+    folder = folder.resolve()
+    while (folder.parent.parent / "project.yaml").is_file():
+        folder = folder.parent.parent
+    return folder / "cache"
 
 
 def real_path(path: Path) -> Path:

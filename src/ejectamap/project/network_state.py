@@ -201,7 +201,7 @@ def _seen_planet(part: TrainingPairs, kind: str, with_mosaic: bool) -> SeenPlane
 
 def _mosaic_digest(project: Project) -> str:
     """Digest of everything that GDAL reads for the mosaic."""
-    return " ".join(mosaic_digests(project.mosaic_path))
+    return " ".join(mosaic_digests(project.mosaic_path, project.input_files.cache))
 
 
 def _label_digest(labels: Labels, pairs: Sequence[Pair]) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ejectamap.evaluation.difference import Difference
-from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.reader import MapReader
 from ejectamap.project.folder import Project
 from ejectamap.show.globe import draw_planet, legend_axes, origin_areas_km2
 from ejectamap.show.ground import Image, Origin
@@ -39,7 +39,7 @@ _LABELS = {
 def draw_difference(project: Project, difference: Difference, path: Path) -> None:
     """Draw the difference between two maps of a project; see `plot_difference`."""
     runs = difference.before, difference.after
-    before, after = (EjectaMap(run.maps, project.grid).origin_overview() for run in runs)
+    before, after = (MapReader(run.maps, project.grid).origin_overview() for run in runs)
     names = runs[0].name, runs[1].name
     plot_difference(path, project.mosaic, project.craters, before, after, names)
 

@@ -4,8 +4,8 @@ from functools import partial
 
 from ejectamap.analysis.measure import ANALYSIS_NAME, read_analysis
 from ejectamap.maps.edits import read_edit
-from ejectamap.maps.ejecta_map import EjectaMap
 from ejectamap.maps.outlines import read_polygons
+from ejectamap.maps.reader import MapReader
 from ejectamap.maps.state import card_path, is_newer_than_masks, mask_path, probability_path
 from ejectamap.progress import status, track
 from ejectamap.project.folder import Project
@@ -24,7 +24,7 @@ def draw_maps(project: Project) -> None:
     OutputError
         If a map is missing or a picture cannot be written.
     """
-    ejecta_map = EjectaMap(project.maps, project.mosaic.grid)
+    ejecta_map = MapReader(project.maps, project.mosaic.grid)
     origin = ejecta_map.origin_overview()
     # A crater that is the origin of no pixel may still have ejecta below those of others.
     mapped = [c for c in project.craters if probability_path(project, c).exists()]
@@ -49,7 +49,7 @@ def draw_maps(project: Project) -> None:
 
 def draw_card(project: Project, crater: Crater, blanket_m: float | None = None) -> None:
     """Draw map/crater_{id}.png of a crater that is mapped; see `plot_crater_card`."""
-    sample_probability = partial(EjectaMap(project.maps, project.grid).sample, crater.crater_id)
+    sample_probability = partial(MapReader(project.maps, project.grid).sample, crater.crater_id)
     sample_labels = _label_sampler(project.labels, crater)
     edit = read_edit(project, crater.crater_id)
     plot_crater_card(

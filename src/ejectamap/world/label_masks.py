@@ -141,8 +141,8 @@ def _warp(placement: Placement, values: Codes, grid: Grid) -> tuple[Window, Code
         raise LabelError(
             f"{placement.name}: shows no ground of the mosaic: assign its edges with gdal_translate -a_ullr"
         )
-    warped, valid = np.zeros(window.shape, np.uint8), np.ones(values.shape, bool)
-    strips = warp_to_grid(values[None], valid, *where, grid, is_nearest=True)
+    warped, weight = np.zeros(window.shape, np.uint8), np.ones(values.shape, np.float32)
+    strips = warp_to_grid(values[None], weight, *where, grid, is_nearest=True)
     for strip, strip_values, known in strips:
         rows = slice(strip.row - window.row, strip.row - window.row + strip.height)
         part = np.where(known, strip_values[0], 0).astype(np.uint8)

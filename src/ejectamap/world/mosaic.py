@@ -1,8 +1,9 @@
 """A mosaic of a planet: read once, sampled at any places, also across the dateline and the poles.
 
-The raster is held in memory in its own data type, with one bit per pixel for where it has data. An averaged pyramid (a
-third more memory) prevents aliasing in coarse views and needs no access to the disk. Sampling is bilinear; pixels
-without data have no influence on a value: only valid neighbours count.
+The raster is held in its own data type, with one bit per pixel for where it has data; an averaged pyramid (a third
+more) prevents aliasing in coarse views. A small mosaic is in memory, a large one in files that all processes of a
+machine share; see `world.store`. Sampling is bilinear; pixels without data have no influence on a value: only valid
+neighbours count.
 """
 
 from dataclasses import dataclass, replace
@@ -13,18 +14,56 @@ import numpy as np
 import numpy.typing as npt
 
 from ejectamap.errors import MosaicError
+from ejectamap.world.arrays import Arrays, MemoryArrays
 from ejectamap.world.georeference import SAME_RADIUS
 from ejectamap.world.grid import Bools, Grid, Window
-from ejectamap.world.mosaic_files import read_mosaic_pixels
+from ejectamap.world.mosaic_files import (
+    MosaicHeader,
+    enough_memory,
+    read_mosaic_header,
+    read_mosaic_pixels,
+)
 from ejectamap.world.pyramid import Bits, build_pyramid, interleave, pack_bits, unpack_bits
 from ejectamap.world.sampling import as_words, sample_pixels
 from ejectamap.world.sampling_grid import SamplingGrid, sample_grid_rows
 from ejectamap.world.sphere import Array
+from ejectamap.world.store import MosaicStore, store_from_bytes
 from ejectamap.world.value_checks import check_values
 
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint64] | None
 _LEAST_SAMPLES = 20_000  # for means and variances
+
+
+@dataclass(frozen=True, eq=False)
+class BandStatistics:
+    """Statistics of a mosaic's bands, over every n-th row and column of about a thousand rows.
+
+    Attributes
+    ----------
+    mean, std : float64 array (band,)
+    covariance : float64 array (band, band)
+    """
+
+    mean: Array
+    std: Array
+    covariance: Array
+
+    @classmethod
+    def of(cls, sample: Array) -> "BandStatistics":
+        """Statistics of a sample (n, band)."""
+        bands = sample.shape[1]
+        covariance = np.cov(sample, rowvar=False).reshape(bands, bands)
+        return cls(sample.mean(axis=0), sample.std(axis=0), covariance)
+
+    def to_json(self) -> dict[str, list[object]]:
+        """As JSON has it, to the last bit."""
+        return {name: getattr(self, name).tolist() for name in ("mean", "std", "covariance")}
+
+    @classmethod
+    def from_json(cls, content: dict[str, list[object]]) -> "BandStatistics":
+        """The inverse of `to_json`."""
+        return cls(**{name: np.array(values, np.float64) for name, values in content.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +76,16 @@ class Mosaic:
     band_names : tuple of str
     levels : tuple of arrays, each of shape (rows, cols, bands)
         The pyramid, finest first, each level half the size of the one before, in the raster's data
-        type. Bands are last, because a sample reads all bands of a pixel together; the methods of
-        this class return arrays with the bands first.
+        type, read-only. Bands are last, because a sample reads all bands of a pixel together; the
+        methods of this class return arrays with the bands first.
     masks : tuple of uint8 arrays, each of shape (rows, cols / 8)
         Where each level has data: one bit a pixel, lowest bit first.
     notes : tuple of str
         What a person should know about how the files were read, one line each.
     larger : Mosaic or None
         The mosaic that this one is a part of, if there is one.
+    known_statistics : BandStatistics or None
+        `statistics`, if they were computed before.
     """
 
     grid: Grid
@@ -53,6 +94,15 @@ class Mosaic:
     masks: tuple[Bits, ...]
     notes: tuple[str, ...] = ()
     larger: "Mosaic | None" = None
+    known_statistics: BandStatistics | None = None
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only, as those of a store are: compiled loops are compiled for one kind."""
+        for name in ("levels", "masks"):
+            views = tuple(array.view() for array in getattr(self, name))
+            for view in views:
+                view.flags.writeable = False
+            object.__setattr__(self, name, views)
 
     @property
     def whole(self) -> "Mosaic":
@@ -70,15 +120,19 @@ class Mosaic:
         return self.levels[0].dtype
 
     @cached_property
-    def mean_and_std(self) -> tuple[Array, Array]:
-        """Mean and standard deviation of each band, taken over every n-th row and column of about a thousand rows."""
-        sample = self._sparse_values()
-        return sample.mean(axis=0), sample.std(axis=0)
+    def statistics(self) -> BandStatistics:
+        """Statistics of the bands, taken over every n-th row and column of about a thousand rows."""
+        return self.known_statistics or BandStatistics.of(self._sparse_values())
 
-    @cached_property
+    @property
+    def mean_and_std(self) -> tuple[Array, Array]:
+        """Mean and standard deviation of each band; see `statistics`."""
+        return self.statistics.mean, self.statistics.std
+
+    @property
     def covariance(self) -> Array:
-        """Covariance (band, band) of the bands, over the same pixels as `mean_and_std`."""
-        return np.cov(self._sparse_values(), rowvar=False).reshape(self.bands, self.bands)
+        """Covariance (band, band) of the bands; see `statistics`."""
+        return self.statistics.covariance
 
     def _sparse_values(self) -> Array:
         """Bands (n, band) of every n-th row and column of about a thousand rows, where there is data.
@@ -106,24 +160,70 @@ class Mosaic:
         return values[valid].astype(np.float64)
 
     @classmethod
-    def open(cls, path: Path | str) -> "Mosaic":
+    def open(cls, path: Path | str, cache: Path | None = None) -> "Mosaic":
         """Read any raster that GDAL can place on a sphere, or a folder of them; ground that they lack has no data.
+
+        Parameters
+        ----------
+        path : Path or str
+        cache : Path, optional
+            Folder in which a large mosaic is stored, or has been, instead of memory; see `world.store`. By default
+            any mosaic is read into memory.
 
         Raises
         ------
         MosaicError
             If a file cannot be read to its end, does not say where on a sphere it is, has nothing to see, or has
             values that cannot be measurements; or if there is not enough memory.
+        OutputError
+            If the mosaic cannot be stored.
         """
-        pixels = read_mosaic_pixels(Path(path))
-        if not pixels.mask.any():
+        header = read_mosaic_header(Path(path))
+        if cache is not None and header.array_bytes >= store_from_bytes():
+            return cls._open_stored(header, cache)
+        with enough_memory(header):
+            return cls._read(header, MemoryArrays())
+
+    @classmethod
+    def _open_stored(cls, header: MosaicHeader, cache: Path) -> "Mosaic":
+        """Map the arrays of a mosaic's store into memory; the first time, make it."""
+
+        def convert(arrays: Arrays) -> dict[str, object]:
+            mosaic = cls._read(header, arrays)
+            return {
+                "levels": len(mosaic.levels),
+                "notes": mosaic.notes[len(header.notes) :],
+                "statistics": mosaic.statistics.to_json(),
+            }
+
+        store = MosaicStore.of(header.path, cache)
+        record = store.open(convert, header.array_bytes + header.scratch_bytes)
+        levels, masks = store.arrays(record["levels"])
+        return cls(
+            header.grid,
+            header.band_names,
+            levels,
+            masks,
+            # Where the files have moved since, the notes of that time name their earlier path.
+            (*header.notes, *record["notes"]),
+            known_statistics=BandStatistics.from_json(record["statistics"]),
+        )
+
+    @classmethod
+    def _read(cls, header: MosaicHeader, arrays: Arrays) -> "Mosaic":
+        """Read a mosaic's files into arrays."""
+        values, mask = read_mosaic_pixels(header, arrays)
+        if not mask.any():
             raise MosaicError(
-                f"{path}: every pixel is no-data: check the no-data value in the file"
+                f"{header.path}: every pixel is no-data: check the no-data value in the file"
             )
-        pyramid = build_pyramid(pixels.values, pixels.mask)
-        mosaic = cls(pixels.grid, pixels.band_names, *pyramid)
-        notes = check_values(path, mosaic.band_names, mosaic._sparse_values())
-        return replace(mosaic, notes=(*pixels.notes, *notes))
+        pyramid = build_pyramid(values, mask, arrays)
+        mosaic = cls(header.grid, header.band_names, *pyramid)
+        sample = mosaic._sparse_values()
+        notes = check_values(header.path, mosaic.band_names, sample)
+        return replace(
+            mosaic, notes=(*header.notes, *notes), known_statistics=BandStatistics.of(sample)
+        )
 
     def as_part_of(self, larger: "Mosaic") -> "Mosaic":
         """The same mosaic as a part of a larger one, by whose values its bands are scaled.
@@ -153,7 +253,8 @@ class Mosaic:
         """Make a mosaic of values (band, row, col) and a mask (row, col) of where they are data."""
         interleaved = np.empty((*values.shape[1:], len(values)), values.dtype)
         interleave(values, valid, interleaved)
-        return cls(grid, band_names, *build_pyramid(interleaved, pack_bits(valid)))
+        pyramid = build_pyramid(interleaved, pack_bits(valid), MemoryArrays())
+        return cls(grid, band_names, *pyramid)
 
     def read(self, window: Window) -> tuple[npt.NDArray[np.generic], Bools]:
         """Values (band, height, width) of a window, and validity (height, width)."""

@@ -1,4 +1,8 @@
-"""Reading a mosaic: one raster or a folder of them, placed or warped to the program's grid of the whole globe."""
+"""Reading a mosaic: one raster or a folder of them, placed or warped to the program's grid of the whole globe.
+
+Rasters are read in strips, and what has to be held whole (the mosaic, and a raster that is warped) is held in the
+arrays that the caller makes: in memory, or in files.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import psutil
-import rasterio
 import rasterio.windows
+from rasterio.io import DatasetReader
 
 from ejectamap.errors import MosaicError
+from ejectamap.world.arrays import AnyArray, Arrays
 from ejectamap.world.georeference import SAME_RADIUS, projection_name
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.placement import Placement, grid_of, read_placement
@@ -21,31 +25,9 @@ from ejectamap.world.raster_pixels import RasterPixels
 from ejectamap.world.warp import ground_covered, warp_to_grid
 
 _STRIP_BYTES = 64 * 2**20
+_LARGEST_STRIP_BYTES = 4 * _STRIP_BYTES  # where a row of the file's blocks takes so much
 _SUFFIXES = (".tif", ".tiff", ".vrt", ".cub", ".lbl", ".xml", ".img", ".jp2", ".png", ".jpg")
 _PYRAMID = 4 / 3  # memory of all levels over that of the finest
-
-
-@dataclass(frozen=True, eq=False)
-class MosaicPixels:
-    """Pixels of a mosaic on the grid of the whole globe.
-
-    Attributes
-    ----------
-    grid : Grid
-    band_names : tuple of str
-    values : array (row, col, band)
-        0 where there is no data.
-    mask : uint8 array (row, col / 8)
-        Where there is data; see `pyramid.pack_bits`.
-    notes : tuple of str
-        What a person should know about how the files were read, one line each.
-    """
-
-    grid: Grid
-    band_names: tuple[str, ...]
-    values: npt.NDArray[np.generic]
-    mask: Bits
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +39,69 @@ class _Part:
     band_names: tuple[str, ...]
     dtype: np.dtype[np.generic]
     is_plain: bool
+    strip_rows: int
+
+    def strips_on(self, grid: Grid) -> int:
+        """Number of strips in which it comes to a grid."""
+        if self.placement.window_on(grid) is not None:
+            return -(-self.placement.shape[0] // self.strip_rows)
+        return len(list(grid.strips(self.covered(grid))))
+
+    def covered(self, grid: Grid) -> Window:
+        """Window of a grid that it covers, if it has to be warped."""
+        placement = self.placement
+        return ground_covered(placement.projection, placement.transform, placement.shape, grid)
+
+
+@dataclass(frozen=True, eq=False)
+class MosaicHeader:
+    """What the headers of a mosaic's files say.
+
+    Attributes
+    ----------
+    path : Path
+    grid : Grid
+    band_names : tuple of str
+    dtype : dtype
+        Of the values on the grid.
+    parts : tuple
+        The mosaic's rasters.
+    """
+
+    path: Path
+    grid: Grid
+    band_names: tuple[str, ...]
+    dtype: np.dtype[np.generic]
+    parts: tuple[_Part, ...]
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of a pixel, all bands."""
+        return len(self.band_names) * self.dtype.itemsize
+
+    @property
+    def array_bytes(self) -> float:
+        """Bytes of all levels of the pyramid and their masks, as far as there may be data."""
+        pixels = self.grid.height * self.grid.width
+        covered = 0
+        for part in self.parts:
+            is_placed = part.placement.window_on(self.grid) is not None
+            covered += int(
+                np.prod(part.placement.shape if is_placed else part.covered(self.grid).shape)
+            )
+        return _PYRAMID * (min(covered, pixels) * self.pixel_bytes + pixels / 8)
+
+    @property
+    def scratch_bytes(self) -> float:
+        """Bytes that a raster takes meanwhile that has to be warped: its values and weights, and a strip of both."""
+        warped = [p for p in self.parts if p.placement.window_on(self.grid) is None]
+        sizes = (np.prod(part.placement.shape) * (self.pixel_bytes + 4.0) for part in warped)
+        return float(max(sizes, default=0.0))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about how the files are read, one line each."""
+        return tuple(note for part in self.parts for note in _notes(part, self.grid))
 
 
 def mosaic_rasters(path: Path) -> list[Path]:
@@ -98,27 +143,42 @@ def read_mosaic_grid(path: Path) -> Grid:
     return _common_grid(path, _read_headers(path))
 
 
-def read_mosaic_pixels(path: Path) -> MosaicPixels:
+def read_mosaic_header(path: Path) -> MosaicHeader:
+    """What the headers of a mosaic's files say; raises as `read_mosaic_grid`."""
+    parts = _read_headers(path)
+    dtype = np.result_type(*(part.dtype for part in parts))
+    return MosaicHeader(path, _common_grid(path, parts), parts[0].band_names, dtype, tuple(parts))
+
+
+def read_mosaic_pixels(header: MosaicHeader, arrays: Arrays) -> tuple[AnyArray, Bits]:
     """Read a mosaic; where its rasters overlap, the first one's data count.
+
+    Parameters
+    ----------
+    header : MosaicHeader
+    arrays : Arrays
+        Where the two arrays are made, as `level_0` and `mask_0`.
+
+    Returns
+    -------
+    values : array (row, col, band)
+        On the grid; 0 where there is no data.
+    mask : uint8 array (row, col / 8)
+        Where there is data; see `pyramid.pack_bits`.
 
     Raises
     ------
     MosaicError
-        As `read_mosaic_grid`, and if there is not enough memory.
+        If a file cannot be read to its end.
     """
-    parts = _read_headers(path)
-    grid = _common_grid(path, parts)
-    dtype = np.result_type(*(part.dtype for part in parts))
-    bands = len(parts[0].band_names)
-    with _enough_memory(path, grid, parts, bands * dtype.itemsize):
-        # Memory of ground that no file covers is never touched, and so costs nothing.
-        values = np.zeros((*grid.shape, bands), dtype)
-        mask = np.zeros((grid.height, -(-grid.width // 8)), np.uint8)
-        for part in parts:
-            for window, strip, valid in _strips(part, grid):
-                _paste(values, mask, grid, window, strip, valid)
-    notes = [note for part in parts for note in _notes(part, grid)]
-    return MosaicPixels(grid, parts[0].band_names, values, mask, tuple(notes))
+    grid = header.grid
+    values = arrays.create("level_0", (*grid.shape, len(header.band_names)), header.dtype)
+    mask: Bits = arrays.create("mask_0", (grid.height, -(-grid.width // 8)), np.uint8)
+    strips = (strip for part in header.parts for strip in _strips(part, grid, arrays))
+    total = sum(part.strips_on(grid) for part in header.parts)
+    for window, strip, valid in arrays.follow(strips, "converting the mosaic", total):
+        _paste(values, mask, grid, window, strip, valid, arrays)
+    return values, mask
 
 
 def _read_headers(path: Path) -> list[_Part]:
@@ -128,7 +188,10 @@ def _read_headers(path: Path) -> list[_Part]:
         with open_raster(file, MosaicError) as source:
             pixels = RasterPixels.of(source)
             placement = read_placement(source)
-            parts.append(_Part(file, placement, pixels.names, pixels.dtype, pixels.is_plain))
+            pixel_bytes = len(pixels.names) * pixels.dtype.itemsize
+            rows = _strip_rows(source, pixel_bytes)
+            about = pixels.names, pixels.dtype, pixels.is_plain
+            parts.append(_Part(file, placement, *about, rows))
     first = parts[0]
     radius_m = first.placement.projection.radius_m
     for part in parts[1:]:
@@ -156,30 +219,61 @@ def _common_grid(path: Path, parts: list[_Part]) -> Grid:
     return grids[finest]
 
 
-def _strips(part: _Part, grid: Grid) -> Iterator[tuple[Window, npt.NDArray[np.generic], Bools]]:
+def _strip_rows(source: DatasetReader, pixel_bytes: int) -> int:
+    """Rows of a raster that are read at a time: whole rows of its blocks, where these are not too large."""
+    row_bytes = source.width * pixel_bytes
+    block_rows: int = source.block_shapes[0][0]
+    rows = max(1, _STRIP_BYTES // row_bytes)
+    if block_rows * row_bytes > _LARGEST_STRIP_BYTES:
+        return rows
+    return max(rows // block_rows, 1) * block_rows
+
+
+def _strips(part: _Part, grid: Grid, arrays: Arrays) -> Iterator[tuple[Window, AnyArray, Bools]]:
     """Windows of the grid, which may wrap around, with values (band, row, col) and validity of a raster in them."""
     window = part.placement.window_on(grid)
     with open_raster(part.path, MosaicError) as source:
         pixels = RasterPixels.of(source)
-        if window is None:
-            whole = rasterio.windows.Window(0, 0, source.width, source.height)
-            values, valid = pixels.read(whole)
-            projection, transform = part.placement.projection, part.placement.transform
-            yield from warp_to_grid(values, valid, projection, transform, grid)
+        if window is not None:
+            yield from _placed_strips(part, pixels, window, grid)
             return
-        yield from _placed_strips(part, pixels, window, grid)
+        values = arrays.create("source", (len(pixels.names), *source.shape), pixels.dtype)
+        weight = arrays.create("weight", source.shape, np.float32)
+        _read_whole(part, pixels, values, weight, arrays)
+    yield from warp_to_grid(
+        values, weight, part.placement.projection, part.placement.transform, grid
+    )
+    del values, weight
+    arrays.discard("source")
+    arrays.discard("weight")
+
+
+def _read_whole(
+    part: _Part, pixels: RasterPixels, values: AnyArray, weight: AnyArray, arrays: Arrays
+) -> None:
+    """Read a raster into arrays: values (band, row, col), 0 where there is no data, and weight (row, col)."""
+    height, width = part.placement.shape
+    arrays.reserve("source", slice(0, len(values)), np.ones(1, bool))
+    arrays.reserve("weight", slice(0, height), np.ones(1, bool))
+    tops = range(0, height, part.strip_rows)
+    for top in arrays.follow(tops, f"reading {part.path.name}", len(tops)):
+        rows = slice(top, min(top + part.strip_rows, height))
+        window = rasterio.windows.Window(0, top, width, rows.stop - top)
+        strip, valid = pixels.read(window)
+        np.copyto(values[:, rows], strip, where=valid)
+        weight[rows] = valid
 
 
 def _placed_strips(
     part: _Part, pixels: RasterPixels, window: Window, grid: Grid
-) -> Iterator[tuple[Window, npt.NDArray[np.generic], Bools]]:
+) -> Iterator[tuple[Window, AnyArray, Bools]]:
     """Strips of a raster whose pixels are pixels of the grid, north up."""
     (height, width), (south_up, west_up) = part.placement.shape, part.placement.is_mirrored
     first, last = max(0, -window.row), min(height, grid.height - window.row)
     cols = min(width, grid.width)
     left = width - cols if west_up else 0
-    row_bytes = width * len(pixels.names) * pixels.dtype.itemsize
-    rows = max(1, _STRIP_BYTES // row_bytes)
+    # The mask of a strip is unpacked for all columns of the grid.
+    rows = min(part.strip_rows, max(1, _LARGEST_STRIP_BYTES // grid.width))
     for top in range(first, last, rows):
         count = min(rows, last - top)
         start = height - top - count if south_up else top
@@ -192,12 +286,13 @@ def _placed_strips(
 
 
 def _paste(
-    values: npt.NDArray[np.generic],
+    values: AnyArray,
     mask: Bits,
     grid: Grid,
     window: Window,
-    strip: npt.NDArray[np.generic],
+    strip: AnyArray,
     valid: Bools,
+    arrays: Arrays,
 ) -> None:
     """Write valid pixels of a strip where there are none yet."""
     if not valid.any():
@@ -206,15 +301,20 @@ def _paste(
     columns = grid.columns(window)
     known = unpack_bits(mask[rows], grid.width)
     new = valid & ~known[:, columns]
+    used = np.zeros(grid.width, bool)
+    used[columns] = new.any(axis=0)
+    arrays.reserve("level_0", rows, used)
+    arrays.reserve("mask_0", rows, np.ones(1, bool))
     paste(np.ascontiguousarray(strip), np.ascontiguousarray(new), columns, values[rows])
     known[:, columns] |= new
     mask[rows] = pack_bits(known)
 
 
 @contextmanager
-def _enough_memory(path: Path, grid: Grid, parts: list[_Part], pixel_bytes: int) -> Iterator[None]:
-    """Refuse a mosaic, before it is read, that does not fit into this machine's memory."""
-    memory = memory_bytes(grid, parts, pixel_bytes)
+def enough_memory(header: MosaicHeader) -> Iterator[None]:
+    """Refuse a mosaic, before it is read, that does not fit into this machine's memory; raises `MosaicError`."""
+    path, grid = header.path, header.grid
+    memory = header.array_bytes + header.scratch_bytes
     machine = psutil.virtual_memory().available + psutil.swap_memory().free
     problem = (
         f"{path}: would take {memory / 1e9:,.1f} GB of memory ({grid.width} x {grid.height} pixels on the whole"
@@ -227,23 +327,6 @@ def _enough_memory(path: Path, grid: Grid, parts: list[_Part], pixel_bytes: int)
         yield
     except MemoryError as error:
         raise MosaicError(problem) from error
-
-
-def memory_bytes(grid: Grid, parts: list[_Part], pixel_bytes: int) -> float:
-    """Estimate the memory that reading a mosaic takes at its peak, from headers alone."""
-    covered, held = 0, 0.0
-    for part in parts:
-        placement = part.placement
-        if placement.window_on(grid) is not None:
-            covered += int(np.prod(placement.shape))
-            continue
-        window = ground_covered(placement.projection, placement.transform, placement.shape, grid)
-        covered += window.height * window.width
-        # The raster as stored, weighted, and its mask in two types.
-        held = max(held, float(np.prod(placement.shape)) * (2 * pixel_bytes + 5))
-    covered = min(covered, grid.height * grid.width)
-    mask = grid.height * grid.width / 8
-    return _PYRAMID * (covered * pixel_bytes + mask) + held
 
 
 def _notes(part: _Part, grid: Grid) -> Iterator[str]:

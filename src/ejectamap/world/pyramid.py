@@ -4,6 +4,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from ejectamap.world.arrays import Arrays
 from ejectamap.world.grid import STRIP_PIXELS, Bools
 
 Bits = npt.NDArray[np.uint8]
@@ -11,7 +12,7 @@ _LEAST_ROWS = 64
 
 
 def build_pyramid(
-    values: npt.NDArray[np.generic], mask: Bits
+    values: npt.NDArray[np.generic], mask: Bits, arrays: Arrays
 ) -> tuple[tuple[npt.NDArray[np.generic], ...], tuple[Bits, ...]]:
     """Build the levels and their masks, from the finest to one with less than 64 rows.
 
@@ -21,26 +22,34 @@ def build_pyramid(
         The finest level.
     mask : uint8 array (rows, cols / 8)
         Where the finest level has data; see `pack_bits`.
+    arrays : Arrays
+        Where the coarser levels are made, as `level_1`, `mask_1` and so on.
     """
     levels, masks = [values], [mask]
     while min(levels[-1].shape[:2]) >= _LEAST_ROWS:
-        level, mask = _next_level(levels[-1], masks[-1])
+        level, mask = _next_level(levels[-1], masks[-1], arrays, len(levels))
         levels.append(level)
         masks.append(mask)
     return tuple(levels), tuple(masks)
 
 
-def _next_level(image: npt.NDArray[np.generic], mask: Bits) -> tuple[npt.NDArray[np.generic], Bits]:
+def _next_level(
+    image: npt.NDArray[np.generic], mask: Bits, arrays: Arrays, number: int
+) -> tuple[npt.NDArray[np.generic], Bits]:
     """Halve a level in strips; memory of strips without data is never touched, so a part of a globe costs little."""
     rows, cols, bands = image.shape[0] // 2, image.shape[1] // 2, image.shape[2]
-    coarser = np.zeros((rows, cols, bands), image.dtype)
-    coarser_mask = np.zeros((rows, -(-cols // 8)), np.uint8)
+    names = f"level_{number}", f"mask_{number}"
+    coarser = arrays.create(names[0], (rows, cols, bands), image.dtype)
+    coarser_mask: Bits = arrays.create(names[1], (rows, -(-cols // 8)), np.uint8)
     count = max(1, STRIP_PIXELS // image.shape[1] // 2)
-    for top in range(0, rows, count):
-        strip = slice(2 * top, 2 * min(top + count, rows))
-        if mask[strip].any():
+    strips = [slice(top, min(top + count, rows)) for top in range(0, rows, count)]
+    for out in arrays.follow(strips, f"level {number} of its pyramid", len(strips)):
+        strip = slice(2 * out.start, 2 * out.stop)
+        used = mask[strip].any(axis=0)
+        if used.any():
             valid = unpack_bits(mask[strip], image.shape[1])
-            out = slice(top, min(top + count, rows))
+            arrays.reserve(names[0], out, used)
+            arrays.reserve(names[1], out, np.ones(1, bool))
             good = halve(image[strip], valid, np.issubdtype(image.dtype, np.integer), coarser[out])
             coarser_mask[out] = pack_bits(good)
     return coarser, coarser_mask

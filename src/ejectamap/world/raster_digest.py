@@ -2,43 +2,68 @@
 
 A virtual raster's sources, a mask or world file beside a raster, a header apart from its pixels: all count, and the
 sources of sources. Overviews do not, nor the statistics that other programs leave in `.aux.xml` files.
+
+The digest of a large file takes a second per gigabyte. It is remembered in a cache folder together with the file's
+size, number (inode) and times of change, also the one that only the system sets, so that no write to the file leaves
+all of these as they were; nor is it remembered while the last change is so recent that another could bear the same
+time. A small file is read each time.
 """
 
 import hashlib
+import json
+import os
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-from ejectamap.errors import EjectamapError, MosaicError
-from ejectamap.files import hash_file
+from ejectamap.errors import EjectamapError, MosaicError, OutputError
+from ejectamap.files import hash_file, replace_file
 from ejectamap.world.mosaic_files import mosaic_rasters
 from ejectamap.world.raster_files import open_raster
 
 _OVERVIEWS, _AUXILIARY = ".ovr", ".aux.xml"
+_LARGE_BYTES = 256 * 2**20  # from which on a file's digest is remembered
+_CLOCK_S = (
+    2.0  # the coarsest clock of a disk: within it, two changes of a file may bear the same time
+)
 
 
-def mosaic_digests(path: Path) -> tuple[str, ...]:
+def mosaic_digests(path: Path, cache: Path | None = None) -> tuple[str, ...]:
     """Digests of all that GDAL reads for a mosaic, a raster or a folder of them; just one if it is a single file.
+
+    Parameters
+    ----------
+    path : Path
+    cache : Path, optional
+        Folder in which the digests of large files are remembered.
 
     Raises
     ------
     MosaicError
-        If a raster cannot be read.
+        If a raster cannot be read, or changes meanwhile.
     """
-    digests = [digest for raster in mosaic_rasters(path) for digest in raster_digests(raster)]
+    digests = []
+    for raster in mosaic_rasters(path):
+        (_, main), *others = raster_contents(raster, cache)
+        digests += [main, *sorted(digest for _, digest in others)]
     return tuple(digests)
 
 
-def raster_digests(path: Path) -> list[str]:
-    """Digests of a raster's file and of the others that GDAL reads for it, in an order that no path changes.
+def raster_contents(path: Path, cache: Path | None = None) -> list[tuple[str, str]]:
+    """Name and digest of a raster's file and of the others that GDAL reads for it, the raster itself first.
+
+    The names are paths from the raster's folder: of two files that change places, the digests alone would not tell.
 
     Raises
     ------
     MosaicError
-        If the raster cannot be read.
+        If the raster cannot be read, or changes meanwhile.
     """
     main, *others = raster_files(path)
-    digests = (_content_digest(other) for other in others)
-    return [hash_file(main), *sorted(digest for digest in digests if digest is not None)]
+    digests = [_file_digest(main, cache), *(_content_digest(other, cache) for other in others)]
+    names = [Path(os.path.relpath(file, main.parent)).as_posix() for file in (main, *others)]
+    pairs = zip(names, digests, strict=True)
+    return [(name, digest) for name, digest in pairs if digest is not None]
 
 
 def raster_files(path: Path) -> list[Path]:
@@ -59,10 +84,46 @@ def raster_files(path: Path) -> list[Path]:
     return found
 
 
-def _content_digest(path: Path) -> str | None:
+def _file_digest(path: Path, cache: Path | None) -> str:
+    """Digest of a file, remembered if it is large and there is a cache folder."""
+    identity = _identity(path)
+    if cache is None or identity["bytes"] < _LARGE_BYTES:
+        return hash_file(path)
+    memory = cache / "digests" / f"{_digest(str(path))}.json"
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+        if known["identity"] == identity:
+            return str(known["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not remembered, or not readable: it is computed again
+    started, digest = time.time(), hash_file(path)
+    if _identity(path) != identity:
+        raise MosaicError(f"{path}: changed while it was read: run again once it is complete")
+    if started - max(identity["modified_ns"], identity["changed_ns"]) / 1e9 > _CLOCK_S:
+        content = {"file": str(path), "identity": identity, "digest": digest}
+        try:
+            memory.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(memory, (json.dumps(content, indent=2) + "\n").encode())
+        except (OSError, OutputError):
+            pass  # a folder that cannot be written: the digest is computed each time
+    return digest
+
+
+def _identity(path: Path) -> dict[str, int]:
+    """What the system changes whenever a file's content changes."""
+    state = path.stat()
+    return {
+        "bytes": state.st_size,
+        "inode": state.st_ino,
+        "modified_ns": state.st_mtime_ns,
+        "changed_ns": state.st_ctime_ns,
+    }
+
+
+def _content_digest(path: Path, cache: Path | None) -> str | None:
     """Digest of a file beside a raster; None where it says nothing about the raster's values or place."""
     if not path.name.lower().endswith(_AUXILIARY):
-        return hash_file(path)
+        return _file_digest(path, cache)
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError:

@@ -14,6 +14,8 @@ from rasterio.warp import reproject
 from ejectamap.world.georeference import Projection
 from ejectamap.world.grid import Bools, Grid, Window
 
+Floats = npt.NDArray[np.float32]
+
 _FULL = 1e-3  # by which a kernel's weight may miss 1 where all pixels under it have data
 _SAMPLES = 48  # places along each side of a raster by which the ground that it covers is found
 
@@ -45,7 +47,7 @@ def ground_covered(
 
 def warp_to_grid(
     values: npt.NDArray[np.generic],
-    valid: Bools,
+    weight: Floats,
     projection: Projection,
     transform: Affine,
     grid: Grid,
@@ -56,9 +58,9 @@ def warp_to_grid(
     Parameters
     ----------
     values : array (band, row, col)
-        Of the raster, of any type of real numbers.
-    valid : bool array (row, col)
-        Where they are data; other pixels have no influence.
+        Of the raster, of any type of real numbers; 0 where they are no data.
+    weight : float32 array (row, col)
+        1 where they are data, 0 elsewhere: such pixels have no influence.
     projection, transform, grid
         As in `ground_covered`.
     is_nearest : bool
@@ -84,7 +86,7 @@ def warp_to_grid(
     sampling = (Resampling.nearest,) if is_nearest else (Resampling.cubic, Resampling.bilinear)
     for strip in grid.strips(covered):
         place = corner @ Affine.translation(first, strip.row)
-        warped = _Warp(values, valid, projection, transform, place, strip.shape)
+        warped = _Warp(values, weight, projection, transform, place, strip.shape)
         yield strip, *warped.interpolate(*sampling)
 
 
@@ -93,7 +95,7 @@ class _Warp:
     """A raster and a rectangle of the grid, whose `place` is the transform from its (col, row) to degrees."""
 
     values: npt.NDArray[np.generic]
-    valid: Bools
+    weight: Floats
     projection: Projection
     transform: Affine
     place: Affine
@@ -115,9 +117,8 @@ class _Warp:
     def _weighted_means(self, kernel: Resampling) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Means of the valid pixels (band, row, col) under a kernel, and its weight on them (row, col)."""
         working = np.result_type(self.values.dtype, np.float32)
-        weight = self._reproject(self.valid.astype(np.float32), kernel, np.dtype(np.float32))
-        zero = np.zeros((), self.values.dtype)
-        sums = self._reproject(np.where(self.valid, self.values, zero), kernel, working)
+        weight = self._reproject(self.weight, kernel, np.dtype(np.float32))
+        sums = self._reproject(self.values, kernel, working)
         return sums / np.maximum(weight, 0.5).astype(working), weight
 
     def _reproject(

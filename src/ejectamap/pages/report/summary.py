@@ -8,7 +8,7 @@ import numpy as np
 
 from ejectamap.evaluation.tables import is_independent, subset_titles
 from ejectamap.maps.edits import describe_edits
-from ejectamap.maps.ejecta_map import EjectaMap
+from ejectamap.maps.reader import MapReader
 from ejectamap.project.bundles import bundle_folders
 from ejectamap.project.folder import Project
 from ejectamap.project.methods import METHODS
@@ -114,7 +114,7 @@ def _networks(project: Project) -> Iterator[str]:
 def _totals(project: Project, mapped: Sequence[Crater]) -> str:
     """Area of all ejecta, and of overlaps between craters; from overviews, so that a large map takes seconds."""
     radius_m = project.mosaic.grid.radius_m
-    ejecta_map = EjectaMap(project.maps, project.mosaic.grid)
+    ejecta_map = MapReader(project.maps, project.mosaic.grid)
     areas_km2 = origin_areas_km2(ejecta_map.origin_overview(), radius_m)
     second = ejecta_map.overlaps_overview(crater.crater_id for crater in mapped)
     area_km2, shared_km2 = sum(areas_km2.values()), sum(origin_areas_km2(second, radius_m).values())

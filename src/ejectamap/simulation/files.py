@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from ejectamap.errors import OutputError
 from ejectamap.files import move_into_place, partial_path
 from ejectamap.progress import status
-from ejectamap.simulate.planet import Planet
+from ejectamap.simulation.planet import Planet
 from ejectamap.world.body import SIMULATED
 from ejectamap.world.georeference import one_line
 from ejectamap.world.grid import Grid, Window

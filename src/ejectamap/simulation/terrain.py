@@ -9,8 +9,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.simulate.noise import gradient_noise
-from ejectamap.simulate.planet_style import PlanetStyle
+from ejectamap.simulation.noise import gradient_noise
+from ejectamap.simulation.planet_style import PlanetStyle
 from ejectamap.world.grid import Grid
 from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import Array

@@ -4,9 +4,9 @@ import pytest
 import rasterio
 
 from ejectamap.errors import OutputError
-from ejectamap.simulate.files import write_planet
-from ejectamap.simulate.planet import simulate_planet
-from ejectamap.simulate.tiles import choose_tiles
+from ejectamap.simulation.files import write_planet
+from ejectamap.simulation.planet import simulate_planet
+from ejectamap.simulation.tiles import choose_tiles
 from ejectamap.world.craters import Crater
 from ejectamap.world.label_files import load_labels
 from ejectamap.world.mosaic import Mosaic

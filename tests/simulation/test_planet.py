@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ejectamap.simulate.deposit import Scene, deposit_ejecta
-from ejectamap.simulate.impacts import draw_impacts, draw_pattern
-from ejectamap.simulate.planet import make_grid, simulate_planet
-from ejectamap.simulate.planet_style import draw_planet_style
+from ejectamap.simulation.deposit import Scene, deposit_ejecta
+from ejectamap.simulation.impacts import draw_impacts, draw_pattern
+from ejectamap.simulation.planet import make_grid, simulate_planet
+from ejectamap.simulation.planet_style import draw_planet_style
 from ejectamap.world.body import BODIES
 from ejectamap.world.sphere import azimuthal_inverse, distance
 

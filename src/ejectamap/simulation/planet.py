@@ -7,11 +7,11 @@ import numpy as np
 from affine import Affine
 
 from ejectamap.progress import status
-from ejectamap.simulate.deposit import Scene, deposit_ejecta, measure_local_std
-from ejectamap.simulate.ground import make_ground
-from ejectamap.simulate.imaging import draw_valid_mask, render_mosaic
-from ejectamap.simulate.impacts import Impact, draw_impacts, draw_pattern
-from ejectamap.simulate.planet_style import PlanetStyle, draw_planet_style
+from ejectamap.simulation.deposit import Scene, deposit_ejecta, measure_local_std
+from ejectamap.simulation.ground import make_ground
+from ejectamap.simulation.imaging import draw_valid_mask, render_mosaic
+from ejectamap.simulation.impacts import Impact, draw_impacts, draw_pattern
+from ejectamap.simulation.planet_style import PlanetStyle, draw_planet_style
 from ejectamap.world.body import BODIES, Body
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window

@@ -6,9 +6,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.simulate.impacts import Impact, RayPattern, azimuth_weight
-from ejectamap.simulate.noise import fractal, gradient_noise
-from ejectamap.simulate.planet_style import PlanetStyle
+from ejectamap.simulation.impacts import Impact, RayPattern, azimuth_weight
+from ejectamap.simulation.noise import fractal, gradient_noise
+from ejectamap.simulation.planet_style import PlanetStyle
 from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import Array
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ejectamap.simulate.ejecta import compute_cover
-from ejectamap.simulate.ground import STRIP_PIXELS
-from ejectamap.simulate.impacts import Impact, RayPattern
-from ejectamap.simulate.planet_style import PlanetStyle
+from ejectamap.simulation.ejecta import compute_cover
+from ejectamap.simulation.ground import STRIP_PIXELS
+from ejectamap.simulation.impacts import Impact, RayPattern
+from ejectamap.simulation.planet_style import PlanetStyle
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.mosaic import Floats

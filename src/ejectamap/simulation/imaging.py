@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import ndimage
 
-from ejectamap.simulate.ground import STRIP_PIXELS
-from ejectamap.simulate.noise import fractal, octaves_for
-from ejectamap.simulate.planet_style import BAND_NAMES, PlanetStyle
+from ejectamap.simulation.ground import STRIP_PIXELS
+from ejectamap.simulation.noise import fractal, octaves_for
+from ejectamap.simulation.planet_style import BAND_NAMES, PlanetStyle
 from ejectamap.world.grid import Bools, Grid
 from ejectamap.world.mosaic import Floats, Mosaic
 from ejectamap.world.sphere import unit_vectors

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.simulate.noise import fractal, octaves_for
-from ejectamap.simulate.planet_style import PlanetStyle
-from ejectamap.simulate.terrain import (
+from ejectamap.simulation.noise import fractal, octaves_for
+from ejectamap.simulation.planet_style import PlanetStyle
+from ejectamap.simulation.terrain import (
     draw_terrain,
     light_bearing_deg,
     light_strength,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ejectamap.simulate.noise import fractal, octaves_for
+from ejectamap.simulation.noise import fractal, octaves_for
 from ejectamap.world.sphere import unit_vectors
 
 

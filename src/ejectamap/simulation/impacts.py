@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.simulate.planet_style import PlanetStyle
+from ejectamap.simulation.planet_style import PlanetStyle
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import Array, distance, wrap_longitude

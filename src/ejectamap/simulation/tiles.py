@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ejectamap.simulate.planet import Planet
+from ejectamap.simulation.planet import Planet
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window, windows_overlap
 from ejectamap.world.labels import Tile

@@ -29,7 +29,7 @@ from ejectamap.world.sphere import Array
 _OVERVIEW_PX = 6000
 
 
-class EjectaMap:
+class MapReader:
     """The rasters of a project's map folder. One crater's rasters, and the origin map, are held in memory at a time.
 
     Every method that reads raises `OutputError` where a file is missing or damaged.
