@@ -4,7 +4,7 @@ STAMP := .venv/installed
 # Certificates of the system's own store, which a company's proxy may need; pip uses them as well.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: install demo test check format bench
+.PHONY: install demo test check format bench docs
 
 install: $(STAMP)
 
@@ -27,6 +27,10 @@ check: install
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+# The site, docs/_build/html; its pages run what they show, so that it takes minutes. Warnings are errors.
+docs: install
+	OMP_NUM_THREADS=1 .venv/bin/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
 
 bench: install
 	.venv/bin/uv pip install --quiet --python $(PY) -r benchmarks/requirements.txt
