@@ -33,24 +33,13 @@ def run_on_dask(
     ProjectError
         If no scheduler answers at the address, or one task's workers die again and again.
     """
-    import dask  # noqa: PLC0415 - slow to import, seldom needed
-    import distributed  # noqa: PLC0415
+    import distributed  # noqa: PLC0415 - slow to import, seldom needed
 
     # By default it logs every connection, which would break up the progress bar.
     logging.getLogger("distributed").setLevel(logging.ERROR)
     local: AbstractContextManager[Any] = nullcontext(scheduler)
     if scheduler is None:
-        # By default workers return freed memory to the system at once; allocating it again takes half of their time.
-        own_memory = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
-        with dask.config.set(own_memory), _interrupts_ignored():
-            local = closing(
-                distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,  # a task's errors are raised here
-                )
-            )
+        local = closing(_local_cluster(workers))
     with local as cluster, _connect(cluster) as client:
         futures = client.map(task, crater_ids, pure=False)
         id_of = dict(zip(futures, crater_ids, strict=True))
@@ -65,6 +54,37 @@ def run_on_dask(
             yield id_of[future]
 
 
+def _local_cluster(workers: int) -> Any:
+    """Start processes of this machine that obey this process alone.
+
+    A scheduler and its workers run any code that they are sent. On a machine that others use too, they therefore
+    speak TLS only, with a key that was made for this run and never leaves the memory of these processes, and refuse
+    whoever does not have it. Nothing is served over HTTP.
+    """
+    import dask  # noqa: PLC0415
+    import distributed  # noqa: PLC0415
+
+    config = {
+        # By default workers return freed memory to the system at once; allocating it again takes half of their time.
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+        # Of a person's own settings, for a cluster elsewhere.
+        "distributed.scheduler.dashboard.tls.cert": None,
+    }
+    with dask.config.set(config), _interrupts_ignored():
+        return distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            protocol="tls://",
+            security=distributed.Security.temporary(),
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=logging.CRITICAL,  # a task's errors are raised here
+        )
+
+
 def _connect(cluster: Any) -> Any:
     """Client of a local cluster, or of the scheduler at an address."""
     import distributed  # noqa: PLC0415
@@ -75,10 +95,16 @@ def _connect(cluster: Any) -> Any:
         if not cluster:
             raise ValueError("the address is empty")
         return distributed.Client(cluster)
+    except TypeError as error:  # what it raises for a tls:// address without credentials
+        raise ProjectError(
+            f"--scheduler {cluster}: speaks TLS, and Dask's settings name no credentials: set the environment variables"
+            " DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and"
+            " DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY to their files (docs/cluster.md)"
+        ) from error
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise ProjectError(
             f"--scheduler {cluster}: no Dask scheduler answers ({' '.join(str(error).split())}): start one with dask"
-            " scheduler, and give the address that it prints, as in tcp://10.0.0.5:8786"
+            " scheduler, and give the address that it prints, as in tcp://10.0.0.5:8786, or tls:// for one with TLS"
         ) from error
 
 
