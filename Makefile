@@ -27,6 +27,7 @@ check: install
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/deptry src
 
 # The site, docs/_build/html; its pages run what they show, so that it takes minutes. Warnings are errors.
 docs: install
@@ -39,3 +40,32 @@ bench: install
 format: install
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+
+UV := .venv/bin/uv
+NEW_ENVIRONMENT = rm -rf $(1) && $(UV) venv --quiet --python $(PY) $(1) && $(UV) pip install --quiet --python $(1)/bin/python
+
+# Resolves pyproject.toml again; pins that still fit stay. To update one: `make pins PINS="--upgrade-package rasterio"`.
+pins: install
+	$(UV) pip compile --quiet --universal --python-version 3.11.0 --extra dev --extra docs --extra notebook --no-annotate \
+		--no-header $(PINS) --output-file requirements.txt pyproject.toml
+	sed -i -E -e '/^(cuda|nvidia|triton)/d' -e '1i # Pinned versions of everything that `make` runs, for Python 3.11 to 3.14: written by `make pins`. The CUDA libraries are left out: torch pins its own.' requirements.txt
+
+# The source archive, and the wheel that is built from it, in dist/; fails if they hold what they should not, or lack what they should.
+dist: install
+	rm -rf dist
+	$(PY) -m build --outdir dist .
+	$(PY) tests/archives.py dist
+	$(UV) tool run twine check --strict dist/*
+
+# Installs the wheel alone into an empty environment, which downloads PyTorch, and runs every stage there.
+test-wheel: dist
+	$(call NEW_ENVIRONMENT,build/wheel) dist/*.whl
+	cd build && wheel/bin/python ../tests/installed.py
+
+# The lowest versions of all dependencies that pyproject.toml names.
+LOWEST_TESTS := tests/test_end_to_end.py tests/interop tests/tuning/test_tune.py tests/mapping/test_map_run.py tests/show
+test-lowest: install
+	$(call NEW_ENVIRONMENT,build/lowest) --resolution lowest-direct --constraint tests/lowest-constraints.txt -e .
+	build/lowest/bin/python tests/installed.py
+	$(UV) pip install --quiet --python build/lowest/bin/python httpx2 hypothesis jsonschema pytest
+	build/lowest/bin/python -m pytest --override-ini filterwarnings=ignore $(LOWEST_TESTS)
