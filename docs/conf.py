@@ -40,7 +40,7 @@ nb_merge_streams = True
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings give types
 autosummary_generate = True
-autosummary_imported_members = True
+templates_path = ["_templates"]
 copybutton_prompt_text = "$ "
 
 html_theme = "pydata_sphinx_theme"

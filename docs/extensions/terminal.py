@@ -13,6 +13,7 @@ program refuses.
 import contextlib
 import io
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -57,7 +58,7 @@ class Terminal(SphinxDirective):
         """Run the commands and return them as one block."""
         page = self.env.docname
         if page not in _started:
-            _started[page] = _start(self.config.terminal_folder, page, self._metadata())
+            _started[page] = _start(self.config.terminal_folder, page, self._beginning())
         lines = []
         for command in "\n".join(self.content).replace("\\\n", "\\\0").split("\n"):
             text = command.replace("\0", "\n")
@@ -66,9 +67,12 @@ class Terminal(SphinxDirective):
             lines.append(text if text.startswith("#") else f"$ {text}")
             if "not-run" in self.options or text.startswith("#"):
                 continue
-            printed = run_command(
-                text.replace("\\\n", " "), _started[page], "fails" in self.options
-            )
+            try:
+                printed = run_command(
+                    text.replace("\\\n", " "), _started[page], "fails" in self.options
+                )
+            except ExtensionError as error:
+                return [self.state.document.reporter.error(str(error), line=self.lineno)]
             if "no-output" not in self.options:
                 lines += _wrap(printed)
         if "hidden" in self.options:
@@ -77,9 +81,11 @@ class Terminal(SphinxDirective):
         self.set_source_info(block)
         return [block]
 
-    def _metadata(self) -> str | None:
-        start = self.env.metadata[self.env.docname].get("terminal")
-        return None if start is None else str(start)
+    def _beginning(self) -> str | None:
+        """Folder that the page starts from, by its front matter, which Sphinx itself reads only after the page."""
+        text = Path(self.env.doc2path(self.env.docname)).read_text()
+        named = re.match(r"---\n(?:.+\n)*?terminal: (\S+)\n", text)
+        return None if named is None else named[1]
 
 
 _started: dict[str, Path] = {}
