@@ -21,6 +21,8 @@ from ejectamap.mapping.run import map_project
 from ejectamap.project.folder import Project
 from ejectamap.project.lock import writes_project
 from ejectamap.project.methods import METHODS
+from ejectamap.terminal import results_console
+from ejectamap.texts import write_csv
 from ejectamap.training.hardly_trained import hardly_trained
 from ejectamap.training.run import train
 
@@ -121,7 +123,7 @@ def compare_methods(
     rows = []
     for method in methods:
         variant = project.with_method(method)
-        train(variant, minutes)
+        train(variant, minutes, console=results_console())
         map_project(variant)
         reasons = tuple(hardly_trained(variant))
         rows.append(MethodScore(method, evaluate_project(variant), reasons))
@@ -221,7 +223,7 @@ def _write(project: Project, rows: Sequence[MethodScore]) -> None:
     table = pd.DataFrame(
         [{"method": row.method} | row.figures() | _standing(row, ranking) for row in rows]
     )
-    replace_file(folder / "comparison.csv", memoryview(table.to_csv(index=False).encode()))
+    replace_file(folder / "comparison.csv", write_csv(table))
     evaluations: dict[str, Any] = {
         row.method: row.evaluation.to_dict()
         | {

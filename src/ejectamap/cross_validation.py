@@ -30,6 +30,7 @@ from ejectamap.project.pairs import Pair, pair_labels
 from ejectamap.project.seen import read_seen_labels
 from ejectamap.project.splits import crater_folds, make_split, pair_key
 from ejectamap.project.yaml import make_settings, merge, parse_changes
+from ejectamap.texts import write_csv
 from ejectamap.training.run import train
 from ejectamap.world.world import labelled_craters
 
@@ -159,7 +160,7 @@ def cross_validate(
             text = f"fold {k + 1} of {len(held_out)}, held out: {names}"
             console.print(text, markup=False, highlight=False, soft_wrap=True)
         fold = _make_fold(project, k, crater_ids, pairs, changes)
-        train(fold, minutes)
+        train(fold, minutes, console=console)
         map_project(fold, crater_ids)
         found, unknown = _evaluate_fold(project, fold, k, crater_ids)
         results += found
@@ -332,8 +333,7 @@ def _write(folder: Path, result: CrossValidation) -> None:
             row = {"crater_id": "", "name": title, "fold": ""}
             row |= {"seen": "no" if group == "unseen" else "yes"}
             rows.append(row | _csv_figures(content[group], content[group]["intervals"]))
-    text = pd.DataFrame(rows).to_csv(index=False)
-    replace_file(folder / "cross-validation.csv", text.encode())
+    replace_file(folder / "cross-validation.csv", write_csv(pd.DataFrame(rows)))
 
 
 def _csv_figures(scores: dict[str, Any], intervals: dict[str, Any] | None) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
         "training", 0, "training.test_fraction=0", f"training.also_train_on=[{names}]"
     )
     console.rule(f"training on {_TRAINING_PLANETS} planets")
-    train(training, max_minutes or _MINUTES)
+    train(training, max_minutes or _MINUTES, console=console)
     console.rule("mapping a planet that was not trained on")
     shutil.copytree(training.models, unseen.models, dirs_exist_ok=True)
     map_project(unseen)

@@ -49,6 +49,10 @@ class RankingError(EjectamapError):
     """The maps of a ranking study, or people's choices between them, cannot be used."""
 
 
+class ArgumentError(EjectamapError, ValueError):
+    """An argument of a function of the Python interface is not possible."""
+
+
 class OutputError(EjectamapError):
     """A result could not be written; nothing half-written was left behind."""
 

@@ -16,11 +16,17 @@ from ejectamap.project.folder import Project
 from ejectamap.project.network_state import outdated_networks
 from ejectamap.project.splits import read_split
 from ejectamap.project.yaml import make_settings, merge, parse_changes
+from ejectamap.terminal import results_console
 from ejectamap.training import run
-from ejectamap.training.run import train
+from ejectamap.training.run import train as train_networks
 from ejectamap.training.untrained import save_untrained_networks
 
 MakeProject = Callable[..., Project]
+
+
+def train(project: Project, **options: bool) -> None:
+    """Train, and print as the command does."""
+    train_networks(project, console=results_console(), **options)
 
 
 def weights(project: Project) -> dict[str, np.ndarray]:

@@ -15,8 +15,13 @@ from shapely.affinity import affine_transform, translate
 from ejectamap.analysis.rays import Ints, Ray
 from ejectamap.analysis.surroundings import Surroundings
 from ejectamap.analysis.truncation import NO_DATA, REACH
+from ejectamap.errors import OutputError
 from ejectamap.files import replace_file
 from ejectamap.maps.outlines import fixed_date
+from ejectamap.maps.state import is_newer_than_masks
+from ejectamap.outputs import reading
+from ejectamap.project.folder import Project
+from ejectamap.texts import write_csv
 from ejectamap.world.grid import Bools, Grid
 from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import Array, LonLat, destination
@@ -72,8 +77,7 @@ def write_rays(folder: Path, rows: Sequence[Row], names: Sequence[str], grid: Gr
     grid : Grid
     """
     table = pd.DataFrame(list(rows), columns=[*names, "geometry"])
-    text = table[list(names)].to_csv(index=False, lineterminator="\n", float_format="%.6g")
-    replace_file(folder / "rays.csv", text.encode())
+    replace_file(folder / "rays.csv", write_csv(table[list(names)], float_format="%.6g"))
     numbers = {name: "float64" for name in names if name not in ("name", "truncated")}
     kinds = numbers | {"crater_id": "int64", "ray": "int64", "name": "str", "truncated": "str"}
     frame = gpd.GeoDataFrame(table.astype(kinds), geometry="geometry", crs=grid.crs)
@@ -81,6 +85,23 @@ def write_rays(folder: Path, rows: Sequence[Row], names: Sequence[str], grid: Gr
     with fixed_date():
         frame.to_file(buffer, driver="GPKG", layer="rays", geometry_type="MultiLineString")
     replace_file(folder / "rays.gpkg", buffer.getbuffer())
+
+
+def read_rays(project: Project) -> gpd.GeoDataFrame:
+    """Read rays.gpkg: what `write_rays` wrote of the present map.
+
+    Raises
+    ------
+    OutputError
+        If it is missing, damaged, or older than the map.
+    """
+    path, remedy = project.outputs / "rays.gpkg", f"run ejectamap analyze {project.folder}"
+    if path.exists() and not is_newer_than_masks(project, path):
+        raise OutputError(f"{path}: is older than the map: {remedy} again")
+    with reading(path, remedy):
+        frame = gpd.read_file(path, layer="rays")
+        numbers = {"crater_id": "int64", "ray": "int64"}
+        return frame.astype(numbers).fillna({"name": "", "truncated": ""})
 
 
 def ray_columns(bands: int) -> list[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ejectamap.maps.runs import Run
     from ejectamap.project.folder import Project
 
-Workers = Annotated[int, typer.Option(min=1, help="Number of processes on this machine.")]
+Workers = Annotated[int, typer.Option(min=1, max=1024, help="Number of processes on this machine.")]
 
 
 @app.command(epilog="Example: ejectamap train mercury --max-minutes 60")
@@ -37,7 +37,7 @@ def train(
     with status("loading"):  # PyTorch takes seconds
         from ejectamap.training.run import train as train_project
 
-    train_project(Project.open(folder), max_minutes, fresh)
+    train_project(Project.open(folder), max_minutes, fresh, console=results_console())
 
 
 @app.command(name="map", epilog="Example: ejectamap map mercury --craters 12,17 --workers 2")

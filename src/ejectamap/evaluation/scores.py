@@ -7,10 +7,12 @@ from operator import add
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ejectamap.errors import unknown_name
 from ejectamap.evaluation.bootstrap import Interval, pooled_intervals
 from ejectamap.evaluation.counts import Counts, none_if_nan
+from ejectamap.evaluation.frames import figures_frame
 from ejectamap.evaluation.labels_used import describe_labels
 from ejectamap.evaluation.origin_counts import OriginCounts, origin_confusion
 from ejectamap.evaluation.reliability import ReliabilityCounts
@@ -212,6 +214,42 @@ class Evaluation:
             subset: {unit: pooled_intervals([getattr(s, unit) for s in scores]) for unit in units}
             for subset, scores in subsets.items()
         }
+
+    def to_frame(self, by: str = "unit") -> pd.DataFrame:
+        """One table of the evaluation's figures.
+
+        Parameters
+        ----------
+        by : {"unit", "crater", "distance", "decile", "sector"}
+            What the rows are: units of counting (`pixel`, `area_km2`, `outside_km2`: beyond the rims, `tile`);
+            craters; distances from the centre in crater radii, in pixels; tenths of the true ejecta from the centre
+            outwards, or directions in degrees clockwise from north, by ground area beyond the rims.
+
+        Returns
+        -------
+        DataFrame
+            Columns `f1`, `precision`, `recall`, `iou` (0 to 1, NaN where they would divide by zero) and the counts
+            `tp`, `fp`, `fn`, `tn`. The index is `crater_id`, or two levels: `subset`, which is "all", and "test" (held
+            out of the training) and "unseen" (by no network before it either) where these differ, and the row. By unit
+            there are also the ends of the 95 % interval over craters, `f1_low` and `f1_high`; by crater `name`,
+            `family`, `true_km2`, `mapped_km2` and `seen_fraction`.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such table.
+
+        Examples
+        --------
+        >>> evaluation = em.evaluate("project", progress=False)
+        >>> evaluation.to_frame("crater").index.name
+        'crater_id'
+        """
+        return figures_frame(self.to_dict(), by)
+
+    def _repr_html_(self) -> str:
+        tables = (self.to_frame(), self.to_frame("crater"))
+        return "".join(table.to_html(float_format="{:.3f}".format, na_rep="–") for table in tables)
 
     def to_dict(self) -> dict[str, Any]:
         """Content of evaluation.json."""

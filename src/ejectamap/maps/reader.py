@@ -27,6 +27,7 @@ from ejectamap.world.mosaic import Floats
 from ejectamap.world.sphere import Array
 
 _OVERVIEW_PX = 6000
+_REMEDY = "run ejectamap map again"
 
 
 class MapReader:
@@ -79,6 +80,13 @@ class MapReader:
             other[further] = crater_id + 1
         return second
 
+    @property
+    def origin_type(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """Type of what `origin` returns, from the file's header."""
+        with reading_raster(self.folder / "origin.tif", _REMEDY) as source:
+            kind: np.dtype[np.unsignedinteger[Any]] = np.dtype(source.dtypes[0])
+            return kind
+
     def sample(
         self, crater_id: int, lon: npt.ArrayLike, lat: npt.ArrayLike, spacing_m: float = 0.0
     ) -> Floats:
@@ -108,7 +116,7 @@ class MapReader:
 
     def _read_origin(self, **part: Any) -> Origins:
         path = self.folder / "origin.tif"
-        with reading_raster(path, "run ejectamap map again") as source:
+        with reading_raster(path, _REMEDY) as source:
             values: Origins = source.read(1, **part)
         return values
 

@@ -30,6 +30,8 @@ from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Mosaic
 from ejectamap.world.world import World
 
+StrPath = str | os.PathLike[str]
+
 
 @dataclass(frozen=True)
 class Project:
@@ -53,11 +55,11 @@ class Project:
     @classmethod
     def create(
         cls,
-        folder: Path,
-        mosaic: Path,
-        craters: Path,
-        labels: Path | None = None,
-        tiles: Path | None = None,
+        folder: StrPath,
+        mosaic: StrPath,
+        craters: StrPath,
+        labels: StrPath | None = None,
+        tiles: StrPath | None = None,
         preset: str = "laptop",
         seed: int = 0,
         changes: Iterable[str] = (),
@@ -68,9 +70,9 @@ class Project:
 
         Parameters
         ----------
-        folder : Path
+        folder : str or path
             New, or without a `project.yaml`.
-        mosaic, craters, labels, tiles : Path
+        mosaic, craters, labels, tiles : str or path
             Input files; they stay where they are.
         preset : str
             Name of the preset to start from.
@@ -88,13 +90,22 @@ class Project:
             If `project.yaml` cannot be written; a folder that was made for it is removed.
         SettingsError
             If the preset, a key or a value is not possible.
+
+        Examples
+        --------
+        >>> inputs = "planet/mosaic.tif", "planet/craters.csv", "planet/labels"
+        >>> project = em.Project.create("new", *inputs, changes=["map.threshold=0.4"])
+        >>> project.settings.map.threshold
+        0.4
         """
+        folder = Path(folder)
         file = folder / "project.yaml"
         if file.exists() and file.stat().st_size:  # a full disk may have left an empty one
             raise ProjectError(
                 f"{folder}: already holds a project: choose another folder, or edit its project.yaml"
             )
-        inputs = {"mosaic": mosaic, "craters": craters, "labels": labels, "tiles": tiles}
+        given = {"mosaic": mosaic, "craters": craters, "labels": labels, "tiles": tiles}
+        inputs = {name: None if path is None else Path(path) for name, path in given.items()}
         for name, path in inputs.items():
             if path is not None and not path.exists():
                 what = "is a link to nothing" if path.is_symlink() else "does not exist"
@@ -114,8 +125,12 @@ class Project:
         return cls(folder, settings)
 
     @classmethod
-    def open(cls, folder: Path) -> "Project":
+    def open(cls, folder: StrPath) -> "Project":
         """Open an existing project.
+
+        Parameters
+        ----------
+        folder : str or path
 
         Raises
         ------
@@ -123,7 +138,13 @@ class Project:
             If the folder holds no project.
         SettingsError
             If its `project.yaml` is not possible.
+
+        Examples
+        --------
+        >>> em.Project.open("project").settings.method
+        'polar'
         """
+        folder = Path(folder)
         path = folder / "project.yaml"
         if not path.is_file():
             raise ProjectError(

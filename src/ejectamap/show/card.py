@@ -98,7 +98,7 @@ def plot_crater_card(
         If the file cannot be written.
     """
     radius_m = mosaic.grid.radius_m
-    sample_map = _map_sampler(sample_probability, sample_edit)
+    sample_map = map_sampler(sample_probability, sample_edit)
     sample_ejecta = _ejecta_sampler(sample_map, sample_labels, threshold)
     half_m = half_side_m(crater, sample_ejecta, radius_m)
     places = square_around(crater, radius_m, half_m, _PANEL_PX)
@@ -107,11 +107,11 @@ def plot_crater_card(
     left = _add_panel(figure, 0.1, colour_ground(mosaic, *places, spacing_m), half_m)
     probability = sample_probability(*places, spacing_m)
     ground = grey_ground(mosaic, *places, spacing_m)
-    right = _add_panel(figure, _PANEL_IN + 0.2, _overlay(ground, probability), half_m)
-    _draw_outline(right, sample_map(*places, spacing_m), threshold, half_m, colors="white")
+    right = _add_panel(figure, _PANEL_IN + 0.2, overlay(ground, probability), half_m)
+    draw_outline(right, sample_map(*places, spacing_m), threshold, half_m, colors="white")
     if sample_labels is not None:
         mask = sample_labels(*places).astype(np.float32)
-        _draw_outline(right, mask, 0.5, half_m, colors=_LABELS, linestyles="dashed")
+        draw_outline(right, mask, 0.5, half_m, colors=_LABELS, linestyles="dashed")
     for axes in (left, right):
         draw_graticule(axes, crater, half_m, radius_m)
         _draw_marks(axes, crater, crater.reach_m(radius_m), half_m, blanket_m)
@@ -131,7 +131,7 @@ def panel_boxes() -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
     return left, (middle, above, 2 * middle, round(_HEIGHT_IN * _DPI))
 
 
-def _map_sampler(
+def map_sampler(
     sample_probability: SampleProbability, sample_edit: SampleEdit | None
 ) -> SampleProbability:
     """Function from places and their spacing to probabilities, but 1 and 0 where people added and removed ejecta."""
@@ -170,7 +170,7 @@ def _add_panel(figure: Figure, left_in: float, picture: Image, half_m: float) ->
     return axes
 
 
-def _overlay(ground: Image, probability: Floats) -> Image:
+def overlay(ground: Image, probability: Floats) -> Image:
     """Lay the colours of probabilities (row, col) over the ground (row, col, 3); opacity grows with probability."""
     known = np.nan_to_num(probability)
     alpha = (np.minimum(known / _FULL_AT, 1) * _OPACITY)[..., None]
@@ -179,7 +179,7 @@ def _overlay(ground: Image, probability: Floats) -> Image:
     return picture
 
 
-def _draw_outline(axes: Axes, values: Floats, level: float, half_m: float, **style: Any) -> None:
+def draw_outline(axes: Axes, values: Floats, level: float, half_m: float, **style: Any) -> None:
     """Draw the contour of values (row, col), row 0 north, at a level, if they cross it."""
     if values.min() < level < values.max():
         extent = (-half_m, half_m, half_m, -half_m)
@@ -259,7 +259,7 @@ def _draw_legend(figure: Figure, lines: Sequence[tuple[str, str, str]]) -> None:
     left = _PANEL_IN + 0.2
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None, :]
     bar = add_axes(figure, left + 0.1, 0.35, 0.45 * _PANEL_IN, 0.13)
-    bar.imshow(_overlay(np.full((1, 256, 3), 0.5, np.float32), ramp), extent=(0, 1, 0, 1))
+    bar.imshow(overlay(np.full((1, 256, 3), 0.5, np.float32), ramp), extent=(0, 1, 0, 1))
     bar.set_aspect("auto")
     bar.set_yticks([])
     bar.set_xticks([0, 0.25, 0.5, 0.75, 1])

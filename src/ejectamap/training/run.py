@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
 
 from ejectamap.errors import LabelError
 from ejectamap.networks.bundle import Bundle, save_bundle
@@ -29,13 +30,13 @@ from ejectamap.project.lock import sole_writer
 from ejectamap.project.settings import TrainingConfig
 from ejectamap.project.splits import write_split
 from ejectamap.project.training_pairs import own_training_pairs
-from ejectamap.terminal import results_console
 from ejectamap.training.callbacks import EpochCallback
 from ejectamap.training.checkpoints import delete_checkpoints, discard_if_changed
 from ejectamap.training.loaders import make_loader
 from ejectamap.training.plan import Job, Member, Plan, members
 from ejectamap.training.polar_data import PolarDataset
 from ejectamap.training.recalibration import recalibrate
+from ejectamap.training.result import TrainingResult, networks_table
 from ejectamap.training.setups import (
     TrainingData,
     TrainingSetup,
@@ -52,7 +53,8 @@ def train(
     max_minutes: float | None = None,
     fresh: bool = False,
     after_epoch: Callable[[Member, int, float], None] | None = None,
-) -> None:
+    console: Console | None = None,
+) -> TrainingResult:
     """Train the networks that the project's method needs and that are missing, damaged or not current.
 
     Where labels have changed, training goes on from the present networks; where settings have, it starts anew. A
@@ -68,6 +70,8 @@ def train(
     after_epoch : callable, optional
         Called after each epoch with the network, the epoch (from 0) and its F1 on the validation data. An exception
         that it raises ends the training, which can be resumed later.
+    console : Console, optional
+        Where what is trained again and why, and the table of the networks, are printed.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def train(
     # The other processes of a distributed training work for the first one.
     is_first = getattr(rank_zero_only, "rank", 0) == 0
     with sole_writer(project.folder, "train") if is_first else nullcontext():
-        _train(project, max_minutes, fresh, after_epoch)
+        return _train(project, max_minutes, fresh, after_epoch, console)
 
 
 def _train(
@@ -89,11 +93,14 @@ def _train(
     max_minutes: float | None,
     fresh: bool,
     after_epoch: Callable[[Member, int, float], None] | None,
-) -> None:
+    console: Console | None,
+) -> TrainingResult:
     """Train; see `train`."""
     rank_zero_only(_prepare_models)(project, fresh)
     plan = Plan(project)
-    rank_zero_only(_print)(plan)
+    notes = list(_notes(plan))
+    if console is not None:
+        rank_zero_only(_print)(notes, console)
     if plan.jobs:
         _train_members(plan, max_minutes, after_epoch)
     elif plan.lacks_split:
@@ -102,7 +109,9 @@ def _train(
         # An earlier run may have ended between saving a network and deleting its checkpoints.
         delete_checkpoints(project.logs / member.kind / member.name)
     rank_zero_only(delete_replaced)(project.models)
-    rank_zero_only(summarise)(project)
+    rank_zero_only(summarise)(project, console)
+    trained = tuple(f"{job.member.kind}/{job.member.name}" for job in plan.jobs)
+    return TrainingResult(project.models, trained, tuple(notes), networks_table(project))
 
 
 def _prepare_models(project: Project, fresh: bool) -> None:
@@ -115,15 +124,17 @@ def _prepare_models(project: Project, fresh: bool) -> None:
             set_aside(folder)
 
 
-def _print(plan: Plan) -> None:
-    """Say what is trained again and why, or that there is nothing to do."""
-    console = results_console()
-    for note in plan.notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+def _notes(plan: Plan) -> Iterator[str]:
+    """What is trained again and why, or that there is nothing to do; a line each."""
+    yield from plan.notes
     if not plan.jobs:
         folder = plan.project.folder
-        text = f"all networks are trained; ejectamap train {folder} --fresh trains them anew"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        yield f"all networks are trained; ejectamap train {folder} --fresh trains them anew"
+
+
+def _print(notes: Sequence[str], console: Console) -> None:
+    for note in notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _train_members(
@@ -139,23 +150,35 @@ def _train_members(
     validate_training(project, plan.sources)
     rank_zero_only(plan.prepare)()
     rank_zero_only(write_split)(project, plan.sources.split)
-    minutes_of_jobs = _divide_budget([job.member for job in plan.jobs], budget, started)
+    minutes_of_jobs = divide_budget(
+        [job.member for job in plan.jobs], budget, lambda: (time.monotonic() - started) / 60
+    )
     for job, (_, minutes) in zip(plan.jobs, minutes_of_jobs, strict=True):
         callback = None if after_epoch is None else partial(after_epoch, job.member)
         setup = training_setup(job.member.kind, project, plan.sources)
         _train_member(plan, job, setup, minutes, callback)
 
 
-def _divide_budget(
-    untrained: Sequence[Member], budget: float | None, started: float
+def divide_budget(
+    untrained: Sequence[Member], budget: float | None, elapsed: Callable[[], float]
 ) -> Iterator[tuple[Member, float | None]]:
-    """Each member with its part, in minutes, of the remaining budget, computed when the member is yielded."""
+    """Each member with its part of the remaining budget, computed when the member is yielded.
+
+    Parameters
+    ----------
+    untrained : sequence of Member
+        In the order in which they are trained.
+    budget : float or None
+        In minutes; None if there is no limit.
+    elapsed : callable
+        Minutes since the start of the training.
+    """
     weights = [member.settings.budget_weight / member.settings.members for member in untrained]
     for k, member in enumerate(untrained):
         if budget is None:
             yield member, None
             continue
-        remaining = budget - (time.monotonic() - started) / 60
+        remaining = budget - elapsed()
         yield member, max(remaining * weights[k] / sum(weights[k:]), 0.05)
 
 

@@ -10,16 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from rich.box import SIMPLE
+from rich.console import Console
 from rich.table import Table
 
 from ejectamap.outputs import reading
 from ejectamap.project.bundles import bundle_folders, read_description
 from ejectamap.project.folder import Project
-from ejectamap.terminal import results_console
+from ejectamap.training.result import FIGURES, read_members
 
 _FEW_CRATERS = 5  # whose validation figures are named as such
-# Entries of `training` in a bundle's description, with their headings and decimals in the printed table.
-FIGURES = {
+# Headings and decimals in the printed table.
+_HEADINGS = {
     "samples": ("samples", 0),
     "validation_samples": ("valid.", 0),
     "epochs": ("epochs", 0),
@@ -30,18 +31,18 @@ FIGURES = {
 }
 
 
-def summarise(project: Project) -> None:
-    """Print and write logs/{kind}/members.csv, and draw logs/{kind}/curves.png, of the networks trained here."""
-    console = results_console()
+def summarise(project: Project, console: Console | None = None) -> None:
+    """Write logs/{kind}/members.csv, draw logs/{kind}/curves.png and print the table, of the networks trained here."""
     for kind, config in project.settings.network_configs.items():
         folder = project.logs / kind
         if not folder.exists():  # the networks were copied from another project
             continue
         table = members_table(project.models / kind)
         table.to_csv(folder / "members.csv", index=False)
-        console.print(_format_table(kind, table))
-        note = _validation_note(project.models / kind, config.keep)
-        console.print(note, highlight=False, soft_wrap=True)
+        if console is not None:
+            console.print(_format_table(kind, table))
+            note = _validation_note(project.models / kind, config.keep)
+            console.print(note, highlight=False, soft_wrap=True)
         draw_curves(folder, folder / "curves.png")
 
 
@@ -54,11 +55,7 @@ def members_table(folder: Path) -> pd.DataFrame:
         A row for each member with its seed and `FIGURES`, then a row "mean" and a row "spread" (the sample standard
         deviation; nan for a single member).
     """
-    rows = [
-        {"member": bundle.name, **read_description(bundle).training}
-        for bundle in bundle_folders(folder)
-    ]
-    members = pd.DataFrame(rows, columns=["member", "seed", *FIGURES])
+    members = read_members(folder)
     figures = members[list(FIGURES)].astype(float)
     statistics = pd.DataFrame(
         [{"member": "mean", **figures.mean()}, {"member": "spread", **figures.std()}]
@@ -89,12 +86,12 @@ def _format_table(kind: str, members: pd.DataFrame) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1))
     table.add_column("member", no_wrap=True)
     table.add_column("seed", justify="right")
-    for heading, _ in FIGURES.values():
+    for heading, _ in _HEADINGS.values():
         table.add_column(heading, justify="right")
     for row in members.to_dict("records"):
         is_statistic = row["member"] in ("mean", "spread")
         cells = [str(row["member"]), "" if is_statistic else str(row["seed"])]
-        for name, (_, decimals) in FIGURES.items():
+        for name, (_, decimals) in _HEADINGS.items():
             value = float(row[name])
             digits = max(decimals, 1) if is_statistic else decimals
             cells.append("-" if np.isnan(value) else f"{value:.{digits}f}")

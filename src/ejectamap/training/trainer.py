@@ -18,6 +18,7 @@ from lightning.pytorch.strategies import StrategyRegistry
 from torch.utils.data import DataLoader
 
 from ejectamap.errors import SettingsError, unknown_name
+from ejectamap.progress import shows_progress
 from ejectamap.project.settings import Training
 from ejectamap.training.callbacks import (
     AfterEpoch,
@@ -102,9 +103,10 @@ def fit(
     )
     history = MetricsHistory(folder / "metrics.csv", task.timer)
     patience = EarlyStopping(monitored, mode=mode, patience=task.settings.patience)
-    progress = TrainingProgressBar(title, task.timer)
     _silence_lightning()
-    callbacks = [task.timer, history, patience, progress, EpochCheckpoint(last), best]
+    callbacks = [task.timer, history, patience, EpochCheckpoint(last), best]
+    if shows_progress():
+        callbacks.append(TrainingProgressBar(title, task.timer))
     if after_epoch is not None:
         callbacks.append(AfterEpoch(after_epoch))
     trainer = _build_trainer(task, folder, training, callbacks)
@@ -147,6 +149,7 @@ def _build_trainer(
             plugins=[AtomicCheckpointIO()],
             logger=TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
             enable_model_summary=False,
+            enable_progress_bar=shows_progress(),
             num_sanity_val_steps=0,
             # `SizeBatchSampler` distributes the batches over the processes.
             use_distributed_sampler=False,

@@ -20,6 +20,7 @@ from ejectamap.project.copy import copy_project
 from ejectamap.project.folder import Project, relative_path
 from ejectamap.project.pairs import make_pairs
 from ejectamap.project.splits import divide_pairs, make_split, pair_key
+from ejectamap.terminal import results_console
 from ejectamap.training.hardly_trained import hardly_trained
 from ejectamap.training.plan import Member, members
 from ejectamap.training.run import train
@@ -86,7 +87,7 @@ class TrialRunner:
             settings = settings.model_copy(update={"inputs": inputs})
         project = copy_project(self.project, folder, settings)
         report = self._validation_reporter(trial, project) if self.search.prunes else None
-        train(project, after_epoch=report)
+        train(project, after_epoch=report, console=results_console())
         trial.set_user_attr(HARDLY_TRAINED, hardly_trained(project))
         values, figures = self._evaluate(project)
         trial.set_user_attr(FIGURES, to_attribute(figures))

@@ -143,6 +143,12 @@ class Grid:
         row = (self.lat_north - np.asarray(lat, np.float64)) * (self.height / self.span_deg)
         return np.where(col >= self.width, 0.0, col), row
 
+    def to_xy(self, col: npt.ArrayLike, row: npt.ArrayLike) -> tuple[Array, Array]:
+        """Coordinates x and y in the CRS at fractional pixel coordinates; a pixel's centre is at +0.5."""
+        x = self.transform.c + np.asarray(col, np.float64) * self.transform.a
+        y = self.transform.f + np.asarray(row, np.float64) * self.transform.e
+        return x, y
+
     def inside(self, window: Window, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Bools:
         """Whether places (degrees) lie in a window; any shape."""
         col, row = self.to_pixel(lon, lat)

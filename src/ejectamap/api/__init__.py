@@ -1,0 +1,1 @@
+"""The Python interface, which the package itself offers: `import ejectamap as em`."""
