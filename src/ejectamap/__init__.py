@@ -58,11 +58,7 @@ if TYPE_CHECKING:
     from ejectamap.project.folder import Project
     from ejectamap.training.result import TrainingResult
 
-from ejectamap.caches import provide_caches
-
 __version__ = "0.1.0"
-
-provide_caches()
 
 __all__ = [
     "Counts",
