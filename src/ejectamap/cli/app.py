@@ -13,7 +13,6 @@ from ejectamap.terminal import results_console
 app = typer.Typer(
     help="One ejecta map per fresh crater, for a whole planet.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
