@@ -4,7 +4,7 @@ STAMP := .venv/installed
 # Certificates of the system's own store, which a company's proxy may need; pip uses them as well.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: install demo test check format bench docs
+.PHONY: install demo test coverage mutants fuzz check format bench docs
 
 install: $(STAMP)
 
@@ -21,6 +21,25 @@ demo: install
 # TEST_OPTIONS: options of pytest. What was skipped, and why, is listed at the end; TEST_OPTIONS=--no-skips makes it a failure.
 test: install
 	$(PY) -m pytest -n 2 --dist worksteal $(TEST_OPTIONS)
+
+# Which lines and branches the tests reach, and which tests reach each line; fails under 90 %. In docs/testing.md.
+coverage: install
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(PY) -m pytest -n 2 --dist worksteal --cov --cov-context=test --cov-report= --junitxml=build/coverage/times.xml
+	$(PY) -m coverage report
+
+MUTANTS := 400
+SEED := 0
+# Changes the code at so many places, drawn at random, and runs the tests that reach each: after `make coverage`.
+mutants: install
+	nice $(PY) tests/mutation --mutants $(MUTANTS) --seed $(SEED)
+
+FUZZ_SECONDS := 60
+FUZZ_EXAMPLES := 500
+# Many random inputs: of the fuzz tests, then, for so long each, of the readers of people's files.
+fuzz: install
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest -n 2 $$(find tests -name 'test_fuzz_*.py')
+	$(PY) tests/fuzz_readers.py --seconds $(FUZZ_SECONDS)
 
 check: install
 	.venv/bin/ruff check .

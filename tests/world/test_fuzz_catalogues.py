@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing import examples, read_or_refuse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from ejectamap.world.craters import Crater, load_craters
 from ejectamap.world.grid import Grid
 from ejectamap.world.label_files import load_tiles
 from ejectamap.world.tables import read_table
+from fuzzing import examples, read_or_refuse
 
 RADIUS_COLUMNS = {"radius_m": 1.0, "Radius_km": 1e3, "Diameter_km": 500.0, "diam_m": 0.5}
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1")
@@ -189,9 +189,7 @@ def assert_possible(craters: tuple[Crater, ...] | None) -> None:
     )
 )
 @examples
-def test_tiles_are_in_the_mosaic_or_refused(
-    file: Path, grid: Grid, rows: list[list[str]]
-) -> None:
+def test_tiles_are_in_the_mosaic_or_refused(file: Path, grid: Grid, rows: list[list[str]]) -> None:
     text = io.StringIO()
     header = ["tile_id", "row", "col", "height", "width", "labelled_craters"]
     csv.writer(text).writerows([header, *rows])

@@ -32,6 +32,7 @@ from ejectamap.world.sphere import wrap_longitude
 
 LOOPBACK = "127.0.0.1"
 VENDOR = Path(__file__).parent / "vendor"
+_MAX_BODY_BYTES = 2**20
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -139,6 +140,16 @@ def parse_place(request: Request) -> tuple[float, float]:
     if not (isfinite(lon) and -90 <= lat <= 90):
         raise HTTPException(400, "lon and lat must be degrees on the globe")
     return float(wrap_longitude(lon)), lat
+
+
+async def read_body(request: Request) -> bytes:
+    """Body of a request; the response is 413 if it is longer than a megabyte."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_BODY_BYTES:
+            raise HTTPException(413, "the request is too long")
+    return bytes(body)
 
 
 def _error_response(request: Request, error: Exception) -> PlainTextResponse:

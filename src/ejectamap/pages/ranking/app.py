@@ -1,5 +1,6 @@
 """The page on which judges choose between two maps, and its HTTP routes."""
 
+import json
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ from starlette.types import ASGIApp
 from ejectamap.errors import RankingError
 from ejectamap.evaluation.ranking.choices import OUTCOMES, UNDO, Choice, append_choice, read_choices
 from ejectamap.pages.ranking.study import Question, Study
-from ejectamap.pages.server import build_app
+from ejectamap.pages.server import build_app, read_body
+from ejectamap.world.georeference import one_line
 
 _FILES = Path(__file__).parent / "static"
 _LONGEST_NAME = 40
@@ -37,7 +39,7 @@ def ranking_app(study: Study) -> ASGIApp:
         return _state(study, _parse_judge(request.query_params.get("judge")))
 
     async def choose(request: Request) -> State:
-        body = await request.json()
+        body = json.loads(await read_body(request))
         if not isinstance(body, dict):
             raise RankingError("a choice is an object with judge, question and answer")
         judge = _parse_judge(body.get("judge"))
@@ -118,7 +120,7 @@ def _json_route(
     async def respond(request: Request) -> Response:
         try:
             return JSONResponse(await handler(request))
-        except (RankingError, ValueError) as error:
-            return PlainTextResponse(str(error), 400)
+        except (RankingError, ValueError, RecursionError) as error:
+            return PlainTextResponse(one_line(error), 400)
 
     return respond

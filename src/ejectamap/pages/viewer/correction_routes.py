@@ -12,13 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ejectamap.errors import LabelError
-from ejectamap.pages.server import parse_place
+from ejectamap.pages.server import parse_place, read_body
 from ejectamap.pages.viewer.corrections import Change, Corrections
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
-
-_MAX_BODY_BYTES = 2**20
 
 
 class CorrectionRoutes:
@@ -60,13 +58,9 @@ class CorrectionRoutes:
 
     async def change(self, request: Request) -> Response:
         """Change a crater's ejecta in a tile; describes the tile."""
-        body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > _MAX_BODY_BYTES:
-                raise HTTPException(413, "the request is too long")
+        body = await read_body(request)
         try:
-            change = Change.model_validate_json(bytes(body))
+            change = Change.model_validate_json(body)
         except ValidationError:
             raise HTTPException(400, "the request is not a valid change") from None
         tile, crater = (request.path_params[name] for name in ("tile", "crater"))
