@@ -1,8 +1,8 @@
 """Readers of people's files under bytes that libFuzzer makes up, guided by the code that they reach (atheris).
 
 `python tests/fuzz_readers.py --seconds 60` tries each reader for that time; with names, those alone. What a reader
-neither reads nor refuses in one line ends the run; the bytes are in build/fuzz/, and `--again FILE` with the reader's name
-tries them once more.
+neither reads nor refuses in one line ends the run; the bytes are in build/fuzz/, and `--again FILE` with the reader's
+name tries them once more.
 """
 
 import argparse
