@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from ejectamap.errors import ReleaseError
-from ejectamap.interop.release.checkpoints import read_weights
+from ejectamap.interop.release.checkpoints import read_normalisation, read_weights
 from ejectamap.interop.release.pickles import Placeholder, open_archive
 
 
@@ -242,3 +242,25 @@ def test_refuses_torchscript_and_old_files(tmp_path: Path) -> None:
     torch.save({"state_dict": {"a": torch.ones(2)}}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(ReleaseError, match="since 2020"):
         read_weights(path)
+
+
+def test_what_would_take_more_memory_than_the_file_has_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("archive/data.pkl", pickle.dumps({"state_dict": {}}))
+        file.writestr("archive/data/0", bytes(50_000_000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ReleaseError, match=r"bomb\.ckpt: .*unpack to 50\d* are no weights"):
+        read(path)
+    # LONG_BINPUT: remember None as number 2**31, for which pickle would make a list of as many places.
+    numbered = b"\x80\x02Nr\x00\x00\x00\x80."
+    with pytest.raises(ReleaseError, match="remembers something as number 2147483648"):
+        read(write_archive(path, numbered))
+
+
+def test_an_array_is_not_larger_than_its_file(tmp_path: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 999999999999), }"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    (tmp_path / "best-norm_1.npy").write_bytes(content)
+    with pytest.raises(ReleaseError, match=r"best-norm_1\.npy: is not an array of numbers"):
+        read_normalisation(tmp_path / "best-checkpoint_1.ckpt", 3)

@@ -196,8 +196,9 @@ def read_normalisation(checkpoint: Path, bands: int) -> ChannelScaling:
         raise ReleaseError(f"{checkpoint}: has no best-norm_{run}.npy beside it")
     path = max(candidates, key=lambda p: len(p.stem))
     try:
-        values = np.asarray(np.load(path, allow_pickle=False), np.float64)
-    except (OSError, ValueError, EOFError) as problem:
+        # Mapped, so that a header cannot ask for more memory than the file has.
+        values = np.array(np.load(path, mmap_mode="r", allow_pickle=False), np.float64)
+    except (OSError, ValueError, TypeError, EOFError) as problem:
         raise ReleaseError(f"{path}: is not an array of numbers ({problem})") from None
     if values.shape != (2, bands + 1) or not np.isfinite(values).all() or (values[1] == 0).any():
         raise ReleaseError(

@@ -9,6 +9,7 @@ malicious pickle has no effect.
 
 import io
 import pickle
+import pickletools
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ import torch
 from torch import Tensor
 
 from ejectamap.errors import ReleaseError
+
+# Bounds on what is unpacked; PyTorch does not compress weights, and they hardly can be.
+_MOST_EXPANSION = 2
+_SMALL_BYTES = 1 << 20
+_MOST_PICKLED_BYTES = 1 << 26
 
 _DTYPES = {
     "torch.DoubleStorage": torch.float64,
@@ -110,7 +116,9 @@ class Archive:
         if order in file.namelist() and file.read(order) != b"little":
             raise ValueError("written by a machine of another byte order")
         self._storages: dict[str, Tensor] = {}
-        self.content = _Unpickler(io.BytesIO(file.read(pickled))).load()
+        program = file.read(pickled)
+        _check_places(program)
+        self.content = _Unpickler(io.BytesIO(program)).load()
 
     def tensor(self, value: Any) -> Tensor | None:
         """Build the tensor that a placeholder stands for; None if the value stands for anything else."""
@@ -148,6 +156,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
     """
     try:
         with zipfile.ZipFile(path) as file:
+            _check_sizes(file, path.stat().st_size)
             yield Archive(file)
     except ReleaseError:
         raise
@@ -156,3 +165,24 @@ def open_archive(path: Path) -> Iterator[Archive]:
         raise ReleaseError(
             f"{path}: is not a checkpoint as PyTorch writes them since 2020, or is damaged ({reason}): copy it again"
         ) from None
+
+
+def _check_sizes(file: zipfile.ZipFile, packed_bytes: int) -> None:
+    """Check that an archive unpacks to about its own size, as weights do, and to few bytes beside the weights."""
+    sizes = {part.filename: part.file_size for part in file.infolist()}
+    if sum(sizes.values()) > _MOST_EXPANSION * packed_bytes + _SMALL_BYTES:
+        raise ValueError(
+            f"{packed_bytes} bytes that unpack to {sum(sizes.values())} are no weights"
+        )
+    for name, size in sizes.items():
+        if name.endswith("/data.pkl") and size > _MOST_PICKLED_BYTES:
+            raise ValueError(f"{name} of {size} bytes is no description of weights")
+
+
+def _check_places(program: bytes) -> None:
+    """Check that a pickle numbers what it remembers one by one; memory is taken for all numbers up to the largest."""
+    count = 0
+    for operation, argument, _ in pickletools.genops(program):
+        if "PUT" in operation.name and (not isinstance(argument, int) or argument > 2 * count + 99):
+            raise ValueError(f"its pickle remembers something as number {argument}")
+        count += "PUT" in operation.name or operation.name == "MEMOIZE"
