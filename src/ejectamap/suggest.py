@@ -17,6 +17,7 @@ from ejectamap.maps.reader import MapReader
 from ejectamap.maps.state import is_imported
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
+from ejectamap.texts import write_csv
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, windows_overlap
@@ -111,8 +112,7 @@ def suggest_tiles(project: Project, most: int) -> pd.DataFrame:
         place = window.row, window.col, window.height, window.width
         rows.append((first_id + len(rows), *place, " ".join(map(str, ids)), score, reason))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    text = table.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-    replace_file(project.folder / NAME, memoryview(text.encode()))
+    replace_file(project.folder / NAME, write_csv(table, float_format="%.6g"))
     return table
 
 

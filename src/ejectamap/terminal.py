@@ -2,6 +2,7 @@
 
 import textwrap
 from typing import Any
+from unicodedata import category
 
 from rich.console import Console
 from rich.text import Text
@@ -18,7 +19,8 @@ class MessageConsole(Console):
         super().__init__(markup=False, emoji=False, **options)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print as `Console.print` does."""
+        """Print as `Console.print` does, without characters that would control the terminal."""
+        objects = tuple(_harmless(each) if isinstance(each, str) else each for each in objects)
         if options.get("soft_wrap") and self.is_terminal:
             objects = tuple(self._wrap(each) for each in objects)
         super().print(*objects, **options)
@@ -31,6 +33,11 @@ class MessageConsole(Console):
             for line in lines
         )
         return Text(wrapped, text.style) if isinstance(text, Text) else wrapped
+
+
+def _harmless(text: str) -> str:
+    """A text with "?" for control characters, which a name or a path may hold, but for line ends and tabs."""
+    return "".join(c if c in "\n\t" or category(c) != "Cc" else "?" for c in text)
 
 
 def results_console() -> Console:

@@ -21,6 +21,7 @@ from ejectamap.progress import status
 from ejectamap.project.folder import Project
 from ejectamap.project.lock import writes_project
 from ejectamap.project.yaml import write_settings
+from ejectamap.texts import write_csv
 from ejectamap.world.craters import Crater
 from ejectamap.world.sphere import Array
 
@@ -122,8 +123,7 @@ def _mixture(scaled: Array, seed: int) -> npt.NDArray[np.int64]:
 
 def write_families(project: Project, families: Families) -> None:
     """Write families.csv into the project folder."""
-    text = families.table.to_csv(index=False, lineterminator="\n")
-    replace_file(project.folder / "families.csv", memoryview(text.encode()))
+    replace_file(project.folder / "families.csv", write_csv(families.table))
 
 
 @writes_project("families")
@@ -138,7 +138,7 @@ def adopt_families(project: Project, families: Families) -> Project:
     columns = ["crater_id", "name", "lon", "lat", "radius_m", "reach", "family"]
     table = pd.DataFrame([[getattr(c, name) for name in columns] for c in craters], columns=columns)
     name = "craters-families.csv"
-    replace_file(project.folder / name, memoryview(table.to_csv(index=False).encode()))
+    replace_file(project.folder / name, write_csv(table))
     inputs = project.settings.inputs.model_copy(update={"craters": name, "columns": {}})
     settings = project.settings.model_copy(update={"inputs": inputs})
     write_settings(settings, project.folder / "project.yaml")

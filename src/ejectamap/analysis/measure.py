@@ -36,6 +36,7 @@ from ejectamap.maps.reader import MapReader
 from ejectamap.outputs import reading
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
+from ejectamap.texts import without_guard, write_csv
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Grid, Window
 from ejectamap.world.mosaic import Floats
@@ -103,8 +104,7 @@ def analyze_project(project: Project) -> pd.DataFrame:
         "rays-columns.csv": pd.DataFrame(describe_rays(names, bands)),
     }
     for name, content in tables.items():
-        text = content.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-        replace_file(project.outputs / name, text.encode())
+        replace_file(project.outputs / name, write_csv(content, float_format="%.6g"))
     write_rays(project.outputs, [row for part in measured for row in part.rays], names, grid)
     return table
 
@@ -121,7 +121,9 @@ def read_analysis(project: Project) -> pd.DataFrame:
     with reading(path, f"run ejectamap analyze {project.folder} again"):
         text = {"name": str, "truncated": str}
         table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
-        return table.fillna(dict.fromkeys(text, "")).astype({"crater_id": int})
+        table = table.fillna(dict.fromkeys(text, "")).astype({"crater_id": int})
+        table["name"] = table["name"].map(without_guard)
+        return table
 
 
 def measure_crater(

@@ -31,6 +31,7 @@ from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.seen import SeenLabels
 from ejectamap.project.splits import read_split
+from ejectamap.texts import write_csv
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Bools, Window
 from ejectamap.world.mosaic_files import read_mosaic_grid
@@ -260,8 +261,7 @@ def write_difference(difference: Difference, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(difference.to_dict(), indent=2, allow_nan=False) + "\n"
     replace_file(folder / "difference.json", text.encode())
-    table = difference.table().to_csv(index=False, float_format="%.10g")
-    replace_file(folder / "craters.csv", table.encode())
+    replace_file(folder / "craters.csv", write_csv(difference.table(), float_format="%.10g"))
 
 
 def _open_run(project: Project, text: str) -> Run:

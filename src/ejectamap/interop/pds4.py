@@ -1,5 +1,6 @@
 """A map as PDS4 products: an uncompressed GeoTIFF and an XML label for each raster, written by GDAL's PDS4 driver."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from xml.sax.saxutils import escape
 
 import rasterio.shutil
 
+from ejectamap.errors import SettingsError
 from ejectamap.files import replace_file
 from ejectamap.interop.map_metadata import body_class, write_citation_and_model_card
 from ejectamap.maps.mapped import require_maps
@@ -17,8 +19,12 @@ from ejectamap.outputs import reading
 from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.products import RECIPE, RECIPE_DOI, how_to_cite, map_title, mapped_body
+from ejectamap.texts import clean, valid_xml
 from ejectamap.world.craters import Crater
 
+_COLLECTION = re.compile(r"(?i)urn(:[a-z0-9._-]+){4}")
+_LONGEST_MISSION = 200  # letters
+_MARK = re.compile("@([A-Z_]+|[a-z_]+)@")
 _AFTER_CITATION = "</Identification_Area>"
 _AFTER_REFERENCES = "<File_Area_Observational>"
 _REFERENCES = f"""<Reference_List>
@@ -56,7 +62,15 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
         If no crater is mapped.
     OutputError
         If a file of the map is damaged, or one cannot be written.
+    SettingsError
+        If `collection` is no identifier.
     """
+    if not _COLLECTION.fullmatch(collection):
+        raise SettingsError(
+            f"--collection {collection}: is no identifier of a PDS4 collection: write it as in"
+            " urn:nasa:pds:bundle:collection, in letters, digits, -, _ and ."
+        )
+    mission = clean(mission, _LONGEST_MISSION)
     maps = require_maps(project)
     folder = project.outputs / "pds4"
     folder.mkdir(exist_ok=True)
@@ -68,7 +82,7 @@ def export_pds4(project: Project, mission: str, collection: str) -> Path:
             "TITLE": title,
             "INVESTIGATION_AREA_NAME": mission,
             "INVESTIGATION_AREA_LID_REFERENCE": "urn:nasa:pds:context:investigation:mission."
-            + mission.lower().replace(" ", "_"),
+            + re.sub(r"[^a-z0-9._-]+", "_", mission.lower()),
             "OBSERVING_SYSTEM_NAME": mission,
             "TARGET": target,
             "TARGET_TYPE": target_type.title(),
@@ -101,15 +115,18 @@ def _write_product(project: Project, path: Path, folder: Path, values: Mapping[s
         with reading(path, "run ejectamap map again, or free space for temporary files"):
             rasterio.shutil.copy(source, label, driver="PDS4", IMAGE_FORMAT="GEOTIFF", **marks)
         text = label.read_text(encoding="utf-8")
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", escape(value))
-            # The driver writes the lower-case form of some values into identifiers.
-            text = text.replace(f"@{name.lower()}@", escape(value.lower().replace(" ", "_")))
+        text = _MARK.sub(lambda mark: _value(values, mark[1]), text)
         text = text.replace(_AFTER_CITATION, _citation(project, path) + _AFTER_CITATION, 1)
         text = text.replace(_AFTER_REFERENCES, _REFERENCES + _AFTER_REFERENCES, 1)
         raster = label.with_suffix(".tif").read_bytes()
         replace_file(folder / f"{path.stem}.tif", memoryview(raster))
-        replace_file(folder / label.name, memoryview(text.encode()))
+        replace_file(folder / label.name, valid_xml(text).encode())
+
+
+def _value(values: Mapping[str, str], name: str) -> str:
+    """Value for a mark in the label; the driver writes some marks in lower case into identifiers."""
+    value = values[name.upper()]
+    return escape(value if name.isupper() else value.lower().replace(" ", "_"))
 
 
 def _citation(project: Project, path: Path) -> str:

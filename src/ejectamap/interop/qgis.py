@@ -25,6 +25,7 @@ from ejectamap.maps.outlines import fixed_date, outline_of, read_polygons
 from ejectamap.outputs import reading
 from ejectamap.progress import status
 from ejectamap.project.folder import Project, relative_path
+from ejectamap.texts import valid_xml
 from ejectamap.world.craters import Crater
 from ejectamap.world.georeference import cylinder, raster_crs
 from ejectamap.world.grid import Bools, Grid, Window
@@ -261,7 +262,7 @@ def _project_file(project: Project, layers: Sequence[Layer], package: Path) -> s
         entry.append(renderer)
     indent(root)
     head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return head + tostring(root, encoding="unicode") + "\n"
+    return valid_xml(head + tostring(root, encoding="unicode") + "\n")
 
 
 def _project_properties(grid: Grid) -> Iterator[Element]:

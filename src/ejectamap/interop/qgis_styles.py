@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from ejectamap.maps.colours import Colour
+from ejectamap.texts import valid_xml
 from ejectamap.world.craters import Crater
 
 
@@ -70,9 +71,8 @@ def as_qml(renderer: Element) -> str:
     """A QML style document with this renderer."""
     document = Element("qgis", version="3.34.0", styleCategories="Symbology")
     document.append(renderer)
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + tostring(
-        document, encoding="unicode"
-    )
+    head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    return valid_xml(head + tostring(document, encoding="unicode"))
 
 
 def _symbol(name: str, style: SymbolStyle, points: bool = False) -> Element:

@@ -18,6 +18,7 @@ from ejectamap.files import replace_file
 from ejectamap.maps.colours import Colour
 from ejectamap.maps.files import write_cog
 from ejectamap.maps.rasters import NO_DATA, STEPS, Bytes
+from ejectamap.texts import valid_xml
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 
@@ -125,7 +126,7 @@ def _style(colours: Mapping[int, Colour], names: Mapping[int, str]) -> str:
         entry = {"value": str(value), "color": f"#{red:02x}{green:02x}{blue:02x}", "alpha": "255"}
         SubElement(palette, "paletteEntry", entry | {"label": label})
     head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return head + tostring(document, encoding="unicode") + "\n"
+    return valid_xml(head + tostring(document, encoding="unicode") + "\n")
 
 
 @numba.njit(cache=True, nogil=True)

@@ -6,9 +6,10 @@ The defaults are those of `ejectamap new` (preset `laptop`); other presets are Y
 from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ejectamap.project.methods import METHODS, NETWORK_KINDS
+from ejectamap.texts import clean
 from ejectamap.world.crater_columns import COLUMNS
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -17,6 +18,7 @@ Reach = Annotated[float, Field(gt=0.0, le=1.0)]
 Pixels = Annotated[int, Field(ge=8, le=8192)]
 BandScalingName = Literal["255", "mosaic", "training"]
 
+_MOST_BATCH_PIXELS = 2**30
 _BAND_SCALING: Any = Field(
     "mosaic",
     description="bands divided by 255; standardised by the mosaic's mean and standard deviation (mosaic), or by those"
@@ -71,6 +73,7 @@ BudgetWeight = Annotated[
     float,
     Field(
         gt=0,
+        le=1e6,
         description="part of training.max_minutes for this kind, relative to that of the method's other kinds",
     ),
 ]
@@ -80,7 +83,9 @@ Contrast = Annotated[
 Brightness = Annotated[
     float,
     Field(
-        ge=0, description="each band's level changed by up to this many of its standard deviations"
+        ge=0,
+        le=100,
+        description="each band's level changed by up to this many of its standard deviations",
     ),
 ]
 Members = Annotated[int, Field(ge=1, le=1000)]
@@ -173,7 +178,9 @@ class CorridorAugmentation(Section):
     flips: bool = Field(True, description="half of them mirrored (a corridor across its axis)")
     contrast: Contrast = 0.2
     brightness: Brightness = 0.2
-    blur_px: float = Field(0.0, ge=0, description="bands blurred by up to so many pixels (sigma)")
+    blur_px: float = Field(
+        0.0, ge=0, le=100, description="bands blurred by up to so many pixels (sigma)"
+    )
 
 
 class ChipAugmentation(CorridorAugmentation):
@@ -189,7 +196,10 @@ class PolarAugmentation(CorridorAugmentation):
     brightness: Brightness = 0.3
     turns: bool = Field(True, description="turned about the crater by any angle")
     stretch: float = Field(
-        1.3, ge=1, description="range of the picture changed by up to this factor; 1: unchanged"
+        1.3,
+        ge=1,
+        le=10,
+        description="range of the picture changed by up to this factor; 1: unchanged",
     )
     fewer_bands: float = Field(
         0.0,
@@ -211,7 +221,10 @@ class TrainingConfig(Section):
         description="any of torch.optim.lr_scheduler by epoch; anneal: cosine over the time budget; constant",
     )
     warm_up_steps: int = Field(
-        50, ge=0, description="steps over which the learning rate first rises, linearly from 0"
+        50,
+        ge=0,
+        le=10**9,
+        description="steps over which the learning rate first rises, linearly from 0",
     )
     batch_size: BatchSize = 16
     max_epochs: Count = 60
@@ -250,7 +263,10 @@ class Connection(TrainingConfig):
         True, description="weigh pairs so that connected and unconnected ones count the same"
     )
     distance_weight: float = Field(
-        0.0, ge=0, description="how much more the farthest pair counts than one at the crater"
+        0.0,
+        ge=0,
+        le=1e6,
+        description="how much more the farthest pair counts than one at the crater",
     )
     scaling: BandScalingName = _BAND_SCALING
     augment: CorridorAugmentation = CorridorAugmentation()
@@ -335,7 +351,7 @@ class Training(Section):
     strategy: str = Field(
         "auto", description="how several devices work together, as Lightning names it: ddp, ..."
     )
-    loader_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+    loader_workers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(
         "auto",
         description="processes that make pictures during training; auto: on a GPU one a core, else none",
     )
@@ -386,6 +402,14 @@ class Products(Section):
     )
     doi: str | None = Field(None, description="DOI of the published map, as 10.5281/zenodo.1234567")
 
+    @field_validator("*")
+    @classmethod
+    def _clean(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        """Make each text one line that any document can hold."""
+        if isinstance(value, tuple):
+            return tuple(map(clean, value))
+        return value if value is None else clean(value)
+
     @field_validator("doi")
     @classmethod
     def _plain_doi(cls, doi: str | None) -> str | None:
@@ -418,6 +442,23 @@ class Settings(Section):
         if self.map.ignore_connections:
             kinds = tuple(kind for kind in kinds if kind != "connection")
         return {kind: getattr(self, NETWORK_KINDS[kind].section) for kind in kinds}
+
+    @model_validator(mode="after")
+    def _batches_fit_in_memory(self) -> "Settings":
+        """Refuse batches for which no machine has memory, before any machine tries to find it."""
+        pictures = {
+            "connection": ("corridor_px", self.views.corridor_px),
+            "segmentation": ("chip_px", (self.views.chip_px, self.views.chip_px)),
+            "context": ("polar_px", self.views.polar_px),
+        }
+        for section, (key, (rows, cols)) in pictures.items():
+            batch_size = getattr(self, section).batch_size
+            if batch_size * rows * cols > _MOST_BATCH_PIXELS:
+                raise ValueError(
+                    f"views.{key} and {section}.batch_size make batches of {batch_size} x {rows} x {cols} pixels, more"
+                    f" than {_MOST_BATCH_PIXELS:.1e}: make one of them smaller"
+                )
+        return self
 
     @field_validator("method")
     @classmethod

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from ejectamap.evaluation.paired import PairedDifference
 from ejectamap.files import replace_file
+from ejectamap.texts import write_csv
 from ejectamap.tuning.own_settings import OWN, differences
 from ejectamap.tuning.search import Search
 from ejectamap.tuning.study import is_counted
@@ -47,7 +48,7 @@ def write_report(folder: Path, study: optuna.Study, search: Search, console: Con
     table = pd.DataFrame(
         [_row(trial, search) | _standing(trial, against_own.get(trial.number)) for trial in trials]
     )
-    replace_file(folder / "trials.csv", memoryview(table.to_csv(index=False).encode()))
+    replace_file(folder / "trials.csv", write_csv(table))
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if finished:
         _draw_plots(folder, study, search, len(finished))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ejectamap.texts import clean
 from ejectamap.world.grid import Grid
 from ejectamap.world.sphere import Array, wrap_longitude
 from ejectamap.world.tables import Table, simple_name
@@ -40,6 +41,7 @@ def _names(stems: str, endings: str) -> tuple[str, ...]:
 # Names of this program first, then of others; those of Robbins' catalogues last, also as shapefiles cut them.
 _ID = ("crater_id", "crat_fid", "craterid", "feature_id", "id")
 _NAME = ("name", "crater_name", "crater_nam", "feature_name", "feature_na", "clean_feature_name")
+_LONGEST_NAME = 200  # letters
 _EAST = (
     *_names("lon longitude long", "_deg _degrees _e _east _deg_e _deg_east _degrees_east"),
     *("east_longitude", "east_lon", "lone", "lon_circ_img", "lon_circ_i", "longitude_circle_image"),
@@ -139,7 +141,28 @@ def _digits(table: Table, column: str, row: int, text: str) -> int:
 
 def read_names(table: Table) -> list[str]:
     """Names of the craters; "" where there is none."""
-    return table.texts(table.find(*_NAME))
+    return _clean_texts(table, table.find(*_NAME))
+
+
+def read_families(table: Table) -> list[str]:
+    """Families of the craters; "" where there is none."""
+    return _clean_texts(table, table.find("family"))
+
+
+def _clean_texts(table: Table, column: str | None) -> list[str]:
+    """Texts of a column that can be written into any figure, table and document; a note says which were changed."""
+    texts = table.texts(column)
+    cleaned = [clean(text, _LONGEST_NAME) for text in texts]
+    changed = [
+        k for k, text in enumerate(texts, start=1) if " ".join(text.split()) != cleaned[k - 1]
+    ]
+    if changed:
+        rows = f"row {changed[0]}" + (f" and {len(changed) - 1} more" if changed[1:] else "")
+        table.note(
+            f"column {column}, {rows}: control characters, invisible ones and what exceeds {_LONGEST_NAME} letters are"
+            " left out"
+        )
+    return cleaned
 
 
 def has_places(table: Table) -> bool:

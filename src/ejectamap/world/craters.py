@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from ejectamap.errors import CraterError
 from ejectamap.world.crater_columns import (
     has_places,
+    read_families,
     read_ids,
     read_latitudes,
     read_longitudes,
@@ -36,6 +37,7 @@ class Crater:
     crater_id : int
         Unique, 0 or more.
     name : str
+        One line of letters (see `texts.clean`).
     lon, lat : float
         Centre, in degrees; -180 <= lon < 180.
     radius_m : float
@@ -102,7 +104,7 @@ def load_craters(
     reach_column = table.find("reach")
     reach = _reaches(table, ids, reach_column)
     names = read_names(table)
-    families = table.texts(table.find("family"))
+    families = read_families(table)
     craters = [
         Crater(
             crater_id,

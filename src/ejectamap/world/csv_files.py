@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ejectamap.errors import EjectamapError
+from ejectamap.texts import without_guard
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 """Names of text tables end in one of these."""
@@ -28,7 +29,8 @@ class TextTable:
     header : tuple of str
         Names of the columns, as in the file.
     rows : list of list of str
-        Cells of each row, without surrounding blanks; as many as columns.
+        Cells of each row, without surrounding blanks, and without an apostrophe that keeps a spreadsheet from reading a
+        formula; as many as columns.
     decimal_comma : bool
         Whether a comma in a number is its decimal sign.
     """
@@ -112,7 +114,7 @@ def _split(
         raise error(
             f"{path}: is not a CSV table ({problem}): close every quote, and double quotes within a cell"
         ) from None
-    return [[cell.strip() for cell in row] for row in rows]
+    return [[without_guard(cell.strip()) for cell in row] for row in rows]
 
 
 def _without_empty_end(header: list[str]) -> list[str]:

@@ -22,6 +22,7 @@ from ejectamap.evaluation.ranking.davidson import Strengths, fit_strengths
 from ejectamap.evaluation.ranking.figures import higher_is_better, objective
 from ejectamap.evaluation.tables import FigureTable, format_figure, format_interval, print_table
 from ejectamap.files import replace_file
+from ejectamap.texts import write_csv
 
 _DIGITS = 2  # of printed figures
 
@@ -130,7 +131,7 @@ def write_ranking(ranking: Ranking, folder: Path) -> None:
         "judges": ranking.judges,
     }
     for name, table in tables.items():
-        replace_file(folder / f"{name}.csv", memoryview(table.to_csv(index=False).encode()))
+        replace_file(folder / f"{name}.csv", write_csv(table))
 
 
 def print_ranking(ranking: Ranking, console: Console) -> None:

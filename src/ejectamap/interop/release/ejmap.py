@@ -29,6 +29,7 @@ from ejectamap.progress import track
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import make_pairs
 from ejectamap.project.splits import make_split, write_split
+from ejectamap.texts import write_csv
 from ejectamap.world.craters import Crater
 from ejectamap.world.label_files import label_path
 from ejectamap.world.labels import Tile
@@ -155,7 +156,8 @@ def _write_inputs(
     folder.mkdir(parents=True, exist_ok=True)
     crater_rows = [(c.crater_id, c.name, c.lon, c.lat, c.radius_m, c.reach) for c in craters]
     columns = ["crater_id", "name", "lon", "lat", "radius_m", "reach"]
-    pd.DataFrame(crater_rows, columns=columns).to_csv(folder / "craters.csv", index=False)
+    craters_csv = write_csv(pd.DataFrame(crater_rows, columns=columns))
+    (folder / "craters.csv").write_bytes(craters_csv)
     windows = [(tile.tile_id, tile.window) for tile in tiles]
     tile_rows = [(tile_id, w.row, w.col, w.height, w.width) for tile_id, w in windows]
     columns = ["tile_id", "row", "col", "height", "width"]
