@@ -41,7 +41,7 @@ class InputFiles:
         self.folder = folder
         self.inputs = inputs
         self.notes: list[str] = []
-        self.cache = cache_folder(folder) if mosaic_of is None else mosaic_of.cache
+        self.cache: Path = cache_folder(folder) if mosaic_of is None else mosaic_of.cache
         self._mosaic_of = mosaic_of
 
     @cached_property

@@ -221,8 +221,8 @@ def _common_grid(path: Path, parts: list[_Part]) -> Grid:
 
 def _strip_rows(source: DatasetReader, pixel_bytes: int) -> int:
     """Rows of a raster that are read at a time: whole rows of its blocks, where these are not too large."""
-    row_bytes = source.width * pixel_bytes
-    block_rows: int = source.block_shapes[0][0]
+    row_bytes = int(source.width) * pixel_bytes
+    block_rows = int(source.block_shapes[0][0])
     rows = max(1, _STRIP_BYTES // row_bytes)
     if block_rows * row_bytes > _LARGEST_STRIP_BYTES:
         return rows

@@ -45,7 +45,7 @@ def _next_level(
     strips = [slice(top, min(top + count, rows)) for top in range(0, rows, count)]
     for out in arrays.follow(strips, f"level {number} of its pyramid", len(strips)):
         strip = slice(2 * out.start, 2 * out.stop)
-        used = mask[strip].any(axis=0)
+        used: Bools = np.asarray(mask[strip].any(axis=0))
         if used.any():
             valid = unpack_bits(mask[strip], image.shape[1])
             arrays.reserve(names[0], out, used)
