@@ -1,11 +1,13 @@
-"""Train the context network that comes with the program, on simulated planets only.
+"""Train the context network that comes with the program, on simulated planets and on real mosaics.
 
     python examples/train_builtin_weights.py FOLDER --minutes 8 --workers 15 [--start models/context/member-00]
+        [--real mercury moon]
 
-Worker processes simulate planets (seeds 20 000, 20 001, ...) and sample polar views of their craters while the network
-is trained; on a GPU, one worker per core is best. Then the probabilities are calibrated on eight other planets. The
-bundle, in half precision, is FOLDER/weights/context/member-00. To ship it, copy it to src/ejectamap/weights/context/
-and update docs/model-card.md.
+Worker processes make worlds (seeds 20 000, 20 001, ...) and sample polar views of their craters while the network is
+trained; on a GPU, one worker per core is best. Worlds are simulated planets and, where projects with real mosaics and
+traced craters are given, these mosaics with planted craters, and the traced craters. Then the probabilities are
+calibrated on other planets. The bundle, in half precision, is FOLDER/weights/context/member-00. To ship it, copy
+it to src/ejectamap/weights/context/ and update docs/model-card.md.
 """
 
 import argparse
@@ -15,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from simulated_views import SamplePool, SimulatedViews, simulated_world
 from torch.utils.data import DataLoader
+from training_views import SamplePool, TrainingViews
+from training_worlds import TrainingWorlds, simulated_world
 
 from ejectamap.demo import simulated_project
 from ejectamap.networks.bundle import Bundle, load_bundle, save_bundle
@@ -53,7 +56,7 @@ def train_on_simulations(project: Project, options: argparse.Namespace) -> Bundl
     batches = list(make_loader(dataset, options.batch, 0, 0, shuffle=False))
     validation: DataLoader = DataLoader(batches, batch_size=None)
     pool = SamplePool(
-        SimulatedViews(project, options.seed, options.width),
+        TrainingViews(project, TrainingWorlds(options.real, options.width), options.seed),
         options.workers,
         options.pool,
         options.batch,
@@ -131,10 +134,13 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", type=float, default=120.0)
-    parser.add_argument("--workers", type=int, default=1, help="processes that simulate planets")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make worlds")
     parser.add_argument("--start", type=Path, help="bundle of a context network to start from")
-    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first planet")
-    parser.add_argument("--width", type=int, help="of all mosaics, in pixels; default: it varies")
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first world")
+    parser.add_argument(
+        "--real", type=Path, nargs="*", default=(), help="projects with traced craters"
+    )
+    parser.add_argument("--width", type=int, help="of simulated mosaics; default: it varies")
     parser.add_argument("--rate", type=float, default=0.001, help="initial learning rate")
     parser.add_argument("--batch", type=int, default=32, help="polar views in a batch")
     parser.add_argument("--steps", type=int, default=250, help="batches between validations")

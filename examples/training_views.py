@@ -1,4 +1,4 @@
-"""Endless training data from simulated planets: polar views made in worker processes, and a pool that batches them."""
+"""Endless training data: polar views of many worlds, made in worker processes, and a pool that batches them."""
 
 import itertools
 import threading
@@ -8,57 +8,66 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from training_worlds import TrainingWorlds
 
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import make_pairs
-from ejectamap.simulation.planet import simulate_planet
 from ejectamap.training.datasets import Sample
 from ejectamap.training.polar_data import PolarDataset
 from ejectamap.training.sources import Source
-from ejectamap.world.world import World
+from ejectamap.views.ejecta_axes import AXES
 
-WIDTHS_PX = (2048, 1536, 2048, 3072, 2048, 1536)
 VIEWS_PER_CRATER = 4  # each with another augmentation
 TILE_PX = 64
+LOG_RANGE = 2 * AXES + 1
 
 
-def simulated_world(seed: int, width_px: int | None = None) -> World:
-    """Simulate a planet; unless a width is given, it depends on the seed."""
-    planet = simulate_planet(seed, width_px or WIDTHS_PX[seed % len(WIDTHS_PX)])
-    return World(planet.mosaic, planet.craters, planet.truth)
+UNTRACED_WEIGHT = 0.4
+"""Weight of ground beyond 10 crater radii that a person did not trace: faint rays are missed there."""
 
 
-class SimulatedViews(IterableDataset[Sample]):
-    """Polar views of simulated planets, each of which is used once; samples as of `PolarDataset`.
+class TrainingViews(IterableDataset[Sample]):
+    """Polar views of the craters of many worlds, each of which is used once; samples as of `PolarDataset`.
 
     Parameters
     ----------
     project : Project
         Its settings of views and of the context network are used.
+    worlds : TrainingWorlds
     first_seed : int
-        Seed of the first planet; the following planets have the following seeds.
-    width_px : int, optional
-        Width of the mosaics; by default it varies between planets.
+        Seed of the first world; the following worlds have the following seeds.
     """
 
-    def __init__(self, project: Project, first_seed: int, width_px: int | None = None) -> None:
+    def __init__(self, project: Project, worlds: TrainingWorlds, first_seed: int) -> None:
         self.settings = project.settings
+        self.worlds = worlds
         self.first_seed = first_seed
-        self.width_px = width_px
 
     def __iter__(self) -> Iterator[Sample]:
         worker = get_worker_info()
         number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for k in itertools.count():
             seed = self.first_seed + k * count + number
-            world, rng = simulated_world(seed, self.width_px), np.random.default_rng(seed)
-            source = Source(world, make_pairs(world, TILE_PX))
-            views, context = self.settings.views, self.settings.context
-            dataset = PolarDataset([source], views, context, augmented=True, seed=seed)
-            # Workers take different numbers of views of their first planets, so that they do not all simulate at once.
-            for epoch in range(VIEWS_PER_CRATER if k else 1 + number % VIEWS_PER_CRATER):
-                for index in rng.permutation(len(dataset)):
-                    yield dataset[epoch, int(index)]
+            # Workers take different numbers of views of their first worlds, so that they do not all simulate at once.
+            yield from self._views(seed, VIEWS_PER_CRATER if k else 1 + number % VIEWS_PER_CRATER)
+
+    def _views(self, seed: int, per_crater: int) -> Iterator[Sample]:
+        """Views of one world's craters, in random order; of a traced world one of each crater."""
+        world, is_traced = self.worlds.draw(seed)
+        source = Source(world, make_pairs(world, TILE_PX))
+        views, context = self.settings.views, self.settings.context
+        dataset = PolarDataset([source], views, context, augmented=True, seed=seed)
+        rng = np.random.default_rng(seed)
+        for epoch in range(1 if is_traced else per_crater):
+            for index in rng.permutation(len(dataset)):
+                sample = dataset[epoch, int(index)]
+                yield _doubt_untraced(sample) if is_traced else sample
+
+
+def _doubt_untraced(sample: Sample) -> Sample:
+    """Lower the weight of far ground that was not traced; `LOG_RANGE` is the channel of range in crater radii."""
+    doubtful = (sample["inputs"][LOG_RANGE] > 1) & (sample["target"] == 0)
+    return sample | {"mask": sample["mask"] * torch.where(doubtful, UNTRACED_WEIGHT, 1.0)}
 
 
 class SamplePool:
