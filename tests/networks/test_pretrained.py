@@ -1,5 +1,4 @@
 import logging
-import time
 
 import huggingface_hub
 import pytest
@@ -47,11 +46,10 @@ def no_hub(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_without_the_hub_random_weights_and_one_warning(name, no_hub, caplog):
-    start = time.monotonic()
     with caplog.at_level(logging.WARNING):
         BUILDERS[name]()
         BUILDERS[name]()
-    assert time.monotonic() - start < 10
+    assert len(no_hub.calls) == 1
     (record,) = caplog.records
     assert record.name == "ejectamap.networks.pretrained"
     assert name in record.message

@@ -1,9 +1,12 @@
 """A training that is killed several times ends with the weights of one that was not interrupted."""
 
 import multiprocessing
-import time
+import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +15,14 @@ from safetensors.numpy import load_file
 from ejectamap.project.folder import Project
 from ejectamap.training.run import train
 
+EPOCHS = 4
 CHANGES = [
     "method=two-stage",
     "connection.members=2",
-    "connection.max_epochs=5",
+    f"connection.max_epochs={EPOCHS}",
     "connection.scheduler={name: CosineAnnealingWarmRestarts, arguments: {T_0: 2}}",
     "connection.warm_up_steps=5",
-    "segmentation.max_epochs=5",
+    f"segmentation.max_epochs={EPOCHS}",
     "segmentation.scheduler={name: ReduceLROnPlateau, arguments: {mode: max, patience: 0}}",
     "segmentation.augment={blur_px: 1.0}",
 ]
@@ -26,6 +30,25 @@ CHANGES = [
 
 def train_folder(folder: Path) -> None:
     train(Project.open(folder))
+
+
+def train_and_be_killed(folder: Path, at_write: int) -> None:
+    """Train until the n-th time that a file of the project is opened for writing, renamed or removed."""
+    changes = 0
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal changes
+        if event not in ("open", "os.rename", "os.remove"):
+            return
+        path, mode = arguments[0], arguments[1]
+        reads = event == "open" and not set(str(mode)) & set("wax+")
+        if not reads and str(path).startswith(str(folder)):
+            changes += 1
+            if changes == at_write:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    train_folder(folder)
 
 
 def weights(project: Project) -> dict[str, np.ndarray]:
@@ -51,17 +74,14 @@ def test_a_killed_training_ends_like_an_uninterrupted_one(
     context.set_forkserver_preload(["ejectamap.training.run"])
     first = context.Process(target=train_folder, args=(whole.folder,))
     first.start()
-    # Each run is killed after at least one more epoch, at a random moment.
-    for moment_s in np.random.default_rng(5).uniform(0, 0.2, 5):
-        before = epochs(killed)
-        process = context.Process(target=train_folder, args=(killed.folder,))
+    done = [0]
+    for at_write in (14, 25, 31):
+        process = context.Process(target=train_and_be_killed, args=(killed.folder, at_write))
         process.start()
-        while process.is_alive() and epochs(killed) == before:
-            time.sleep(0.02)
-        time.sleep(moment_s)
-        process.kill()
         process.join()
-        assert process.exitcode == -9
+        assert process.exitcode == -signal.SIGKILL
+        done.append(epochs(killed))
+    assert sorted(set(done)) == done  # each run came farther
     train(killed)
     first.join()
     expected, resumed = weights(whole), weights(killed)
@@ -74,7 +94,7 @@ def test_a_killed_training_ends_like_an_uninterrupted_one(
         ]
         rows = [[line.rsplit(",", 1)[0] for line in table.splitlines()] for table in tables]
         assert rows[0] == rows[1]  # all but the minutes
-        assert len(rows[0]) == 6
+        assert len(rows[0]) == EPOCHS + 1
         assert (killed.logs / kind / "curves.png").exists()
         members = [(p.logs / kind / "members.csv").read_text() for p in (whole, killed)]
         assert [len(table.splitlines()) for table in members] == [5 - (kind == "segmentation")] * 2

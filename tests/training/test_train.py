@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -170,7 +169,7 @@ def test_the_time_budget_is_divided_by_weights(make_project: MakeProject) -> Non
         "segmentation.budget_weight=3",
     )
     members = run.members(project)
-    parts = list(run._divide_budget(members, 8.0, time.monotonic()))
+    parts = list(run.divide_budget(members, 8.0, lambda: 0.0))
     assert [(m.kind, m.number) for m, _ in parts] == [
         ("connection", 0),
         ("connection", 1),
@@ -178,17 +177,21 @@ def test_the_time_budget_is_divided_by_weights(make_project: MakeProject) -> Non
     ]
     minutes = [m for _, m in parts if m is not None]
     # No time passes, so each part is computed from the whole budget.
-    assert minutes == pytest.approx([8 * 0.5 / 4, 8 * 0.5 / 3.5, 8], rel=1e-3)
-    assert [m for _, m in run._divide_budget(members, None, 0.0)] == [None] * 3
+    assert minutes == pytest.approx([8 * 0.5 / 4, 8 * 0.5 / 3.5, 8])
+    passed = iter([0.0, 2.0, 7.0])
+    minutes = [m for _, m in run.divide_budget(members, 8.0, lambda: next(passed))]
+    assert minutes == pytest.approx([8 * 0.5 / 4, 6 * 0.5 / 3.5, 1])
+    late = [m for _, m in run.divide_budget(members, 8.0, lambda: 9.0)]
+    assert late == [0.05] * 3  # every network is trained a little
+    assert [m for _, m in run.divide_budget(members, None, lambda: 0.0)] == [None] * 3
 
 
 def test_the_time_budget_ends_a_training(make_project: MakeProject) -> None:
     project = make_project("method=polar", "context.max_epochs=100000", "context.patience=100000")
-    started = time.monotonic()
     train(project, max_minutes=0.05)
-    assert 2.5 < time.monotonic() - started < 10
     training = load_bundle(project.models / "context" / "member-00").description.training
-    assert training["epochs"] > 1
+    assert training["minutes"] >= 0.05
+    assert training["epochs"] < 100000
 
 
 def test_blended_weights_are_interpolated_between_start_and_trained(

@@ -1,7 +1,8 @@
 """Training of one network: which weights are kept, when it ends, how it is resumed."""
 
-import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,17 +22,17 @@ from ejectamap.views.scaling import ChannelScaling
 
 
 class LinearNetwork(nn.Module):
-    """A network of two parameters: logit = slope x mean of the picture + offset."""
+    """A network of two parameters: logit = slope x mean of the picture + offset; it reports each of its steps."""
 
-    def __init__(self, pause_s: float = 0.0) -> None:
+    def __init__(self, on_step: Callable[[], None]) -> None:
         super().__init__()
         self.line = nn.Linear(1, 1)
         nn.init.zeros_(self.line.weight)
         nn.init.zeros_(self.line.bias)
-        self.pause_s = pause_s
+        self.on_step = on_step
 
     def forward(self, x: Tensor) -> Tensor:
-        time.sleep(self.pause_s)
+        self.on_step()
         logits: Tensor = self.line(x.mean(dim=(1, 2, 3))[:, None])
         return logits[:, 0]
 
@@ -62,9 +63,13 @@ def settings(**values: Any) -> TrainingConfig:
     return TrainingConfig(**(base | values))
 
 
-def task_of(config: TrainingConfig, pause_s: float = 0.0, task_class: type[Task] = Task) -> Task:
+def task_of(
+    config: TrainingConfig,
+    on_step: Callable[[], None] = lambda: None,
+    task_class: type[Task] = Task,
+) -> Task:
     scaling = ChannelScaling((0.5,), (0.5,))
-    return task_class(LinearNetwork(pause_s), build_loss("bce"), config, scaling, None, 0)
+    return task_class(LinearNetwork(on_step), build_loss("bce"), config, scaling, None, 0)
 
 
 class Samples(list[dict[str, Tensor]]):
@@ -144,21 +149,42 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
     assert result.epochs == 4
 
 
+class Clock:
+    """The clock of the time budget; each step of a network takes a second."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def step(self) -> None:
+        self.seconds += 1
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    timer = "lightning.pytorch.callbacks.timer.time"
+    monkeypatch.setattr(timer, SimpleNamespace(monotonic=clock.monotonic))
+    return clock
+
+
 @pytest.mark.parametrize("scheduler", ["constant", "anneal"])
-def test_the_time_budget_is_kept(tmp_path: Path, scheduler: str) -> None:
+def test_the_time_budget_is_kept(tmp_path: Path, scheduler: str, clock: Clock) -> None:
+    """An epoch has 8 steps of training and 4 of validation."""
     config = settings(max_epochs=1000, patience=1000, scheduler=ComponentSpec(name=scheduler))
-    task = task_of(config, pause_s=0.02)
-    started = time.monotonic()
-    result = fit(task, *loaders(), tmp_path, Training(), 1.5 / 60)
-    assert 1.2 < time.monotonic() - started < 6
-    assert 1 <= result.epochs < 100
+    result = fit(task_of(config, clock.step), *loaders(), tmp_path, Training(), 100 / 60)
+    assert 100 <= clock.seconds <= 100 + 12
+    assert 100 / 12 - 1 <= result.epochs <= 100 / 12 + 1
     assert result.f1 > 0
 
 
-def test_a_time_budget_shorter_than_an_epoch_gives_a_network(tmp_path: Path) -> None:
-    task = task_of(settings(), pause_s=0.3)
-    result = fit(task, *loaders(256), tmp_path, Training(), 0.5 / 60)
+def test_a_time_budget_shorter_than_an_epoch_gives_a_network(tmp_path: Path, clock: Clock) -> None:
+    task = task_of(settings(), clock.step)
+    result = fit(task, *loaders(256), tmp_path, Training(), 10 / 60)
     assert result.epochs <= 1
+    assert 10 <= clock.seconds < 32  # steps of an epoch
     assert float(task.network.line.weight.detach().abs()) > 0
 
 
