@@ -68,7 +68,7 @@ class EjectaMap:
     --------
     >>> ejecta = em.EjectaMap("project")
     >>> ejecta.ids
-    [1, 2, 3, 4, 5, 6]
+    [1, 2, 3, 4]
     >>> probability = ejecta.probability(3)
     >>> probability.dims, float(probability.max()) <= 1
     (('y', 'x'), True)

@@ -174,9 +174,8 @@ def map(
 
     Examples
     --------
-    >>> ejecta = em.map("project", craters=[3], progress=False)
-    >>> 3 in ejecta.ids
-    True
+    >>> ejecta = em.map("mercury", craters=[12, 17], workers=2)  # doctest: +SKIP
+    >>> ejecta.probability(12).plot()  # doctest: +SKIP
     """
     from ejectamap.api.ejecta_map import EjectaMap
     from ejectamap.mapping.run import map_project
