@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import Any
@@ -72,7 +71,7 @@ def _local_cluster(workers: int) -> Any:
         # Of a person's own settings, for a cluster elsewhere.
         "distributed.scheduler.dashboard.tls.cert": None,
     }
-    with dask.config.set(config), _interrupts_ignored():
+    with dask.config.set(config), _interrupts_held():
         return distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -109,13 +108,16 @@ def _connect(cluster: Any) -> Any:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C, which a terminal sends to all: this process ends them, without tracebacks."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals cannot be set here, and do not arrive here
+def _interrupts_held() -> Iterator[None]:
+    """Start threads, and processes, that Ctrl-C does not reach, although a terminal sends it to all processes.
+
+    This process ends them, without tracebacks; it is interrupted once the context ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
