@@ -4,7 +4,7 @@ STAMP := .venv/installed
 # Certificates of the system's own store, which a company's proxy may need; pip uses them as well.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: install demo test coverage mutants fuzz check format bench docs
+.PHONY: install demo test coverage mutants fuzz check format bench docs pins dist test-wheel test-lowest
 
 install: $(STAMP)
 
