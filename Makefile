@@ -61,7 +61,9 @@ format: install
 	.venv/bin/ruff check --fix .
 
 UV := .venv/bin/uv
-NEW_ENVIRONMENT = rm -rf $(1) && $(UV) venv --quiet --python $(PY) $(1) && $(UV) pip install --quiet --python $(1)/bin/python
+# Of the new environments below: any that uv finds, as in make test-wheel PYTHON=3.13.
+PYTHON := $(PY)
+NEW_ENVIRONMENT = rm -rf $(1) && $(UV) venv --quiet --python $(PYTHON) $(1) && $(UV) pip install --quiet --python $(1)/bin/python
 
 # Resolves pyproject.toml again; pins that still fit stay. To update one: `make pins PINS="--upgrade-package rasterio"`.
 pins: install
