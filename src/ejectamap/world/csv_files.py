@@ -98,7 +98,11 @@ def _find_separator(lines: list[str]) -> str:
     """The separator that divides the header into most cells, and the rows below it into about as many."""
     scores = {}
     for separator in _SEPARATORS:
-        counts = [len(row) for row in csv.reader(lines[:_SNIFFED_ROWS], delimiter=separator) if row]
+        try:
+            rows = csv.reader(lines[:_SNIFFED_ROWS], delimiter=separator)
+            counts = [len(row) for row in rows if row]
+        except csv.Error:  # `_split` says what is wrong
+            return separator
         alike = sum(count == counts[0] for count in counts) / len(counts)
         scores[separator] = (counts[0] > 1, alike > 0.5, counts[0])
     return max(scores, key=lambda separator: scores[separator])
