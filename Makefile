@@ -4,7 +4,7 @@ STAMP := .venv/installed
 # Certificates of the system's own store, which a company's proxy may need; pip uses them as well.
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: install demo test coverage mutants fuzz check format bench docs pins dist test-wheel test-lowest
+.PHONY: install demo test coverage mutants fuzz attack check format bench docs pins dist test-wheel test-lowest
 
 install: $(STAMP)
 
@@ -40,6 +40,10 @@ FUZZ_EXAMPLES := 500
 fuzz: install
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest -n 2 $$(find tests -name 'test_fuzz_*.py')
 	$(PY) tests/fuzz_readers.py --seconds $(FUZZ_SECONDS)
+
+# Hostile and odd inputs to every verb; see tests/attacks.
+attack: install
+	OMP_NUM_THREADS=1 $(PY) tests/attacks
 
 check: install
 	.venv/bin/ruff check .
