@@ -54,7 +54,8 @@ check: install
 
 # The site, docs/_build/html; its pages run what they show, so that it takes minutes. Warnings are errors.
 docs: install
-	OMP_NUM_THREADS=1 .venv/bin/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet docs docs/_build/html
+	rm -rf docs/_build
+	OMP_NUM_THREADS=1 .venv/bin/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 
 bench: install
 	.venv/bin/uv pip install --quiet --python $(PY) -r benchmarks/requirements.txt

@@ -10,7 +10,7 @@ from ejectamap.simulation.planet import simulate_planet
 from ejectamap.world.body import Body
 
 _WIDTH_PX = 512
-_CRATERS = 5
+_CRATERS = 4
 _PEOPLE = Path(__file__).parent / "people"
 
 

@@ -1,4 +1,4 @@
-"""What a person does in QGIS, for the pages of this site: move an outline, accept two maps."""
+"""What a person does in QGIS, for the pages of this site: draw one outline closer, accept two maps."""
 
 import sys
 
@@ -6,6 +6,6 @@ import geopandas as gpd
 
 path = sys.argv[1]
 layer = gpd.read_file(path, layer="ejecta")
-layer.loc[0, "geometry"] = layer.geometry[0].buffer(0.02 * layer.geometry[0].length ** 0.5 * 100)
+layer.loc[0, "geometry"] = layer.geometry[0].buffer(-20_000)  # metres
 layer.loc[1:2, "accepted"] = True
-layer.to_file(path, layer="ejecta", driver="GPKG", mode="w")
+layer.to_file(path, layer="ejecta", driver="GPKG")
