@@ -1,5 +1,6 @@
 """`ejectamap check`: whether all inputs and settings can be used, what will run, and what it will cost."""
 
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -30,7 +32,9 @@ from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import Sources, gather_sources
 from ejectamap.world.coverage import NEARLY_ALL, ground_share, is_outside
 from ejectamap.world.mosaic import Floats
+from ejectamap.world.mosaic_files import read_mosaic_header
 from ejectamap.world.radius_checks import doubtful_radii
+from ejectamap.world.store import is_stored, was_stored
 
 Row = tuple[str, str]
 _SMALLEST_PX = 1.5
@@ -38,6 +42,7 @@ _START_S = 15.0  # to load the program and the networks
 _WRITING_S = 1e-7  # to write all files, a pixel of the craters' windows and of the globe
 _GLOBE_CARDS = 7  # the picture of the planet takes as long as so many cards
 _WHOLE_GLOBE = 0.8  # share with data: poles and gaps are often without
+_CONVERSION_S = 12e-9  # to convert a mosaic, a byte of its store
 _TRAINING_OVER_FORWARD = 3  # a training step takes about three times as long as a forward pass
 
 
@@ -49,6 +54,7 @@ def check_project(project: Project, console: Console) -> None:
     EjectamapError
         If an input or a setting cannot be used.
     """
+    _show(console, _store(project))
     _show(console, _inputs(project))
     with status("finding pairs of craters and tiles"):
         sources = gather_sources(project) if _can_train(project) else None
@@ -88,7 +94,33 @@ def _show(console: Console, rows: Iterable[Row]) -> None:
     grid.add_column(width=8)
     for name, text in rows:
         grid.add_row(name, Text(text))
-    console.print(grid)
+    if grid.row_count:
+        console.print(grid)
+
+
+def _store(project: Project) -> Iterator[Row]:
+    """What it takes to convert a large mosaic, from its header alone; see `world.store`."""
+    header, cache = read_mosaic_header(project.mosaic_path), project.input_files.cache
+    if not is_stored(header):
+        return
+    size = f"{header.disk_bytes / 1e9:,.1f} GB in {cache}"
+    if was_stored(project.mosaic_path, cache):
+        yield "store", f"the mosaic is converted: {size}, shared by all processes of a machine"
+        return
+    free = next(shutil.disk_usage(path).free for path in (cache, *cache.parents) if path.exists())
+    seconds = header.disk_bytes * _CONVERSION_S
+    yield (
+        "store",
+        f"the mosaic is converted first, once: about {_duration(seconds)}, {size} ({free / 1e9:,.1f} GB are free"
+        " there), shared by all processes of a machine",
+    )
+    available = psutil.virtual_memory().available
+    if available < header.disk_bytes:
+        yield (
+            "",
+            f"larger than the {available / 1e9:,.1f} GB of memory that are free here: parts are read from the disk as"
+            " they are needed, so a local disk is best",
+        )
 
 
 def _inputs(project: Project) -> Iterator[Row]:
@@ -99,7 +131,7 @@ def _inputs(project: Project) -> Iterator[Row]:
         "mosaic",
         f"{grid.width} x {grid.height} pixels of {grid.pixel_m:,.0f} m, {mosaic.bands} bands"
         f" ({', '.join(mosaic.band_names)}) of {mosaic.dtype},"
-        f" {1 - mosaic.read_valid(mosaic.grid.whole).mean():.1%} no-data",
+        f" {1 - mosaic.data_share:.1%} no-data",
     )
     radii_km = [crater.radius_m / 1000 for crater in project.craters]
     reaches = Counter(f"{crater.reach:g}" for crater in project.craters)
@@ -242,7 +274,7 @@ def _warnings(project: Project, sources: Sources | None, outdated: Sequence[str]
     if small:
         yield f"radius below {_SMALLEST_PX} pixels, which can hardly be resolved: {', '.join(small)}"
     yield from _craters_near_edges(project)
-    shown = project.mosaic.read_valid(project.grid.whole).mean()
+    shown = project.mosaic.data_share
     if shown < _WHOLE_GLOBE and project.settings.inputs.part_of is None:
         yield (
             f"the mosaic shows {shown:.0%} of the globe, by whose values its bands are scaled: if it was cut from a"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ejectamap.mapping.batches import BATCH
+from ejectamap.maps.origin import LARGEST_IN_MEMORY
 from ejectamap.networks.ensemble import one_thread
 from ejectamap.project.bundle_views import ChipViews
 from ejectamap.project.folder import Project
@@ -22,6 +23,7 @@ from ejectamap.views.polar import PolarView, polar_size
 from ejectamap.views.scaling import ChannelScaling
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
+from ejectamap.world.sphere import azimuthal_inverse
 
 _LEAST_S = 0.5
 _ORIGIN_BYTES = 3  # of the origin map, per pixel of the whole grid
@@ -57,7 +59,7 @@ class Cost:
         Number of inputs of each kind of network.
     seconds : float
     memory_bytes : float
-        Peak, this process and the mosaic included.
+        Peak of this process's own memory, a mosaic that is held in it included.
     """
 
     inputs: Mapping[str, int]
@@ -153,11 +155,14 @@ def mapping_cost(
     )
     batches = (min(BATCH, per_crater[k].max()) * s.forward_bytes for k, s in speeds.items())
     weights = sum(members[kind] * _bytes(network) for kind, network in networks.items())
-    outlined = [per_crater[k] for k in networks if NETWORK_KINDS[k].views is ChipViews]
-    largest = sum(outlined, np.zeros(len(chips))).max()
-    held = 4.0 * largest * project.settings.views.chip_px**2 + _STRIP_BYTES
-    held += _ORIGIN_BYTES * float(np.prod(project.mosaic.grid.shape))
-    memory = psutil.Process().memory_info().rss + weights + max(batches) + held
+    held = _STRIP_BYTES
+    for kind in (k for k in networks if NETWORK_KINDS[k].views is ChipViews):
+        outlined = per_crater[kind] / np.maximum(chips, 1)
+        touching = [_chips_in_a_strip(project, crater, tile_m) for crater in project.craters]
+        # Twice: while the array of chips grows, the old one and the new one are in memory.
+        held += 8.0 * float((touching * outlined).max()) * project.settings.views.chip_px**2
+    held += min(_ORIGIN_BYTES * float(np.prod(project.mosaic.grid.shape)), LARGEST_IN_MEMORY)
+    memory = _own_memory() + weights + max(batches) + held
     inputs = {kind: round(per_crater[kind].sum()) for kind in networks}
     return Cost(inputs, float(seconds), float(memory))
 
@@ -195,6 +200,19 @@ def _chip_grid(project: Project, crater: Crater, tile_m: float) -> ChipGrid:
     return ChipGrid.of_crater(crater, radius_m, tile_m, project.settings.views.overlap)
 
 
+def _chips_in_a_strip(project: Project, crater: Crater, tile_m: float) -> int:
+    """Most of a crater's chips that touch one strip of its map, and are in memory together."""
+    grid = project.mosaic.grid
+    chips = _chip_grid(project, crater, tile_m)
+    x, y = chips.cells.T * chips.stride_m
+    lat = np.sort(azimuthal_inverse(x, y, crater.lon, crater.lat, grid.radius_m).lat)
+    window = grid.cap_window(crater.lon, crater.lat, crater.reach_m(grid.radius_m))
+    strip = next(iter(grid.strips(window)))
+    height_m = strip.height * grid.pixel_m + np.sqrt(2) * chips.side_m
+    ends = np.searchsorted(lat, lat + np.degrees(height_m / grid.radius_m), side="right")
+    return int((ends - np.arange(len(lat))).max())
+
+
 def shortest_run_s(work: Callable[[], object]) -> float:
     """Shortest of a few runs, in seconds, as if nothing else ran on the machine."""
     runs: list[float] = []
@@ -205,6 +223,12 @@ def shortest_run_s(work: Callable[[], object]) -> float:
         # Of two numbers: the first is too large while other programs run, the second where several cores work.
         runs.append(min(clock() - start for clock, start in zip(clocks, started, strict=True)))
     return max(min(runs), 1e-6)
+
+
+def _own_memory() -> int:
+    """Bytes of this process's memory that it shares with no file, as a stored mosaic is one."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def _bytes(network: nn.Module) -> int:

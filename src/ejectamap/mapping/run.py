@@ -94,6 +94,7 @@ def _map_craters(
     """Map craters here or on a cluster; yields the id of each when it is done."""
     crater_ids = [crater.crater_id for crater in craters]
     if workers > 1 or scheduler is not None:
+        project.input_files.store_mosaic()
         task = partial(_map_crater_by_id, _ProjectState.of(project, fingerprints), after_crater)
         yield from run_on_dask(task, crater_ids, workers, scheduler)
         return

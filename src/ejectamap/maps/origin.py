@@ -5,6 +5,8 @@ uint32. A raster of the first two has a colour table; no GeoTIFF of the third ca
 `origin.qml`, with which QGIS shows each crater in its colour and by its name.
 """
 
+import shutil
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,22 +16,26 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from ejectamap.files import replace_file
+from ejectamap.files import partial_path, replace_file
 from ejectamap.maps.colours import Colour
 from ejectamap.maps.files import write_cog
 from ejectamap.maps.rasters import NO_DATA, STEPS, Bytes
 from ejectamap.texts import valid_xml
+from ejectamap.world.arrays import ArrayFiles
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 
 Origins = npt.NDArray[np.unsignedinteger[Any]]
 """Id + 1 of a crater, 0 for none."""
+LARGEST_IN_MEMORY = 2**30
+"""Bytes of an origin map up to which it is held in memory while it is made."""
 
 
 class OriginMap:
     """The likeliest crater of every pixel of the globe, accumulated crater by crater, in any order.
 
-    Takes three bytes a pixel of the whole grid, five where an id is above 65534.
+    Takes three bytes a pixel of the whole grid, five where an id is above 65534: in memory, or in temporary files where
+    they are more than `LARGEST_IN_MEMORY`.
 
     Parameters
     ----------
@@ -39,15 +45,27 @@ class OriginMap:
         Probability above which a pixel is a crater's.
     largest_id : int
         Of all craters that will be added, at most `world.crater_columns.LARGEST_ID`.
+    folder : Path, optional
+        For temporary files; without it all is in memory.
     """
 
-    def __init__(self, grid: Grid, threshold: float = 0.5, largest_id: int = 0) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        threshold: float = 0.5,
+        largest_id: int = 0,
+        folder: Path | None = None,
+    ) -> None:
         self.grid = grid
         self.threshold = threshold
-        # `full`, because pages that `zeros` has not touched yet make the masked writes below forty times slower.
-        self._probability = np.full(grid.shape, 0, np.uint8)
         dtype = np.uint16 if largest_id < np.iinfo(np.uint16).max else np.uint32
-        self._origin: Origins = np.full(grid.shape, 0, dtype)
+        pixel_bytes = 1 + np.dtype(dtype).itemsize
+        is_large = grid.height * grid.width * pixel_bytes > LARGEST_IN_MEMORY
+        self._files = _temporary_files(folder) if folder is not None and is_large else None
+        # `full`, because pages that `zeros` has not touched yet make the masked writes below forty times slower.
+        make = _filled if self._files is None else self._files.create
+        self._probability: Bytes = make("probability", grid.shape, np.uint8)
+        self._origin: Origins = make("origin", grid.shape, dtype)
 
     def add(self, crater_id: int, window: Window, stored: Bytes) -> None:
         """Add one crater, or a strip of its map.
@@ -65,6 +83,9 @@ class OriginMap:
         area = np.s_[
             window.row : window.row + window.height, window.col : window.col + window.width
         ]
+        if self._files is not None:
+            for name in ("probability", "origin"):
+                self._files.reserve(name, area[0])
         level = self.threshold * STEPS
         _assign_likelier(self._probability[area], self._origin[area], stored, crater_id + 1, level)
 
@@ -113,6 +134,20 @@ class OriginMap:
         )
         names = {c.crater_id + 1: f"{c.name} ({c.crater_id})" for c in craters}
         replace_file(path.with_suffix(".qml"), _style(colours, names).encode())
+
+
+def _filled(_: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.full(shape, 0, dtype)
+
+
+def _temporary_files(folder: Path) -> ArrayFiles:
+    """Files in a folder of their own that goes with them."""
+    temporary = partial_path(folder / "origin")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    files = ArrayFiles(temporary)
+    weakref.finalize(files, shutil.rmtree, temporary, ignore_errors=True)
+    return files
 
 
 def _style(colours: Mapping[int, Colour], names: Mapping[int, str]) -> str:

@@ -113,7 +113,8 @@ def compute_origin(
         Whether the map's edits count; if not, the origins are those that the networks alone give.
     """
     largest_id = max((crater.crater_id for crater in craters), default=0)
-    origin = OriginMap(project.grid, project.settings.map.threshold, largest_id)
+    threshold, cache = project.settings.map.threshold, project.input_files.cache
+    origin = OriginMap(project.grid, threshold, largest_id, cache)
     for crater in track(craters, "origin map"):
         edit = read_edit(project, crater.crater_id) if with_edits else None
         for strip, stored in stored_strips(probability_path(project, crater), project.grid, edit):

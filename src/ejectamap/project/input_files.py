@@ -14,7 +14,8 @@ from ejectamap.world.label_files import load_labels
 from ejectamap.world.label_sources import LabelSources
 from ejectamap.world.labels import Labels
 from ejectamap.world.mosaic import Mosaic
-from ejectamap.world.mosaic_files import read_mosaic_grid
+from ejectamap.world.mosaic_files import read_mosaic_grid, read_mosaic_header
+from ejectamap.world.store import is_stored
 
 
 class InputFiles:
@@ -55,6 +56,12 @@ class InputFiles:
         if self.inputs.part_of is None:
             return mosaic
         return mosaic.as_part_of(Mosaic.open(self._path(self.inputs.part_of), self.cache))
+
+    def store_mosaic(self) -> None:
+        """Convert mosaics that are stored: before workers all need them at the same time."""
+        names = [name for name in (self.inputs.mosaic, self.inputs.part_of) if name is not None]
+        if any(is_stored(read_mosaic_header(self._path(name))) for name in names):
+            _ = self.mosaic
 
     @cached_property
     def grid(self) -> Grid:

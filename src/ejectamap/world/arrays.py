@@ -1,6 +1,6 @@
 """Where the arrays of a mosaic are made: in memory, or as files that are mapped into memory.
 
-Both start as zeros, of which parts that nobody writes take neither memory nor disk: ground that a mosaic does not show.
+Both start as zeros. Rows that nobody writes take neither memory nor disk: ground that a mosaic does not show.
 """
 
 import os
@@ -16,8 +16,6 @@ from ejectamap.progress import track
 T = TypeVar("T")
 AnyArray = npt.NDArray[Any]
 
-_PAGE = 4096  # bytes
-
 
 class Arrays(Protocol):
     """Makes arrays by name."""
@@ -25,8 +23,8 @@ class Arrays(Protocol):
     def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> AnyArray:
         """Make an array of zeros."""
 
-    def reserve(self, name: str, rows: slice, used: npt.NDArray[np.bool_]) -> None:
-        """Take the space of rows, in the entries of their second axis that will be `used`, before they are written.
+    def reserve(self, name: str, rows: slice) -> None:
+        """Take the space of rows before they are written.
 
         Raises
         ------
@@ -48,7 +46,7 @@ class MemoryArrays:
         """Make an array of zeros."""
         return np.zeros(shape, dtype)
 
-    def reserve(self, name: str, rows: slice, used: npt.NDArray[np.bool_]) -> None:
+    def reserve(self, name: str, rows: slice) -> None:
         """Do nothing: the system gives memory when it is written."""
 
     def discard(self, name: str) -> None:
@@ -77,21 +75,15 @@ class ArrayFiles:
         self._maps[name] = mapped
         return np.asarray(mapped)
 
-    def reserve(self, name: str, rows: slice, used: npt.NDArray[np.bool_]) -> None:
-        """Take the space of rows, in the entries of their second axis that will be `used`; raises `OSError`."""
-        if not hasattr(os, "posix_fallocate"):
+    def reserve(self, name: str, rows: slice) -> None:
+        """Take the space of rows before they are written; raises `OSError`."""
+        if not hasattr(os, "posix_fallocate"):  # macOS, Windows
             return
         mapped = self._maps[name]
         row_bytes = mapped.nbytes // len(mapped)
-        ranges = _page_ranges(used, row_bytes)
-        first, count = rows.start, rows.stop - rows.start
+        offset, size = mapped.offset + rows.start * row_bytes, (rows.stop - rows.start) * row_bytes
         with (self.folder / f"{name}.npy").open("r+b") as file:
-            if ranges == [(0, row_bytes)]:
-                ranges, count = [(0, row_bytes * count)], 1
-            for row in range(first, first + count):
-                for start, stop in ranges:
-                    offset = mapped.offset + row * row_bytes + start
-                    os.posix_fallocate(file.fileno(), offset, stop - start)
+            os.posix_fallocate(file.fileno(), offset, size)
 
     def discard(self, name: str) -> None:
         """Delete an array's file."""
@@ -106,16 +98,3 @@ class ArrayFiles:
         """Write to the files what only memory has so far; raises `OSError`."""
         for mapped in self._maps.values():
             mapped.flush()
-
-
-def _page_ranges(used: npt.NDArray[np.bool_], row_bytes: int) -> list[tuple[int, int]]:
-    """First and last byte (+ 1) of the parts of a row that are used, and a page beside each."""
-    edges = np.flatnonzero(np.diff(used.astype(np.int8), prepend=0, append=0))
-    joined: list[tuple[int, int]] = []
-    for first, last in edges.reshape(-1, 2).tolist():
-        start = max(0, first * row_bytes // len(used) - _PAGE)
-        stop = min(row_bytes, last * row_bytes // len(used) + _PAGE)
-        if joined and start <= joined[-1][1]:
-            start = joined.pop()[0]
-        joined.append((start, stop))
-    return joined

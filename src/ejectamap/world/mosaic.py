@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ejectamap.errors import MosaicError
 from ejectamap.world.arrays import Arrays, MemoryArrays
 from ejectamap.world.georeference import SAME_RADIUS
-from ejectamap.world.grid import Bools, Grid, Window
+from ejectamap.world.grid import STRIP_PIXELS, Bools, Grid, Window
 from ejectamap.world.mosaic_files import (
     MosaicHeader,
     enough_memory,
@@ -27,7 +27,7 @@ from ejectamap.world.pyramid import Bits, build_pyramid, interleave, pack_bits, 
 from ejectamap.world.sampling import as_words, sample_pixels
 from ejectamap.world.sampling_grid import SamplingGrid, sample_grid_rows
 from ejectamap.world.sphere import Array
-from ejectamap.world.store import MosaicStore, store_from_bytes
+from ejectamap.world.store import MosaicStore, is_stored
 from ejectamap.world.value_checks import check_values
 
 Floats = npt.NDArray[np.float32]
@@ -134,6 +134,15 @@ class Mosaic:
         """Covariance (band, band) of the bands; see `statistics`."""
         return self.statistics.covariance
 
+    @cached_property
+    def data_share(self) -> float:
+        """Share of the grid's pixels that have data, 0 to 1."""
+        mask = self.masks[0]
+        rows = max(1, STRIP_PIXELS // mask.shape[1])
+        strips = (mask[top : top + rows] for top in range(0, len(mask), rows))
+        count = sum(int(np.bitwise_count(strip).sum()) for strip in strips)
+        return count / (self.grid.height * self.grid.width)
+
     def _sparse_values(self) -> Array:
         """Bands (n, band) of every n-th row and column of about a thousand rows, where there is data.
 
@@ -179,7 +188,7 @@ class Mosaic:
             If the mosaic cannot be stored.
         """
         header = read_mosaic_header(Path(path))
-        if cache is not None and header.array_bytes >= store_from_bytes():
+        if cache is not None and is_stored(header):
             return cls._open_stored(header, cache)
         with enough_memory(header):
             return cls._read(header, MemoryArrays())
@@ -197,7 +206,7 @@ class Mosaic:
             }
 
         store = MosaicStore.of(header.path, cache)
-        record = store.open(convert, header.array_bytes + header.scratch_bytes)
+        record = store.open(convert, header.disk_bytes)
         levels, masks = store.arrays(record["levels"])
         return cls(
             header.grid,

@@ -80,23 +80,31 @@ class MosaicHeader:
         return len(self.band_names) * self.dtype.itemsize
 
     @property
-    def array_bytes(self) -> float:
-        """Bytes of all levels of the pyramid and their masks, as far as there may be data."""
-        pixels = self.grid.height * self.grid.width
-        covered = 0
-        for part in self.parts:
-            is_placed = part.placement.window_on(self.grid) is not None
-            covered += int(
-                np.prod(part.placement.shape if is_placed else part.covered(self.grid).shape)
-            )
-        return _PYRAMID * (min(covered, pixels) * self.pixel_bytes + pixels / 8)
+    def memory_bytes(self) -> float:
+        """Memory of the pyramid and its masks, as far as there may be data, and of what a warp takes meanwhile."""
+        return self._bytes(sum(window.height * window.width for window in self._windows))
 
     @property
-    def scratch_bytes(self) -> float:
-        """Bytes that a raster takes meanwhile that has to be warped: its values and weights, and a strip of both."""
+    def disk_bytes(self) -> float:
+        """The same in files, of which whole rows are written."""
+        rows = np.zeros(self.grid.height, bool)
+        for window in self._windows:
+            rows[max(0, window.row) : window.row + window.height] = True
+        return self._bytes(int(rows.sum()) * self.grid.width)
+
+    def _bytes(self, covered: int) -> float:
+        pixels = self.grid.height * self.grid.width
+        levels = _PYRAMID * (min(covered, pixels) * self.pixel_bytes + pixels / 8)
+        # A raster that is warped is held meanwhile, with a weight for each of its pixels.
         warped = [p for p in self.parts if p.placement.window_on(self.grid) is None]
-        sizes = (np.prod(part.placement.shape) * (self.pixel_bytes + 4.0) for part in warped)
-        return float(max(sizes, default=0.0))
+        sizes = [float(np.prod(p.placement.shape)) * (self.pixel_bytes + 4) for p in warped]
+        return levels + max(sizes, default=0.0)
+
+    @property
+    def _windows(self) -> list[Window]:
+        """Windows of the grid that the rasters cover; rows beyond a pole included."""
+        placed = [(part, part.placement.window_on(self.grid)) for part in self.parts]
+        return [part.covered(self.grid) if window is None else window for part, window in placed]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -253,8 +261,8 @@ def _read_whole(
 ) -> None:
     """Read a raster into arrays: values (band, row, col), 0 where there is no data, and weight (row, col)."""
     height, width = part.placement.shape
-    arrays.reserve("source", slice(0, len(values)), np.ones(1, bool))
-    arrays.reserve("weight", slice(0, height), np.ones(1, bool))
+    arrays.reserve("source", slice(0, len(values)))
+    arrays.reserve("weight", slice(0, height))
     tops = range(0, height, part.strip_rows)
     for top in arrays.follow(tops, f"reading {part.path.name}", len(tops)):
         rows = slice(top, min(top + part.strip_rows, height))
@@ -301,10 +309,8 @@ def _paste(
     columns = grid.columns(window)
     known = unpack_bits(mask[rows], grid.width)
     new = valid & ~known[:, columns]
-    used = np.zeros(grid.width, bool)
-    used[columns] = new.any(axis=0)
-    arrays.reserve("level_0", rows, used)
-    arrays.reserve("mask_0", rows, np.ones(1, bool))
+    for name in ("level_0", "mask_0"):
+        arrays.reserve(name, rows)
     paste(np.ascontiguousarray(strip), np.ascontiguousarray(new), columns, values[rows])
     known[:, columns] |= new
     mask[rows] = pack_bits(known)
@@ -314,7 +320,7 @@ def _paste(
 def enough_memory(header: MosaicHeader) -> Iterator[None]:
     """Refuse a mosaic, before it is read, that does not fit into this machine's memory; raises `MosaicError`."""
     path, grid = header.path, header.grid
-    memory = header.array_bytes + header.scratch_bytes
+    memory = header.memory_bytes
     machine = psutil.virtual_memory().available + psutil.swap_memory().free
     problem = (
         f"{path}: would take {memory / 1e9:,.1f} GB of memory ({grid.width} x {grid.height} pixels on the whole"

@@ -45,11 +45,10 @@ def _next_level(
     strips = [slice(top, min(top + count, rows)) for top in range(0, rows, count)]
     for out in arrays.follow(strips, f"level {number} of its pyramid", len(strips)):
         strip = slice(2 * out.start, 2 * out.stop)
-        used: Bools = np.asarray(mask[strip].any(axis=0))
-        if used.any():
+        if mask[strip].any():
             valid = unpack_bits(mask[strip], image.shape[1])
-            arrays.reserve(names[0], out, used)
-            arrays.reserve(names[1], out, np.ones(1, bool))
+            for name in names:
+                arrays.reserve(name, out)
             good = halve(image[strip], valid, np.issubdtype(image.dtype, np.integer), coarser[out])
             coarser_mask[out] = pack_bits(good)
     return coarser, coarser_mask

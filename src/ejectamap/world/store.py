@@ -24,7 +24,7 @@ that is done wins. Nothing is ever written to a store that is complete, so that 
 
 **Space is asked for before it is taken.** The conversion is refused if the disk has less space than it needs, which is
 known from headers alone; and as others may fill the disk meanwhile, the space of each strip is reserved before it is
-written. Ground without data takes no space.
+written. Rows without data take no space.
 
 The folder may be deleted at any time: the next command makes it again. Processes that have it open keep their pages,
 but for those on a networked disk, which fail.
@@ -50,7 +50,7 @@ from ejectamap.errors import MosaicError, OutputError
 from ejectamap.files import move_into_place, partial_path, remove_partial_files
 from ejectamap.progress import status
 from ejectamap.world.arrays import AnyArray, ArrayFiles
-from ejectamap.world.mosaic_files import mosaic_rasters
+from ejectamap.world.mosaic_files import MosaicHeader, mosaic_rasters
 from ejectamap.world.pyramid import Bits
 from ejectamap.world.raster_digest import raster_contents
 
@@ -72,17 +72,17 @@ Convert = Callable[[ArrayFiles], dict[str, Any]]
 """Makes the arrays of a store in its folder; returns what else belongs to it, as JSON has it."""
 
 
-def store_from_bytes() -> float:
-    """Bytes of a decoded mosaic from which on it is stored, of the variable `EJECTAMAP_STORE_FROM_MB`.
+def is_stored(header: MosaicHeader) -> bool:
+    """Whether a mosaic is large enough to be stored.
 
     Raises
     ------
     MosaicError
-        If that is no number.
+        If the variable `EJECTAMAP_STORE_FROM_MB` is no number.
     """
     text = os.environ.get("EJECTAMAP_STORE_FROM_MB", "")
     try:
-        return (float(text) if text else _FROM_MB) * 1e6
+        return header.memory_bytes >= (float(text) if text else _FROM_MB) * 1e6
     except ValueError:
         raise MosaicError(
             f"EJECTAMAP_STORE_FROM_MB: {text!r} is no number: set it to megabytes, as 256, or unset it"
@@ -124,11 +124,6 @@ class MosaicStore:
         made_by = [_FORMAT, rasterio.__gdal_version__, rasterio.__proj_version__]
         text = json.dumps([made_by, self.contents])
         return self.cache / f"mosaic-{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}"
-
-    @property
-    def is_there(self) -> bool:
-        """Whether the store is complete."""
-        return (self.folder / _RECORD).is_file()
 
     def open(self, convert: Convert, needed_bytes: float) -> dict[str, Any]:
         """What belongs to the store beside its arrays; it is made if it is not there, or damaged.
@@ -205,14 +200,9 @@ class MosaicStore:
 
     def _remove_earlier(self) -> None:
         """Remove stores of other contents of the same mosaic."""
-        for folder in self.cache.glob("mosaic-*"):
-            try:
-                record = json.loads((folder / _RECORD).read_text("utf-8"))
-                is_same = [tuple(pair) for pair in record["contents"]] == list(self.contents)
-                if record["mosaic"] == str(self.mosaic) and not is_same:
-                    shutil.rmtree(folder, ignore_errors=True)
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+        for folder, contents in _stores_of(self.mosaic, self.cache):
+            if contents != self.contents:
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def _writing(self, needed_bytes: float) -> Iterator[None]:
@@ -251,6 +241,22 @@ class MosaicStore:
             yield
         finally:
             lock.release()
+
+
+def was_stored(mosaic: Path, cache: Path) -> bool:
+    """Whether a mosaic was converted, in its present state or an earlier one: a look at the folder alone."""
+    return any(True for _ in _stores_of(mosaic.resolve(), cache))
+
+
+def _stores_of(mosaic: Path, cache: Path) -> Iterator[tuple[Path, tuple[tuple[str, str], ...]]]:
+    """Stores of a mosaic's path, and the contents of its files that each was made of."""
+    for folder in cache.glob("mosaic-*"):
+        try:
+            record = json.loads((folder / _RECORD).read_text("utf-8"))
+            if record["mosaic"] == str(mosaic):
+                yield folder, tuple((name, digest) for name, digest in record["contents"])
+        except (OSError, ValueError, KeyError, TypeError):  # no store, or a damaged one
+            continue
 
 
 def _contents(mosaic: Path, cache: Path) -> tuple[tuple[str, str], ...]:
