@@ -63,7 +63,7 @@ def _local_cluster(workers: int) -> Any:
     import dask  # noqa: PLC0415
     import distributed  # noqa: PLC0415
 
-    config = {
+    config: dict[str, Any] = {
         # By default workers return freed memory to the system at once; allocating it again takes half of their time.
         "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
         "distributed.scheduler.http.routes": [],
