@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rasterio
+from PIL import Image
 from pyarrow.lib import ArrowException
 from rasterio._err import CPLE_BaseError  # what GDAL raises while it copies
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -27,6 +28,7 @@ _DAMAGE = (
     RasterioError,
     CPLE_BaseError,
     ShapelyError,
+    Image.DecompressionBombError,
 )
 
 

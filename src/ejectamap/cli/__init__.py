@@ -57,10 +57,24 @@ def main() -> None:
         _fail(error)
     except OSError as error:
         _fail(OutputError(_describe(error)))
+    except MemoryError as error:
+        _fail(_out_of_memory(error))
+    except RuntimeError as error:
+        if "not enough memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        _fail(_out_of_memory(error))
     except SystemExit as end:
         if end.code == _INTERRUPTED:
             _say("interrupted: run the same command again to continue")
         raise
+
+
+def _out_of_memory(error: Exception) -> EjectamapError:
+    reason = str(error).partition("\n")[0] or "out of memory"
+    return EjectamapError(
+        f"memory is not enough ({reason}): give smaller pictures or batches (views, batch_size in project.yaml), fewer"
+        " --workers, or a coarser mosaic"
+    )
 
 
 def _describe(error: OSError) -> str:

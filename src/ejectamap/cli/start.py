@@ -32,21 +32,22 @@ def demo(
 def simulate(
     folder: Annotated[Path, typer.Argument(help="New folder for mosaic, craters and labels.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the planet.")] = 0,
-    width: Annotated[int, typer.Option(min=256, help="Width of the mosaic, in pixels.")] = 2048,
-    craters: Annotated[int, typer.Option(min=1, help="Number of fresh craters.")] = 30,
+    width: Annotated[
+        int, typer.Option(min=256, max=65_536, help="Width of the mosaic, in pixels.")
+    ] = 2048,
+    craters: Annotated[int, typer.Option(min=1, max=10_000, help="Number of fresh craters.")] = 30,
     tiles: Annotated[
-        int, typer.Option(min=0, help="Number of tiles to label; 0: label the whole planet.")
+        int,
+        typer.Option(
+            min=0, max=100_000, help="Number of tiles to label; 0: label the whole planet."
+        ),
     ] = 0,
-    tile_px: Annotated[int, typer.Option(min=8, help="Side of a tile, in pixels.")] = 64,
+    tile_px: Annotated[int, typer.Option(min=8, max=8192, help="Side of a tile, in pixels.")] = 64,
 ) -> None:
     """Simulate a planet with known ejecta; writes mosaic.tif, craters.csv, labels/ and, with --tiles, tiles.csv."""
-    from ejectamap.simulation.files import require_empty, write_planet
-    from ejectamap.simulation.planet import simulate_planet
-    from ejectamap.simulation.tiles import choose_tiles
+    from ejectamap.api.stages import simulate as simulate_planet
 
-    require_empty(folder)  # before minutes of work
-    planet = simulate_planet(seed, width, craters)
-    write_planet(planet, folder, choose_tiles(planet, tiles, tile_px, seed) if tiles else ())
+    simulate_planet(folder, seed, width, craters, tiles, tile_px)
 
 
 @app.command(

@@ -27,6 +27,8 @@ from ejectamap.project.bundles import (
 from ejectamap.project.methods import NETWORK_KINDS
 from ejectamap.views.scaling import ChannelScaling
 
+_MOST_CHANNELS = 10_000  # of pictures, or metadata
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -146,6 +148,9 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 def _build(folder: Path, description: BundleDescription) -> nn.Module:
     path, kind = folder / DESCRIPTION_NAME, description.kind
+    for name, value in description.network.items():
+        if isinstance(value, int) and value > _MOST_CHANNELS:
+            raise BundleError(f"{path}: network.{name} is {value}, more than any network has")
     try:
         return build_network(kind, **description.network)
     except SettingsError as problem:

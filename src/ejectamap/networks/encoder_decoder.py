@@ -17,6 +17,9 @@ from ejectamap.networks.pretrained import with_weights
 _DECODERS = {name: made for name, made in smp.MODEL_ARCHITECTURES_MAPPING.items() if name != "dpt"}
 
 
+_MOST_WIDTH = 4096  # of a decoder, all levels together; ten times that of the largest in use
+
+
 def build_encoder_decoder(
     decoder: str,
     encoder: str,
@@ -101,6 +104,11 @@ def _decoder_options(architecture: type, decoder_channels: Sequence[int] | None)
     parameter = inspect.signature(architecture).parameters.get("decoder_channels")
     if parameter is None:
         raise SettingsError(f"decoder {name} has no decoder_channels: set them to null")
+    if not all(width >= 1 for width in decoder_channels) or sum(decoder_channels) > _MOST_WIDTH:
+        raise SettingsError(
+            f"decoder_channels of {sum(decoder_channels)} in all: give numbers above 0 that add up to {_MOST_WIDTH} at"
+            " most"
+        )
     single = isinstance(parameter.default, int)
     count = 1 if single else len(parameter.default)
     if len(decoder_channels) != count:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ejectamap.errors import SettingsError
 from ejectamap.views.chip import Chip
 from ejectamap.world.craters import Crater
 from ejectamap.world.grid import Grid, Window
 from ejectamap.world.labels import Tile
 from ejectamap.world.sphere import distance
+
+_MOST_ACROSS = 5000  # chips; more in all than a cluster predicts in a year
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,22 @@ class ChipGrid:
     def of_crater(
         cls, crater: Crater, radius_m: float, side_m: float, overlap: float
     ) -> "ChipGrid":
-        """Cover a crater's reach on a body of radius `radius_m`; see `around`."""
-        return cls.around(crater.reach_m(radius_m), side_m, overlap)
+        """Cover a crater's reach on a body of radius `radius_m`; see `around`.
+
+        Raises
+        ------
+        SettingsError
+            If chips so small would be more than can be listed.
+        """
+        reach_m = crater.reach_m(radius_m)
+        across = 2 * reach_m / (side_m * (1.0 - overlap))
+        if across > _MOST_ACROSS:
+            raise SettingsError(
+                f"views.tile_km, views.overlap: chips of {side_m / 1000:g} km that overlap by {overlap:g} make"
+                f" {across:.2g} x {across:.2g} of them around crater {crater.crater_id}: set a larger tile_km or a"
+                " smaller overlap"
+            )
+        return cls.around(reach_m, side_m, overlap)
 
     def __len__(self) -> int:
         return len(self.cells)
