@@ -1,0 +1,120 @@
+"""Whoever has no credentials cannot make the workers of `map --workers` run code."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import distributed
+import psutil
+import pytest
+
+from ejectamap.errors import ProjectError
+from ejectamap.mapping.cluster import run_on_dask
+
+# Asks each port of this machine, as Dask and over HTTP, to run or to show something, without credentials or with its
+# own; prints what it got.
+OUTSIDER = """
+import asyncio, os, sys
+import distributed
+from distributed.comm import connect
+
+def harmless(dask_scheduler=None, dask_worker=None):
+    return "code was run"
+
+async def ask(address, operation, **options):
+    try:
+        comm = await connect(address, timeout=2, **options)
+        call = {"function": distributed.protocol.pickle.dumps(harmless), "args": (), "kwargs": {}}
+        await comm.write({"op": operation, "reply": True} | call)
+        return await asyncio.wait_for(comm.read(), 2)
+    except Exception as error:
+        return type(error).__name__
+
+async def get(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /info/main/workers.html HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    try:
+        return (await asyncio.wait_for(reader.read(4000), 2)).split(b"\\r\\n")[0]
+    except Exception as error:
+        return type(error).__name__
+
+async def main():
+    own = distributed.Security.temporary().get_connection_args("client")
+    if os.geteuid() == 0:  # now that all is imported, which may be in a folder of root's own
+        os.setgid(65534)
+        os.setuid(65534)
+    for port in map(int, sys.argv[1:]):
+        asked = [
+            ask(f"{protocol}://127.0.0.1:{port}", operation, **options)
+            for protocol, options in (("tcp", {}), ("tls", own))
+            for operation in ("run_function", "run")  # of a scheduler; of a worker and its nanny
+        ]
+        print(port, *await asyncio.gather(*asked, get(port)))
+
+asyncio.run(main())
+"""
+
+
+def as_outsider(ports: list[int]) -> str:
+    """What a process without credentials gets, which becomes another user where it may."""
+    call = [sys.executable, "-c", OUTSIDER, *map(str, ports)]
+    return subprocess.run(call, check=True, capture_output=True, text=True).stdout
+
+
+def listening() -> set[int]:
+    """Ports on which this process and its children listen."""
+    me = psutil.Process()
+    found = set()
+    for process in [me, *me.children(recursive=True)]:
+        found |= {c.laddr.port for c in process.net_connections() if c.status == "LISTEN"}
+    return found
+
+
+@contextmanager
+def mapping(folder: Path) -> Iterator[set[int]]:
+    """Have a worker run until the context ends; yields the ports on which it, and what leads it, listen."""
+
+    def work(_: int) -> None:
+        (folder / "begun").touch()
+        while not (folder / "end").exists():
+            time.sleep(0.05)
+
+    before = listening()
+    thread = threading.Thread(target=lambda: list(run_on_dask(work, [0], 1, None)))
+    thread.start()
+    try:
+        while thread.is_alive() and not (folder / "begun").exists():
+            time.sleep(0.05)
+        yield listening() - before
+    finally:
+        (folder / "end").touch()
+        thread.join()
+
+
+def test_an_outsider_is_refused(tmp_path: Path) -> None:
+    with mapping(tmp_path) as ports:
+        assert len(ports) >= 4  # of scheduler, nanny and worker, and for HTTP
+        answers = as_outsider(sorted(ports))
+    assert "code was run" not in answers
+    assert " 200 " not in answers
+
+
+def test_the_outsider_of_these_tests_is_able_to_do_harm() -> None:
+    cluster = distributed.LocalCluster(
+        n_workers=0, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"
+    )
+    with cluster:
+        port, scheduler = int(cluster.scheduler_address.rpartition(":")[2]), cluster.scheduler
+        assert scheduler is not None
+        answers = as_outsider([port, scheduler.http_server.port])
+    assert "code was run" in answers
+    assert " 200 " in answers
+
+
+def test_a_scheduler_with_tls_and_no_credentials() -> None:
+    with pytest.raises(ProjectError, match=r"speaks TLS.*TLS__CA_FILE.*docs/cluster\.md"):
+        list(run_on_dask(print, [1], 1, "tls://127.0.0.1:9"))
