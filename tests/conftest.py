@@ -125,39 +125,57 @@ def planet_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def make_project(tmp_path: Path, planet_files: Path) -> Callable[..., Project]:
-    """A factory of projects on the simulated planet with the smallest networks."""
-    tiny = [
-        "views.chip_px=32",
-        "views.corridor_px=[64, 16]",
-        "views.polar_px=[32, 64]",
-        "views.tile_km=600",
-        "views.overlap=0",
-        "connection.architecture=test_resnet",
-        "connection.members=1",
-        "segmentation.encoder=tu-test_resnet",
-        "segmentation.decoder_channels=[32, 16, 16, 8, 8]",
-        "context.encoder=tu-test_resnet",
-        "context.decoder_channels=[32, 16, 16, 8, 8]",
-        *(f"{kind}.pretrained=false" for kind in ("connection", "segmentation", "context")),
-        *(f"{kind}.precision=full" for kind in ("connection", "segmentation", "context")),
-        *(f"{kind}.max_epochs=1" for kind in ("connection", "segmentation", "context")),
-        "training.max_minutes=null",
-        "training.start_from=none",
-        "map.threshold=0.5",
-    ]
+SMALLEST = (
+    "views.chip_px=32",
+    "views.corridor_px=[64, 16]",
+    "views.polar_px=[32, 64]",
+    "views.tile_km=600",
+    "views.overlap=0",
+    "connection.architecture=test_resnet",
+    "connection.members=1",
+    "segmentation.encoder=tu-test_resnet",
+    "segmentation.decoder_channels=[32, 16, 16, 8, 8]",
+    "context.encoder=tu-test_resnet",
+    "context.decoder_channels=[32, 16, 16, 8, 8]",
+    *(f"{kind}.pretrained=false" for kind in ("connection", "segmentation", "context")),
+    *(f"{kind}.precision=full" for kind in ("connection", "segmentation", "context")),
+    *(f"{kind}.max_epochs=1" for kind in ("connection", "segmentation", "context")),
+    "training.max_minutes=null",
+    "training.start_from=none",
+    "map.threshold=0.5",
+)
 
-    def make(
-        *changes: str, name: str = "project", labels: bool = True, files: Path = planet_files
+
+@pytest.fixture(scope="session")
+def smallest() -> tuple[str, ...]:
+    """Changes of settings for the smallest networks."""
+    return SMALLEST
+
+
+@pytest.fixture(scope="session")
+def create_project(planet_files: Path) -> Callable[..., Project]:
+    """A factory of projects on the simulated planet with the smallest networks, in any folder."""
+
+    def create(
+        folder: Path, *changes: str, labels: bool = True, files: Path = planet_files
     ) -> Project:
         return Project.create(
-            tmp_path / name,
+            folder,
             files / "mosaic.tif",
             files / "craters.csv",
             files / "labels" if labels else None,
-            changes=[*tiny, *changes],
+            changes=[*SMALLEST, *changes],
         )
+
+    return create
+
+
+@pytest.fixture
+def make_project(tmp_path: Path, create_project: Callable[..., Project]) -> Callable[..., Project]:
+    """A factory of such projects in the test's own folder."""
+
+    def make(*changes: str, name: str = "project", **more: object) -> Project:
+        return create_project(tmp_path / name, *changes, **more)
 
     return make
 
@@ -213,20 +231,33 @@ def make_mosaic() -> Callable[..., Mosaic]:
     return make
 
 
-@pytest.fixture
-def make_ready(make_project: Callable[..., Project]) -> Callable[..., Project]:
-    """A factory of projects with networks of random but reproducible weights, which can be mapped with."""
+def save_random_networks(project: Project) -> Project:
+    """Save networks of random but reproducible weights, which can be mapped with."""
     import torch
 
     from ejectamap.training.untrained import save_untrained_networks
 
-    def make(*changes: str, **more: object) -> Project:
-        project = make_project(*changes, **more)
-        torch.manual_seed(0)
-        save_untrained_networks(project)
-        return project
+    torch.manual_seed(0)
+    save_untrained_networks(project)
+    return project
 
-    return make
+
+@pytest.fixture
+def make_ready(make_project: Callable[..., Project]) -> Callable[..., Project]:
+    """A factory of projects with networks of random but reproducible weights."""
+    return lambda *changes, **more: save_random_networks(make_project(*changes, **more))
+
+
+@pytest.fixture(scope="session")
+def polar_mapped(
+    tmp_path_factory: pytest.TempPathFactory, create_project: Callable[..., Project]
+) -> Path:
+    """Folder of a project with such networks and its finished map by `polar`; not to be changed."""
+    from ejectamap.mapping.run import map_project
+
+    folder = tmp_path_factory.mktemp("mapped") / "project"
+    map_project(save_random_networks(create_project(folder, "method=polar")))
+    return folder
 
 
 EJECTA_M = 900e3

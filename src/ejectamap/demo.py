@@ -1,7 +1,7 @@
 """The demonstration: train on simulated planets, and map and evaluate another one."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,11 +19,19 @@ from ejectamap.simulation.planet import simulate_planet
 from ejectamap.training.run import train
 
 _TRAINING_PLANETS = 3
-_WIDTH_PX = 2048
 _MINUTES = 6.0
 
 
-def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Console) -> None:
+def run_demo(
+    folder: Path,
+    max_minutes: float | None,
+    seed: int,
+    console: Console,
+    *,
+    width_px: int = 2048,
+    craters: int = 30,
+    changes: Sequence[str] = (),
+) -> None:
     """Simulate planets, train on all but one, map that one, evaluate and measure the map, and write the report.
 
     Parameters
@@ -36,6 +44,10 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
         Planets have seeds from 10 000 + 100 seed on, which were not used to train the networks that come with the
         program.
     console : Console
+    width_px, craters : int
+        Width of the planets' mosaics, and number of their craters.
+    changes : sequence of str
+        `section.key=value` changes to the preset laptop, for all projects.
 
     Raises
     ------
@@ -47,8 +59,11 @@ def run_demo(folder: Path, max_minutes: float | None, seed: int, console: Consol
     console.print(f"simulating {_TRAINING_PLANETS + 1} planets")
     first_seed = 10_000 + 100 * seed
 
-    def project(name: str, k: int, *changes: str) -> Project:
-        return simulated_project(folder, name, k, first_seed + k, _WIDTH_PX, seed, changes)
+    def project(name: str, k: int, *more: str) -> Project:
+        settings = [*changes, *more]
+        return simulated_project(
+            folder, name, k, first_seed + k, width_px, seed, settings, craters=craters
+        )
 
     others = [project(f"training-{k}", k) for k in range(1, _TRAINING_PLANETS)]
     unseen = project("unseen", _TRAINING_PLANETS)
@@ -74,6 +89,8 @@ def simulated_project(
     width_px: int,
     seed: int = 0,
     changes: Iterable[str] = (),
+    *,
+    craters: int = 30,
 ) -> Project:
     """Open a project on a simulated planet; make what does not exist yet.
 
@@ -89,10 +106,12 @@ def simulated_project(
         Seed of the project.
     changes : iterable of str
         `section.key=value` changes to the preset laptop.
+    craters : int
+        Number of craters of the planet.
     """
     path, inputs = folder / name, folder / f"planet-{k}"
     if not (inputs / "craters.csv").exists():
-        write_planet(simulate_planet(planet_seed, width_px), inputs)
+        write_planet(simulate_planet(planet_seed, width_px, craters), inputs)
     if (path / "project.yaml").exists():
         return Project.open(path)
     return Project.create(
