@@ -31,20 +31,18 @@ parallels = [LineString([(-180, lat), (180, lat)]) for lat in range(-60, 90, 30)
 projected(meridians + parallels).plot(ax=axes, color="#c9c5bd", linewidth=0.6)
 
 outlines = projected(ejecta.to_crs(degrees).geometry)
-colours = plt.colormaps["turbo"](np.linspace(0.05, 0.95, len(ejecta)))
+# Colours of craters beside each other in the list are far apart.
+colours = plt.colormaps["turbo"](np.arange(len(ejecta)) * 0.618 % 0.9 + 0.05)
 # The largest first, so that none hides a smaller one; paler where the ejecta are less probable.
 for row in ejecta.sort_values("area_km2", ascending=False).itertuples():
     gpd.GeoSeries(outlines[row.Index]).plot(
         ax=axes, color=colours[row.Index], alpha=0.3 + 0.6 * row.mean_probability
     )
 for row in ejecta.nlargest(20, "area_km2").itertuples():
-    place = outlines[row.Index].representative_point()
-    axes.annotate(
-        row.name,
-        (place.x, place.y),
-        fontsize=7,
-        ha="center",
-        bbox={"color": "w", "alpha": 0.7, "pad": 1},
+    blanket = max(
+        getattr(outlines[row.Index], "geoms", [outlines[row.Index]]), key=lambda part: part.area
     )
+    place = blanket.centroid.x, blanket.bounds[3]
+    axes.annotate(row.name, place, fontsize=7, ha="center", va="bottom")
 axes.set_axis_off()
 figure.savefig(picture, dpi=200)

@@ -38,6 +38,23 @@ COLUMNS = {
     "truncated": "cut off",
 }
 
+PRODUCTS = """![Probability of ejecta of five craters](mercury/craters.png)
+
+*The craters that the poster of Lissoni, Doressoundiram and Besse (2025) shows, each in its own frame, in which
+distances from the crater are true.*
+
+## All craters
+
+Area: sum of probability times ground area beyond the rim, with its standard deviation. Mask: where the probability
+exceeds the threshold. Cut off: the ejecta end where data or reach do.
+
+{table}
+
+- {{download}}`ejecta.gpkg <mercury/ejecta.gpkg>`: the polygons, in the CRS of the body, with mean probabilities
+- {{download}}`analysis.csv <mercury/analysis.csv>`: every measurement;
+  {{download}}`analysis-columns.csv <mercury/analysis-columns.csv>` explains each column
+"""
+
 
 def draw_craters(ejecta: em.EjectaMap, path: Path) -> None:
     """Draw the probability of the poster's craters, each in its own frame, with circles of range."""
@@ -74,7 +91,7 @@ def draw_craters(ejecta: em.EjectaMap, path: Path) -> None:
 
 
 def write_table(ejecta: em.EjectaMap, project: Path, path: Path) -> None:
-    """Write a Markdown table of all craters, the largest ejecta first."""
+    """Write what the page includes: the figure of the craters, and a table of all, the largest ejecta first."""
     measured = pd.read_csv(project / "analysis.csv")
     polygons = ejecta.polygons()[["crater_id", "mean_probability"]]
     if "mean_probability" not in measured:
@@ -97,7 +114,7 @@ def write_table(ejecta: em.EjectaMap, project: Path, path: Path) -> None:
             "yes" if row["truncated"] else "",
         ]
         lines.append("| " + " | ".join("" if cell == "nan" else cell for cell in cells) + " |")
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text(PRODUCTS.format(table="\n".join(lines)))
 
 
 def main() -> None:
@@ -108,7 +125,7 @@ def main() -> None:
     script = ROOT / "examples" / "figure_of_polygons.py"
     subprocess.run([sys.executable, str(script), str(project), str(PAGE / "map.png")], check=True)
     draw_craters(ejecta, PAGE / "craters.png")
-    write_table(ejecta, project, PAGE / "table.part.md")
+    write_table(ejecta, project, PAGE / "products.part.md")
     for name in ("map/ejecta.gpkg", "analysis.csv", "analysis-columns.csv"):
         shutil.copy(project / name, PAGE)
 
