@@ -492,7 +492,7 @@ def settings() -> Iterator[Case]:
             f"--set {text[:40]}",
             call,
             code=2,
-            names=re.escape(text.partition("=")[0].split(".")[-1][:5]),
+            names="|".join(re.escape(part[:5]) for part in text.partition("=")[0].split(".")),
             writes=WRITES,
         )
     for text in _UNUSABLE:

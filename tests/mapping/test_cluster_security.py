@@ -15,8 +15,8 @@ import pytest
 from ejectamap.errors import ProjectError
 from ejectamap.mapping.cluster import run_on_dask
 
-# Asks each port of this machine, as Dask and over HTTP, to run or to show something, without credentials or with its
-# own; prints what it got.
+# Asks ports of this machine, as Dask and over HTTP, to run or to show something, without credentials or with its own;
+# prints what it got.
 OUTSIDER = """
 import asyncio, os, sys
 import distributed
@@ -27,18 +27,18 @@ def harmless(dask_scheduler=None, dask_worker=None):
 
 async def ask(address, operation, **options):
     try:
-        comm = await connect(address, timeout=2, **options)
+        comm = await connect(address, timeout=10, **options)
         call = {"function": distributed.protocol.pickle.dumps(harmless), "args": (), "kwargs": {}}
         await comm.write({"op": operation, "reply": True} | call)
-        return await asyncio.wait_for(comm.read(), 2)
+        return await asyncio.wait_for(comm.read(), 20)
     except Exception as error:
         return type(error).__name__
 
 async def get(port):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /info/main/workers.html HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
     try:
-        return (await asyncio.wait_for(reader.read(4000), 2)).split(b"\\r\\n")[0]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /info/main/workers.html HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+        return (await asyncio.wait_for(reader.read(4000), 20)).split(b"\\r\\n")[0]
     except Exception as error:
         return type(error).__name__
 
@@ -47,21 +47,23 @@ async def main():
     if os.geteuid() == 0:  # now that all is imported, which may be in a folder of root's own
         os.setgid(65534)
         os.setuid(65534)
-    for port in map(int, sys.argv[1:]):
-        asked = [
-            ask(f"{protocol}://127.0.0.1:{port}", operation, **options)
-            for protocol, options in (("tcp", {}), ("tls", own))
-            for operation in ("run_function", "run")  # of a scheduler; of a worker and its nanny
-        ]
-        print(port, *await asyncio.gather(*asked, get(port)))
+    asked = []
+    for way, _, port in (text.partition(":") for text in sys.argv[1:]):
+        address = f"{way}://127.0.0.1:{port}"
+        if way == "http":
+            asked.append(get(port))
+        else:  # of a scheduler; of a worker and its nanny
+            options = own if way == "tls" else {}
+            asked += [ask(address, operation, **options) for operation in ("run_function", "run")]
+    print(*await asyncio.gather(*asked), sep="\\n")
 
 asyncio.run(main())
 """
 
 
-def as_outsider(ports: list[int]) -> str:
-    """What a process without credentials gets, which becomes another user where it may."""
-    call = [sys.executable, "-c", OUTSIDER, *map(str, ports)]
+def as_outsider(*addresses: str) -> str:
+    """What a process without credentials gets at some ports, as in tcp:8786; it becomes another user where it may."""
+    call = [sys.executable, "-c", OUTSIDER, *addresses]
     return subprocess.run(call, check=True, capture_output=True, text=True).stdout
 
 
@@ -98,7 +100,7 @@ def mapping(folder: Path) -> Iterator[set[int]]:
 def test_an_outsider_is_refused(tmp_path: Path) -> None:
     with mapping(tmp_path) as ports:
         assert len(ports) >= 4  # of scheduler, nanny and worker, and for HTTP
-        answers = as_outsider(sorted(ports))
+        answers = as_outsider(*(f"{way}:{k}" for k in ports for way in ("tcp", "tls", "http")))
     assert "code was run" not in answers
     assert " 200 " not in answers
 
@@ -110,7 +112,7 @@ def test_the_outsider_of_these_tests_is_able_to_do_harm() -> None:
     with cluster:
         port, scheduler = int(cluster.scheduler_address.rpartition(":")[2]), cluster.scheduler
         assert scheduler is not None
-        answers = as_outsider([port, scheduler.http_server.port])
+        answers = as_outsider(f"tcp:{port}", f"http:{scheduler.http_server.port}")
     assert "code was run" in answers
     assert " 200 " in answers
 
