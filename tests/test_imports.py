@@ -3,25 +3,23 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import ejectamap
 
 ROOT = Path(ejectamap.__file__).parent
-READERS = (
-    "world",
-    "views",
-    "project",
-    "maps",
-    "simulation",
-    "evaluation",
-    "analysis",
-    "show",
-    "interop",
-    "pages",
-)
-WITH_NETWORKS = ("interop.release.checkpoints", "interop.release.pickles")
-HEAVY = ("torch", "timm", "segmentation_models_pytorch", "lightning", "safetensors")
+PYPROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+(CONTRACT,) = [
+    contract
+    for contract in PYPROJECT["tool"]["importlinter"]["contracts"]
+    if contract["name"].startswith("Who only reads maps")
+]
+READERS = [name.removeprefix("ejectamap.") for name in CONTRACT["source_modules"]]
+WITH_NETWORKS = {
+    line.partition(" -> ")[0].removeprefix("ejectamap.") for line in CONTRACT["ignore_imports"]
+}
+HEAVY = [name for name in CONTRACT["forbidden_modules"] if not name.startswith("ejectamap")]
 
 
 def modules(package: str) -> list[str]:

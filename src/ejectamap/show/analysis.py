@@ -30,7 +30,7 @@ def plot_analysis(path: Path, table: pd.DataFrame) -> None:
 
 def _draw_scatter(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """Draw craters in the plane of two columns, both logarithmic; those without a positive value are left out."""
-    set_logarithmic(axes, "{x:g}")
+    set_logarithmic(axes, "{x:,.7g}")
     styles = ((False, _MEASURED, "measured"), (True, _SET_ASIDE, "set aside"))
     for set_aside, colour, label in styles:
         rows = table[(table["set_aside"] == set_aside) & (table[x] > 0) & (table[y] > 0)]
@@ -48,4 +48,4 @@ def _draw_rose(axes: Axes, table: pd.DataFrame) -> None:
     most = int(counts.max(initial=0))
     axes.set_yticks(range(0, most + 2, max(1, most // 3)))
     title = f"Projectiles came from (craters: {bearings_deg.size} of {len(table)})"
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=10, pad=14)

@@ -148,15 +148,24 @@ def draw_north_arrow(axes: Axes) -> None:
     write_text(axes, 0.95, 0.875, "N", transform=axes.transAxes, ha="center", va="top", fontsize=9)
 
 
+class _LogTicks(LogLocator):
+    """Ticks at 1, 2 and 5 times powers of ten, but fewer on long axes, where their labels would overlap."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        decades = np.log10(max(vmax / vmin, vmin / vmax))
+        self.set_params(subs=(1, 2, 5) if decades < 1.5 else (1, 3) if decades < 2.2 else (1,))
+        return super().tick_values(vmin, vmax)
+
+
 def set_logarithmic(axes: Axes, tick_format: str) -> None:
-    """Make both axes logarithmic, with ticks at 1, 2 and 5 times powers of ten, and a light grid below the data.
+    """Make both axes logarithmic, with ticks that leave room for their labels, and a light grid below the data.
 
     To be called before data are plotted: Matplotlib refuses to change the scale of axes without positive values.
     """
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_locator(_LogTicks())
         axis.set_major_formatter(tick_format)
         axis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", color="#dddddd", linewidth=0.6)
