@@ -59,12 +59,22 @@ def files(tmp_path: Path, planet_files: Path) -> Path:
     return shutil.copytree(planet_files, tmp_path / "planet")
 
 
-@pytest.fixture
-def project(make_project: MakeProject, files: Path) -> Project:
-    """A project with a trained network."""
-    project = make_project("method=polar", files=files)
+@pytest.fixture(scope="module")
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, create_project: MakeProject, planet_files: Path
+) -> Path:
+    """Folder of a project with a trained network, beside its planet's files; to be copied."""
+    folder = tmp_path_factory.mktemp("trained")
+    files = shutil.copytree(planet_files, folder / "planet")
+    project = create_project(folder / "project", "method=polar", files=files)
     train(project)
-    return project
+    return project.folder
+
+
+@pytest.fixture
+def project(trained: Path, files: Path) -> Project:
+    """A project with a trained network, on the files of this test."""
+    return Project.open(shutil.copytree(trained, files.with_name("project")))
 
 
 def test_what_is_current_is_not_trained_again(
