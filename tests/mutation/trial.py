@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -126,8 +127,11 @@ class Bench:
             code = int(
                 pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", base, *tests])
             )
-            sys.stdout.flush()
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
 
     def _compiled(self, mutant: Mutant) -> list[Path]:
