@@ -39,7 +39,8 @@ nb_merge_streams = True
 
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings give types
-autosummary_generate = True
+# The part of a page that lists all names; Sphinx looks for them in whole pages otherwise.
+autosummary_generate = ["reference/public_names.part.md"]
 templates_path = ["_templates"]
 copybutton_prompt_text = "$ "
 

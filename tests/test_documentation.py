@@ -17,7 +17,11 @@ ROOT = Path(__file__).parents[1]
 BUILT = ("_build", "generated")
 PAGES = [
     ROOT / "README.md",
-    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if not set(BUILT) & set(path.parts)),
+    *(
+        path
+        for path in sorted((ROOT / "docs").rglob("*.md"))
+        if not set(BUILT) & set(path.parts) and not path.name.endswith(".part.md")
+    ),
 ]
 FENCE = re.compile(r"^ *(`{3,}|:{3,}).*?^ *\1`*:*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

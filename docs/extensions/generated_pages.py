@@ -138,8 +138,7 @@ def _indent(text: str) -> str:
 
 
 def _write(app: Sphinx) -> None:
-    folder = Path(app.srcdir) / "reference" / "generated"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(app.srcdir) / "reference"
     parts = {"commands": commands, "settings": settings, "public_names": public_names}
     for name, make in parts.items():
         path, text = folder / f"{name}.part.md", make()
