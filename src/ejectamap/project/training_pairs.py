@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ejectamap.errors import ProjectError
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair, pair_labels
 from ejectamap.project.splits import Split, make_split, pair_key
@@ -68,9 +69,19 @@ def other_training_pairs(project: Project) -> Iterator[TrainingPairs]:
     """All pairs of each project in `training.also_train_on`.
 
     Unless it has labelled tiles, its tiles are as large on the ground as the project's.
+
+    Raises
+    ------
+    ProjectError
+        If one of them does not exist, or is the project itself, whose held-out pairs would be trained on.
     """
     for text in project.settings.training.also_train_on:
         other = Project.open(project.input_path(text))
+        if other.folder.resolve() == project.folder.resolve():
+            raise ProjectError(
+                f"{project.folder / 'project.yaml'}: training.also_train_on: {text} is this project, whose labels are"
+                " trained on anyway, but for those held out: take it out"
+            )
         tile_px = max(2, round(project.tile_side_m / other.grid.pixel_m))
         yield TrainingPairs(other, _pair_up(other, other.labels, tile_px), other.labels, {})
 
