@@ -24,7 +24,7 @@ extensions = [
     "generated_pages",
     "terminal",
 ]
-exclude_patterns = ["_build", "**/*.part.md"]
+exclude_patterns = ["_build", "_templates", "**/*.part.md"]
 root_doc = "index"
 default_role = "code"
 highlight_language = "none"
