@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ejectamap.maps.crater_map import CraterMap, in_memory
 from ejectamap.maps.writing import import_maps
@@ -20,6 +21,10 @@ NAMES = [
     "</script><b>bold</b>",
 ]
 
+# On a busy machine a page may take long; only one that hangs reaches this.
+PATIENCE_MS = 300_000
+expect.set_options(timeout=PATIENCE_MS)
+
 # WebGL without a GPU.
 _FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"]
 _FLAGS += ["--enable-unsafe-swiftshader"]
@@ -29,7 +34,17 @@ _FLAGS += ["--enable-unsafe-swiftshader"]
 def browser(chromium: str) -> Iterator[Browser]:
     """Headless Chromium, with WebGL."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=_FLAGS, timeout=PATIENCE_MS
+        )
+        new_page = browser.new_page
+
+        def new_patient_page(**options: Any) -> Page:
+            page = new_page(**options)
+            page.set_default_timeout(PATIENCE_MS)
+            return page
+
+        browser.new_page = new_patient_page  # type: ignore[method-assign]
         yield browser
         browser.close()
 
