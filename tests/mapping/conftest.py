@@ -1,5 +1,6 @@
 """Methods with stand-ins instead of networks, and mapped projects opened again."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,18 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
         }
 
     return read
+
+
+@pytest.fixture(scope="session")
+def whole_map(polar_mapped: Path, contents: Callable[[Path], dict[str, bytes]]) -> dict[str, bytes]:
+    """Every file of the finished map of `make_ready("method=polar")`."""
+    return contents(polar_mapped / "map")
+
+
+@pytest.fixture
+def mapped(polar_mapped: Path, tmp_path: Path) -> Project:
+    """A copy of the project with that map."""
+    return Project.open(shutil.copytree(polar_mapped, tmp_path / "project"))
 
 
 @pytest.fixture(scope="session")

@@ -60,11 +60,11 @@ def test_killed_and_started_again(
     at_write: int,
     share: float,
     contents: Contents,
+    whole_map: dict[str, bytes],
     reopened: Reopened,
 ) -> None:
     """In the first crater's mask, before the third one's note, and in the global files."""
-    whole, project = (make_ready("method=polar", name=name) for name in ("whole", "killed"))
-    map_project(whole)
+    project = make_ready("method=polar")
     map_and_be_killed(project, at_write, share)
     done = len(mapped_craters(reopened(project)))
     assert done == (at_write - 1) // 5  # all but the crater in hand; each has five files
@@ -72,7 +72,7 @@ def test_killed_and_started_again(
     monkeypatch.setattr(map_run, "load_method", recording(mapped_ids, map_run.load_method))
     map_project(reopened(project))
     assert len(mapped_ids) == 6 - done
-    assert contents(project.maps) == contents(whole.maps)
+    assert contents(project.maps) == whole_map
     assert [p.name for p in project.folder.glob(".*")] == [".lock"]  # whose lock is free
 
 
