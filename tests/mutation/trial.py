@@ -15,6 +15,7 @@ from pathlib import Path
 from mutants import Mutant
 from reach import imported
 
+# Not hypothesis, a plugin of pytest: pytest wants to be the first to import it.
 _LIBRARIES = (
     "numpy",
     "pandas",
@@ -26,7 +27,6 @@ _LIBRARIES = (
     "sklearn.mixture",
     "skimage.measure",
     "matplotlib.pyplot",
-    "hypothesis.extra.numpy",
     "pydantic",
     "ruamel.yaml",
     "pytest",
