@@ -79,7 +79,7 @@ pins: install
 # The source archive, and the wheel that is built from it, in dist/; fails if they hold what they should not, or lack what they should.
 dist: install
 	rm -rf dist
-	$(PY) -m build --outdir dist .
+	$(PY) -m build --installer uv --outdir dist .
 	$(PY) tests/archives.py dist
 	$(UV) tool run twine check --strict dist/*
 
