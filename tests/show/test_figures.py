@@ -19,7 +19,7 @@ from ejectamap.maps.outlines import write_polygons
 from ejectamap.maps.rasters import quantise, write_mask, write_probability
 from ejectamap.maps.state import crater_path, mask_path, probability_path
 from ejectamap.project.folder import Project
-from ejectamap.show.card import plot_crater_card
+from ejectamap.show.card import panel_boxes, plot_crater_card
 from ejectamap.show.globe import plot_global_map
 from ejectamap.show.graticule import draw_graticule
 from ejectamap.show.ground import colour_ground, origin_colours
@@ -107,7 +107,6 @@ def test_global_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     picture = imread(path)
     assert picture.shape == (835, 1152, 4)
-    assert picture[..., :3].std() > 0.1
     # Swatches of the legend, which lists mapped craters only.
     assert all(has_colour(picture, crater.crater_id) for crater in CRATERS[:-1])
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
@@ -130,7 +129,10 @@ def test_global_map_without_ejecta_or_craters(
     monkeypatch.setattr("ejectamap.show.globe._DPI", 50)
     nothing = np.zeros((16, 32), np.uint8)
     plot_global_map(tmp_path / "map.png", make_mosaic(1), (), nothing, areas_km2={}, threshold=0.3)
-    assert imread(tmp_path / "map.png")[..., :3].std() > 0.1
+    picture = imread(tmp_path / "map.png")[..., :3]
+    assert np.ptp(picture, axis=-1).max() < 0.02  # grey: no colour of a crater
+    ground = (picture.max(axis=-1) < 0.9) & (picture.min(axis=-1) > 0.1)
+    assert ground.mean() > 0.3
 
 
 @pytest.mark.parametrize("crater", CRATERS[2:5] + CRATERS[-2:], ids=lambda c: str(c.crater_id))
@@ -144,10 +146,17 @@ def test_card_with_any_name_and_place(tmp_path: Path, crater: Crater) -> None:
         0.5,
         lambda lon, lat: blob(crater)(lon, lat) > 0.8,
     )
-    picture = imread(path)
-    middle = picture.shape[1] // 2
-    assert picture[:, :middle, :3].std() > 0.1
-    assert not np.array_equal(picture[:, :600], picture[:, -600:])
+    picture = imread(path)[..., :3]
+    left, right = (
+        picture[upper : upper + width - x, x:width] for x, upper, width, _ in panel_boxes()
+    )
+    yellow = np.array([0.5, 0.5, -1.0])
+    middle = right.shape[0] // 2
+    near = right[middle - 40 : middle - 15, middle - 40 : middle - 15]
+    assert (near @ yellow).mean() > 0.2  # the colour of certain ejecta
+    assert np.median(np.ptp(right[12:40, 20:50], axis=-1)) < 0.04  # grey ground without ejecta
+    assert np.median(np.ptp(left, axis=-1)) > 0.1  # bands as red, green, blue
+    assert abs((left @ yellow).mean()) < 0.1  # without ejecta
 
 
 def test_card_with_one_band_and_nothing_mapped(tmp_path: Path) -> None:
