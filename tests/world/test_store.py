@@ -267,12 +267,9 @@ Mosaic.open(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("steps", [0, 3])
-def test_a_killed_conversion_leaves_nothing_that_counts(
-    raster: Path, tmp_path: Path, steps: int
-) -> None:
+def test_a_killed_conversion_leaves_nothing_that_counts(raster: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    ended = subprocess.run([sys.executable, "-c", _KILLED, raster, cache, str(steps)], check=False)
+    ended = subprocess.run([sys.executable, "-c", _KILLED, raster, cache, "3"], check=False)
     assert ended.returncode == -signal.SIGKILL
     (left,) = stores(cache)
     assert left.name.endswith(".partial")

@@ -163,6 +163,7 @@ def _areas_km2(project: Project, craters: Sequence[Crater]) -> list[float]:
     ejecta_map = MapReader(project.maps, grid)
     areas = []
     for crater in craters:
-        rows = ejecta_map.mask(crater.crater_id, grid.whole).sum(axis=1)
+        strips = (ejecta_map.mask(crater.crater_id, s) for s in grid.strips(grid.whole))
+        rows = np.concatenate([mask.sum(axis=1) for mask in strips])
         areas.append(float(rows @ grid.row_area_m2) / 1e6)
     return areas

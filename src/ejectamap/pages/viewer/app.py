@@ -27,7 +27,8 @@ from ejectamap.pages.viewer.tiles import TILE_PX, MapTile, finest_zoom
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
 from ejectamap.world.labels import Labels
-from ejectamap.world.mosaic_files import is_on_grid
+from ejectamap.world.mosaic_files import is_on_grid, read_mosaic_header
+from ejectamap.world.store import is_stored
 
 STATIC = Path(__file__).parent / "static"
 # Addresses hold the time of change of the file.
@@ -35,9 +36,9 @@ _CACHED = {"Cache-Control": "private, max-age=3600"}
 
 
 def _mosaic_layer(project: Project) -> layers.MosaicLayer | layers.SampledMosaicLayer:
-    """Layer of the mosaic: read from its file where that has the grid's pixels as they are mapped."""
+    """Layer of the mosaic: read from its file where that has the grid's pixels as they are mapped and is not large."""
     path = project.mosaic_path
-    if not is_on_grid(path):
+    if is_stored(read_mosaic_header(path)) or not is_on_grid(path):
         return layers.SampledMosaicLayer(path, project.mosaic)
     overviews = mosaic_with_overviews(path, project.folder / "cache")
     return layers.MosaicLayer(overviews, project.grid)

@@ -93,7 +93,7 @@ class MosaicLayer:
 
 @dataclass(frozen=True)
 class SampledMosaicLayer:
-    """The same for a mosaic whose file is not on the grid, or has not the values that are mapped: from memory.
+    """The same for a mosaic whose file is not on the grid, has not the values that are mapped, or is large.
 
     Attributes
     ----------
