@@ -96,9 +96,10 @@ def read_rays(project: Project) -> gpd.GeoDataFrame:
         If it is missing, damaged, or older than the map.
     """
     path, remedy = project.outputs / "rays.gpkg", f"run ejectamap analyze {project.folder}"
-    if path.exists() and not is_newer_than_masks(project, path):
-        raise OutputError(f"{path}: is older than the map: {remedy} again")
     with reading(path, remedy):
+        path.stat()  # a missing file is told from a damaged one
+        if not is_newer_than_masks(project, path):
+            raise OutputError(f"{path}: is older than the map: {remedy} again")
         frame = gpd.read_file(path, layer="rays")
         numbers = {"crater_id": "int64", "ray": "int64"}
         return frame.astype(numbers).fillna({"name": "", "truncated": ""})

@@ -23,6 +23,8 @@ from xarray.core.indexing import (
 from ejectamap.world.grid import Grid, Window
 
 Placed = TypeVar("Placed", xr.DataArray, xr.Dataset)
+NO_DATA = {"_FillValue": np.nan}
+"""Encoding of arrays that are NaN where nothing is known: what rioxarray takes for no-data."""
 ReadWindow = Callable[[Window], npt.NDArray[Any]]
 """From a window of the grid to values (..., height, width)."""
 
@@ -101,6 +103,8 @@ def lazy_array(
     x, y = grid.to_xy(cols + 0.5, rows + 0.5)
     variable = xr.Variable(dims, LazilyIndexedArray(array), attrs)
     values = xr.DataArray(variable, coords={**coords, "y": y, "x": x}, name=name)
+    if np.issubdtype(array.dtype, np.floating):
+        values.encoding.update(NO_DATA)
     return with_crs(values, CRS.from_wkt(grid.crs))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from ejectamap.api.arrays import with_crs
+from ejectamap.api.arrays import NO_DATA, with_crs
 from ejectamap.errors import ArgumentError
 from ejectamap.maps.reader import MapReader
 from ejectamap.views.polar import PolarView
@@ -100,8 +100,13 @@ def _dataset(
     names = {"long_name": f"probability of ejecta of {crater.name}"}
     return xr.Dataset(
         {
-            "probability": (("down", "across"), np.asarray(probability, np.float32), names),
-            "mosaic": (("band", "down", "across"), known, {"long_name": "mosaic"}),
+            "probability": (
+                ("down", "across"),
+                np.asarray(probability, np.float32),
+                names,
+                NO_DATA,
+            ),
+            "mosaic": (("band", "down", "across"), known, {"long_name": "mosaic"}, NO_DATA),
         },
         coords={"band": list(mosaic.band_names)},
         attrs={"crater_id": crater.crater_id, "crater": crater.name},

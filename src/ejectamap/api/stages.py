@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ejectamap.api.arguments import ProjectLike, as_ids, as_project, require_least
-from ejectamap.progress import progress_wanted
+from ejectamap.progress import progress_wanted, status
 from ejectamap.project.folder import Project, StrPath
 
 if TYPE_CHECKING:
     from ejectamap.api.ejecta_map import EjectaMap
     from ejectamap.evaluation.scores import Evaluation
+    from ejectamap.maps.runs import Run
     from ejectamap.training.result import TrainingResult
 
 # Heavy libraries load inside the functions, so that help(ejectamap) answers at once.
@@ -124,12 +125,13 @@ def train(
     >>> result = em.train("mercury", max_minutes=60)  # doctest: +SKIP
     >>> result.to_frame()[["kind", "member", "validation_f1"]]  # doctest: +SKIP
     """
-    from ejectamap.training.run import train as train_networks
-
     if max_minutes is not None:
         require_least(max_minutes=(max_minutes, 0.01))
+    opened = as_project(project)
     with progress_wanted(progress):
-        return train_networks(as_project(project), max_minutes, fresh)
+        with status("loading"):  # PyTorch takes seconds
+            from ejectamap.training.run import train as train_networks
+        return train_networks(opened, max_minutes, fresh)
 
 
 def map(
@@ -178,16 +180,26 @@ def map(
     >>> ejecta.probability(12).plot()  # doctest: +SKIP
     """
     from ejectamap.api.ejecta_map import EjectaMap
-    from ejectamap.mapping.run import map_project
-    from ejectamap.show.run import draw_card, draw_maps
 
     require_least(workers=(workers, 1))
     opened = as_project(project)
     ids = chosen_ids(opened, as_ids(craters), [family] if isinstance(family, str) else family)
     with progress_wanted(progress):
-        kept = map_project(opened, ids, workers, scheduler, draw_card)
-        draw_maps(opened)
+        kept = map_and_draw(opened, ids, workers, scheduler)
     return EjectaMap(opened, None if kept is None else kept.name)
+
+
+def map_and_draw(
+    project: Project, crater_ids: list[int] | None, workers: int, scheduler: str | None
+) -> "Run | None":
+    """Map craters and draw the pictures of the map; see `mapping.run.map_project`."""
+    with status("loading"):  # PyTorch takes seconds
+        from ejectamap.mapping.run import map_project
+    from ejectamap.show.run import draw_card, draw_maps
+
+    kept = map_project(project, crater_ids, workers, scheduler, draw_card)
+    draw_maps(project)
+    return kept
 
 
 def evaluate(

@@ -46,13 +46,11 @@ def families(
 @app.command(epilog="Example: ejectamap analyze mercury")
 def analyze(folder: ProjectFolder) -> None:
     """Measure each mapped crater's ejecta and rays; writes analysis.csv, rays.csv, rays.gpkg and analysis.png."""
-    from ejectamap.analysis.measure import analyze_project
+    from ejectamap.api.stages import analyze as analyze_map
     from ejectamap.project.folder import Project
-    from ejectamap.show.analysis import plot_analysis
 
     project, console = Project.open(folder), results_console()
-    measurements = analyze_project(project)
-    plot_analysis(project.outputs / "analysis.png", measurements)
+    measurements = analyze_map(project)
     columns = {
         "Blanket\nradius, km": "blanket_radius_km",
         "Farthest,\nkm": "max_distance_km",

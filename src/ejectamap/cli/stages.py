@@ -54,22 +54,17 @@ def map_(
     ] = None,
 ) -> None:
     """Map every crater's ejecta; an interrupted run continues with the craters that are missing."""
-    with status("loading"):  # PyTorch takes seconds
-        from ejectamap.mapping.run import map_project
+    from ejectamap.api.stages import chosen_ids, map_and_draw
     from ejectamap.project.folder import Project
     from ejectamap.project.network_state import outdated_networks
-    from ejectamap.show.run import draw_card, draw_maps
     from ejectamap.world.coverage import ground_share, is_outside
 
     ids = read_ids(craters)
     project = Project.open(folder)
-    if family is not None:
-        members = [crater.crater_id for crater in project.family_craters(family.split(","))]
-        ids = members if ids is None else [k for k in ids if k in members]
+    ids = chosen_ids(project, ids, None if family is None else family.split(","))
     for line in outdated_networks(project):
         results_console().print(f"warning: {line}", style="yellow", soft_wrap=True)
-    kept = map_project(project, ids, workers, scheduler, draw_card)
-    draw_maps(project)
+    kept = map_and_draw(project, ids, workers, scheduler)
     outside = ", ".join(
         crater.name
         for crater in project.chosen_craters(ids)

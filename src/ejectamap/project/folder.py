@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from importlib import resources
 from pathlib import Path
 
@@ -151,6 +152,20 @@ class Project:
                 f"{folder}: holds no project.yaml: make a project with ejectamap new {folder}"
             )
         return cls(folder, read_settings(path))
+
+    def _repr_html_(self) -> str:
+        inputs = self.settings.inputs
+        rows = {
+            "folder": str(self.folder),
+            **{name: getattr(inputs, name) for name in ("mosaic", "craters", "labels", "tiles")},
+            "method": self.settings.method,
+        }
+        lines = (
+            f"<tr><th>{name}</th><td>{escape(value)}</td></tr>"
+            for name, value in rows.items()
+            if value is not None
+        )
+        return f"<table>{''.join(lines)}</table>"
 
     @property
     def models(self) -> Path:

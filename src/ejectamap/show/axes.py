@@ -96,6 +96,8 @@ def _label_in_degrees(axes: Axes, grid: Grid) -> None:
     wrapped = (lons + 180.0) % 360.0 - 180.0
     axes.set_xticks(x, [degrees(float(lon), "EW") for lon in wrapped])
     axes.set_yticks(y, [degrees(float(lat), "NS") for lat in lats])
+    axes.set_xlabel("longitude")
+    axes.set_ylabel("latitude")
     axes.grid(color="white", alpha=0.28, linewidth=0.6)
 
 
