@@ -22,6 +22,7 @@ from ejectamap.world.label_polygons import rasterise
 LABELLED = (0, 1, 2, 3)
 ADDED = 1_000_000
 SETTINGS = (
+    "views.polar_px=[64, 160]",
     "views.tile_km=600",
     "context.max_epochs=1",
     "context.precision=full",
