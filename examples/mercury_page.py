@@ -40,8 +40,8 @@ COLUMNS = {
 
 PRODUCTS = """![Probability of ejecta of five craters](mercury/craters.png)
 
-*The craters that the poster of Lissoni, Doressoundiram and Besse (2025) shows, each in its own frame, in which
-distances from the crater are true.*
+*Probability of ejecta of the craters that the poster of Lissoni, Doressoundiram and Besse (2025) shows, each in its own
+frame, in which distances from the crater are true; north is up, white is unknown.*
 
 ## All craters
 
@@ -86,7 +86,7 @@ def draw_craters(ejecta: em.EjectaMap, path: Path) -> None:
         )
     panels[-1].set_axis_off()
     bar = figure.colorbar(shown, ax=panels[-1], orientation="horizontal", fraction=0.08, aspect=16)
-    bar.set_label("probability of ejecta; white: below 0.02 or unknown; north is up")
+    bar.set_label("probability of ejecta")
     figure.savefig(path, dpi=130)
 
 
