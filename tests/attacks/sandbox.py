@@ -17,6 +17,7 @@ from unittest import mock
 
 import pandas as pd
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from ejectamap import cli
 from ejectamap.pages import server
@@ -91,7 +92,8 @@ def run(folder: Path, *arguments: str) -> Outcome:
     grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory)
     if grown > MOST_BYTES:
         problems.append(f"took {grown / 1e9:.1f} GB")
-    outcome = Outcome(code, *texts, problems)
+    out, err = texts
+    outcome = Outcome(code, out, err, problems)
     problems += _manners(outcome)
     return outcome
 
@@ -168,7 +170,7 @@ PAGES = (
 )
 
 
-def _request_pages(app: object, **_: object) -> None:
+def _request_pages(app: ASGIApp, **_: object) -> None:
     """Instead of serving pages until Ctrl-C: ask for each once; an exception within the server is raised here."""
     with TestClient(app, base_url="http://127.0.0.1") as client:
         for address in PAGES:
