@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -131,10 +132,13 @@ def assert_mapped(folder: Path, method: str) -> None:
     assert len(pictures) > 1
 
 
-def assert_judged(evaluation: dict[str, dict[str, dict[str, float | None]]]) -> None:
+def assert_judged(evaluation: dict[str, dict[str, dict[str, Any]]]) -> None:
     for subset in ("all", "test"):
         for what in ("pixel", "tile", "area_km2"):
             figures = evaluation[subset][what]
-            assert {"f1", "precision", "recall", "iou"} <= set(figures)
-            assert all(v is None or v >= 0 for v in figures.values())
-            assert figures["tp"] + figures["fn"] > 0  # type: ignore[operator]
+            tp, fp, fn = (figures[name] for name in ("tp", "fp", "fn"))
+            assert tp + fn > 0
+            assert figures["f1"] == pytest.approx(2 * tp / (2 * tp + fp + fn))
+            assert figures["iou"] == pytest.approx(tp / (tp + fp + fn))
+            assert figures["recall"] == pytest.approx(tp / (tp + fn))
+            assert figures["precision"] == (pytest.approx(tp / (tp + fp)) if tp + fp else None)
