@@ -81,7 +81,8 @@ def test_a_killed_training_ends_like_an_uninterrupted_one(
         process.join()
         assert process.exitcode == -signal.SIGKILL
         done.append(epochs(killed))
-    assert sorted(set(done)) == done  # each run came farther
+    assert sorted(done) == done  # what was learnt is not lost
+    assert 0 < done[-1] < 3 * EPOCHS  # killed on the way
     train(killed)
     first.join()
     expected, resumed = weights(whole), weights(killed)
