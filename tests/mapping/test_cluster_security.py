@@ -44,7 +44,7 @@ async def get(port):
 
 async def ask_port(port, own):
     answers = [await get(port)]
-    ways = {"tcp": {}} if b"HTTP" in answers[0] else {"tcp": {}, "tls": own}
+    ways = {} if b"HTTP" in answers[0] else {"tcp": {}, "tls": own}  # who speaks HTTP does not speak Dask
     for way, options in ways.items():
         if "code was run" in answers:
             break
