@@ -62,6 +62,7 @@ def test_a_figure_that_would_divide_by_zero_is_unknown(
 
 
 def test_counts_add_up_one_by_one() -> None:
+    assert Counts() == Counts(0, 0, 0, 0)
     assert Counts(1, 2, 3, 4) + Counts(10, 20, 30, 40) == Counts(11, 22, 33, 44)
 
 
