@@ -51,6 +51,14 @@ Optimiser = Annotated[ComponentSpec, Field(description="any of torch.optim, with
 BatchSize = Annotated[
     int, Field(ge=1, le=65_536, description="pictures in a batch, on each device")
 ]
+Epochs = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=100_000,
+        description="most passes over the training pictures; the time budget usually ends the training first",
+    ),
+]
 Patience = Annotated[
     int,
     Field(
@@ -227,7 +235,7 @@ class TrainingConfig(Section):
         description="steps over which the learning rate first rises, linearly from 0",
     )
     batch_size: BatchSize = 16
-    max_epochs: Count = 60
+    max_epochs: Epochs = 60
     monitor: Literal["f1", "loss"] = Field(
         "f1", description="which validation figure decides: f1 or loss"
     )
@@ -305,7 +313,7 @@ class Context(TrainingConfig):
     )
     optimiser: Optimiser = ComponentSpec(name="AdamW", arguments={"lr": 5e-4, "weight_decay": 0.01})
     batch_size: BatchSize = 4
-    max_epochs: Count = 200
+    max_epochs: Epochs = 200
     patience: Patience = 200
     keep: Keep = "last"
     blend: Blend = 0.7
