@@ -52,12 +52,12 @@ def analyze(folder: ProjectFolder) -> None:
     project, console = Project.open(folder), results_console()
     measurements = analyze_map(project)
     columns = {
-        "Blanket\nradius, km": "blanket_radius_km",
+        "Blanket,\nkm": "blanket_radius_km",
         "Farthest,\nkm": "max_distance_km",
         "Rays": "ray_count",
         "From, °": "missing_bearing_deg",
     }
-    table = Table("Crater", box=SIMPLE, padding=(0, 1))
+    table = Table("Crater", box=SIMPLE, padding=(0, 1, 0, 0))
     for name in ("Area,\n1000 km²", "Mask,\n1000 km²", *columns):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
