@@ -17,10 +17,10 @@ from unittest import mock
 
 import pandas as pd
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
 
 from ejectamap import cli
 from ejectamap.pages import server
+from ejectamap.pages.access import Pages
 
 SETTINGS = (
     "views.polar_px=[32, 64]",
@@ -170,10 +170,10 @@ PAGES = (
 )
 
 
-def _request_pages(app: ASGIApp, **_: object) -> None:
+def _request_pages(pages: Pages, **_: object) -> None:
     """Instead of serving pages until Ctrl-C: ask for each once; an exception within the server is raised here."""
-    with TestClient(app, base_url="http://127.0.0.1") as client:
-        for address in PAGES:
+    with TestClient(pages.app, base_url="http://127.0.0.1") as client:
+        for address in (pages.address(80), *PAGES):
             client.get(address)
 
 

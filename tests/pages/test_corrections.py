@@ -24,8 +24,7 @@ from ejectamap.project.yaml import write_settings
 from ejectamap.world.label_files import load_labels
 from ejectamap.world.label_sources import LabelSource, LabelSources, SourcedMask
 from ejectamap.world.labels import Labels, Tile
-
-HOME = "http://127.0.0.1"
+from page_clients import client_of
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def project(mapped: Project) -> Project:
 
 @pytest.fixture(scope="module")
 def client(mapped: Project) -> Iterator[TestClient]:
-    with TestClient(Viewer(mapped).app(), base_url=HOME) as client:
+    with client_of(Viewer(mapped).app()) as client:
         yield client
 
 
@@ -258,7 +257,7 @@ def test_change_that_cannot_be_saved_is_not_applied(
 
 def test_over_http(project: Project) -> None:
     crater = project.craters[0]
-    with TestClient(Viewer(project).app(), base_url=HOME) as client:
+    with client_of(Viewer(project).app()) as client:
         tile = client.get(f"/corrections/at?lon={crater.lon}&lat={crater.lat}").json()
         assert tile["corrected_craters"] == []
         address = f"/corrections/{tile['tile']}/{crater.crater_id}"

@@ -12,15 +12,15 @@ from ejectamap.pages.viewer.app import Viewer
 from ejectamap.project.folder import Project
 from ejectamap.world.label_files import load_labels
 from fuzzing import examples
+from page_clients import HOME, client_of
 
-HOME = "http://127.0.0.1"
 REFUSED = (400, 403, 404, 405, 409, 413, 422)
 
 
 @pytest.fixture(scope="module")
 def client(mapped: Project) -> Iterator[TestClient]:
     # The client raises exceptions of the application.
-    with TestClient(Viewer(mapped).app(), base_url=HOME) as client:
+    with client_of(Viewer(mapped).app()) as client:
         yield client
 
 

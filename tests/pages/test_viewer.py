@@ -18,13 +18,12 @@ from ejectamap.project.folder import Project
 from ejectamap.views.tiling import ChipGrid
 from ejectamap.world.craters import Crater
 from ejectamap.world.sphere import distance
-
-HOME = "http://127.0.0.1"
+from page_clients import client_of
 
 
 @pytest.fixture(scope="module")
 def client(mapped: Project) -> Iterator[TestClient]:
-    with TestClient(Viewer(mapped).app(), base_url=HOME) as client:
+    with client_of(Viewer(mapped).app()) as client:
         yield client
 
 
@@ -160,7 +159,7 @@ def test_chips_and_corridors_where_the_method_has_them(
     project = make_ready("method=two-stage", "views.overlap=0.5")
     map_project(project, [project.craters[0].crater_id])
     crater = project.craters[0]
-    with TestClient(Viewer(project).app(), base_url=HOME) as client:
+    with client_of(Viewer(project).app()) as client:
         assert client.get("/planet").json()["views"] == ["chip", "corridor"]
         chips = client.get(f"/craters/{crater.crater_id}/connections").json()
         assert chips

@@ -3,35 +3,25 @@
 import io
 import re
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from ejectamap.pages.viewer.app import Viewer
 from ejectamap.project.folder import Project
+from page_clients import served
 
 
 @pytest.fixture(scope="module")
 def address(mapped: Project) -> Iterator[str]:
     """Address of the viewer of a project without corrections."""
     shutil.rmtree(mapped.folder / "corrections", ignore_errors=True)
-    settings = uvicorn.Config(Viewer(mapped).app(), port=0, log_level="warning")
-    server = uvicorn.Server(settings)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join()
+    with served(Viewer(mapped).app()) as address:
+        yield address
 
 
 class OpenPage:
@@ -94,7 +84,9 @@ def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
     yield open_page
     page.close()
     assert open_page.errors == []  # after all tests
-    assert all(url.startswith((address, "blob:", "data:")) for url in open_page.requests)
+    assert all(
+        url.startswith((address.partition("?")[0], "blob:", "data:")) for url in open_page.requests
+    )
 
 
 @pytest.fixture

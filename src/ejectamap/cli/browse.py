@@ -17,18 +17,18 @@ NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the ad
 
 @app.command(epilog="Example: ejectamap view mercury")
 def view(folder: ProjectFolder, port: Port = 0, no_browser: NoBrowser = False) -> None:
-    """Show mosaic, maps and labels in the browser; only this machine can reach the server; Ctrl-C ends it."""
+    """Show mosaic, maps and labels in the browser; only who has the printed address can open it; Ctrl-C ends it."""
     from ejectamap.pages.server import serve
     from ejectamap.pages.viewer.app import Viewer
     from ejectamap.project.folder import Project
 
-    console = results_console()
+    project, console = Project.open(folder), results_console()
     with console.status("reading the project"):
-        viewer = Viewer(Project.open(folder)).app()
+        viewer = Viewer(project).app()
     serve(
         viewer,
         port=port,
-        open_browser=not no_browser,
+        open_from=None if no_browser else project.folder,
         announce=lambda address: console.print(f"{address} (Ctrl-C ends)"),
     )
 
@@ -70,7 +70,7 @@ def rank(
     serve(
         ranking_app(study),
         port=port,
-        open_browser=not no_browser,
+        open_from=None if no_browser else project.folder,
         announce=lambda address: console.print(f"{address} (Ctrl-C ends)"),
     )
 

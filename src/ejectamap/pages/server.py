@@ -1,15 +1,18 @@
 """Web server of the pages, on the loopback interface only; the pages load nothing from other hosts.
 
-Pages of other sites in the same browser must not read or change the project. Therefore the Host header is checked
-(against DNS rebinding, where such a page uses its own host name for this server), and the Origin header of every
-request that changes something.
+Other users of the machine must not read or change the project: every request needs the run's token (`access`).
+Neither must pages of other sites in the same browser. Therefore the Host header is checked (against DNS rebinding,
+where such a page uses its own host name for this server), and the Origin header of every request that changes
+something.
 """
 
+import os
 import socket
+import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from math import isfinite
 from pathlib import Path
 
@@ -27,10 +30,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ejectamap.errors import EjectamapError, OutputError
+from ejectamap.pages.access import LOOPBACK, Pages, RequireToken, new_token, private_link
 from ejectamap.world.georeference import one_line
 from ejectamap.world.sphere import wrap_longitude
 
-LOOPBACK = "127.0.0.1"
 VENDOR = Path(__file__).parent / "vendor"
 _MAX_BODY_BYTES = 2**20
 
@@ -61,8 +64,8 @@ class _Index(Convertor[int]):
 register_url_convertor("index", _Index())
 
 
-def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> ASGIApp:
-    """Build an application with these routes, static files, security headers and checks of host and origin.
+def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> Pages:
+    """Build an application with these routes, static files, security headers and checks of host, token and origin.
 
     Parameters
     ----------
@@ -77,10 +80,12 @@ def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> ASGIApp:
         Mount("/static", StaticFiles(directory=own_files)),
         Mount("/vendor", StaticFiles(directory=VENDOR)),
     ]
+    token = new_token()
     middleware = [
         Middleware(
             TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"], www_redirect=False
         ),
+        Middleware(RequireToken, token=token),
         Middleware(_SameOrigin),
     ]
     # The outermost wrapper adds the headers, so that responses to unexpected errors have them too.
@@ -89,11 +94,11 @@ def build_app(routes: Sequence[BaseRoute], *, own_files: Path) -> ASGIApp:
         middleware=middleware,
         exception_handlers={EjectamapError: _error_response},
     )
-    return _SecurityHeaders(app)
+    return Pages(_SecurityHeaders(app), token)
 
 
 def serve(
-    app: ASGIApp, *, port: int, open_browser: bool, announce: Callable[[str], None] = print
+    pages: Pages, *, port: int, open_from: Path | None, announce: Callable[[str], None] = print
 ) -> None:
     """Serve an application on loopback until Ctrl-C.
 
@@ -101,8 +106,9 @@ def serve(
     ----------
     port
         0 for any free port.
-    open_browser
-        Whether to open the page in the default browser.
+    open_from
+        Folder of the user in which the file is written from which the default browser opens the page; None to open
+        no browser.
     announce
         Called with the address.
 
@@ -111,7 +117,7 @@ def serve(
     OutputError
         The port is in use or not allowed.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener, ExitStack() as links:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((LOOPBACK, port))
@@ -120,15 +126,21 @@ def serve(
                 f"--port {port}: cannot be used ({error}): choose another, or leave it out"
             ) from error
         listener.listen()  # from now on the browser waits for the server instead of being refused
-        address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/"
+        address = pages.address(listener.getsockname()[1])
         announce(address)
-        if open_browser:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        if open_from is not None:
+            link = links.enter_context(private_link(address, _writable(open_from)))
+            threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
         settings = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=2
+            pages.app, log_level="warning", access_log=False, timeout_graceful_shutdown=2
         )
         with suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean stop
             uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, or the one for temporary files if no file can be written there."""
+    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def parse_place(request: Request) -> tuple[float, float]:

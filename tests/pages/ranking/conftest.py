@@ -1,15 +1,11 @@
-"""A project with two maps of four craters (the labels, and the same with holes), and a server for the pages."""
+"""A project with two maps of four craters (the labels, and the same with holes)."""
 
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
 
 from ejectamap.maps.files import write_cog
 from ejectamap.maps.state import crater_path
@@ -49,25 +45,3 @@ def maps(tmp_path: Path, project: Project) -> dict[str, Path]:
         for folder, mask in zip(folders.values(), (whole, holed), strict=True):
             save_mask(crater_path(folder, crater_id, "mask"), grid, mask)
     return folders
-
-
-@pytest.fixture(scope="session")
-def served() -> Callable[[ASGIApp], AbstractContextManager[str]]:
-    """Context manager that serves an application on a free port, and gives its address."""
-
-    @contextmanager
-    def serve(app: ASGIApp) -> Iterator[str]:
-        settings = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(settings)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            thread.join(0.05)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-    return serve

@@ -12,6 +12,7 @@ from ejectamap.evaluation.ranking.choices import read_choices
 from ejectamap.pages.ranking.app import ranking_app
 from ejectamap.pages.ranking.study import Pictures, Study
 from fuzzing import examples
+from page_clients import client_of
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture(scope="module")
 def client(study: Study) -> Iterator[TestClient]:
     # The client raises exceptions of the application.
-    with TestClient(ranking_app(study), base_url="http://127.0.0.1") as client:
+    with client_of(ranking_app(study)) as client:
         yield client
 
 

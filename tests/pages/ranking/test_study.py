@@ -5,7 +5,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from ejectamap.cli import app
@@ -13,6 +12,7 @@ from ejectamap.errors import LabelError, RankingError
 from ejectamap.evaluation.ranking.choices import read_choices
 from ejectamap.pages.ranking.app import ranking_app
 from ejectamap.pages.ranking.study import Pictures, Study, open_study
+from page_clients import client_of
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def study(project, maps):
 
 @pytest.fixture
 def client(study):
-    return TestClient(ranking_app(study), base_url="http://127.0.0.1")
+    return client_of(ranking_app(study))
 
 
 def choose(client, answer, question, judge="Ann"):
@@ -82,7 +82,7 @@ def test_choices_are_stored_and_judges_continue(client, study, project, maps):
         questions[0].crater_id,
     )
     assert right.judge == "Bo"
-    later = TestClient(ranking_app(open_study(project, {}, None)), base_url="http://127.0.0.1")
+    later = client_of(ranking_app(open_study(project, {}, None)))
     assert later.get("/question?judge=%20Ann%20").json()["question"] == 1
     for question in (1, 2):
         choose(later, "left", question)

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from ejectamap.errors import RankingError
 from ejectamap.evaluation.ranking.choices import OUTCOMES, UNDO, Choice, append_choice, read_choices
+from ejectamap.pages.access import Pages
 from ejectamap.pages.ranking.study import Question, Study
 from ejectamap.pages.server import build_app, read_body
 from ejectamap.world.georeference import one_line
@@ -24,7 +24,7 @@ _LONGEST_NAME = 40
 State = dict[str, Any]
 
 
-def ranking_app(study: Study) -> ASGIApp:
+def ranking_app(study: Study) -> Pages:
     """Build the application that shows questions to judges and stores their choices.
 
     `/` is the page. `/question?judge=NAME` returns a judge's next question; a POST of {judge, question, answer} to

@@ -9,13 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from ejectamap.errors import OutputError
 from ejectamap.maps.colours import crater_colours
 from ejectamap.maps.provenance import read_provenance
 from ejectamap.maps.rasters import STEPS
 from ejectamap.maps.state import crater_path, probability_path
+from ejectamap.pages.access import Pages
 from ejectamap.pages.server import build_app, parse_place
 from ejectamap.pages.viewer import layers
 from ejectamap.pages.viewer.correction_routes import CorrectionRoutes
@@ -56,7 +56,7 @@ class Viewer:
         self.corrections = CorrectionRoutes(project, self.craters)
         self._labels_lock = Lock()
 
-    def app(self) -> ASGIApp:
+    def app(self) -> Pages:
         """The application to serve."""
         handlers: dict[str, Callable[[Request], Response]] = {
             "/": lambda request: FileResponse(STATIC / "index.html"),
