@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ejectamap.errors import BundleError, OutputError, SettingsError
@@ -100,7 +100,8 @@ def save_bundle(bundle: Bundle, folder: Path, half: bool = False) -> None:
         try:
             temporary.mkdir(parents=True)
             (temporary / DESCRIPTION_NAME).write_text(text, encoding="utf-8")
-            save_file(_weights(bundle.model, half), temporary / WEIGHTS_NAME)
+            # `save_file` would give the file to its owner alone, whatever the umask is.
+            (temporary / WEIGHTS_NAME).write_bytes(save(_weights(bundle.model, half)))
             replace_bundle(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
