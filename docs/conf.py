@@ -33,9 +33,10 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 # Pages are executed at every build, so that none shows what an earlier version printed.
 nb_execution_mode = "force"
-nb_execution_timeout = 300
+nb_execution_timeout = 900
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_ipywidgets_js = {}  # pages hold no widgets, which would be fetched from the network
 
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings give types

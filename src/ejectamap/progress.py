@@ -59,8 +59,11 @@ def track(items: Iterable[T], description: str, total: float | None = None) -> I
 
 @contextmanager
 def status(description: str) -> Iterator[None]:
-    """Show what is being done, as in "reading the mosaic", until the context, or the decorated function, ends."""
-    if not shows_progress():
+    """Show what is being done, as in "reading the mosaic", until the context, or the decorated function, ends.
+
+    Not in a notebook, which marks the cell that runs: rich would leave an empty output there.
+    """
+    if not shows_progress() or progress_console().is_jupyter:
         yield
         return
     with progress_console().status(description, spinner="line"):

@@ -122,6 +122,11 @@ def suggest(
 
     project, console = Project.open(folder), results_console()
     suggested = suggest_tiles(project, tiles)
+    if suggested.empty:
+        console.print(
+            "no tile to suggest: everything in reach is labelled, or the networks are sure of it"
+        )
+        return
     table = Table("Tile", "Row", "Column", "Size, px", "Score", "Why")
     for row in suggested.to_dict("records"):
         position = str(row["tile_id"]), str(row["row"]), str(row["col"])
