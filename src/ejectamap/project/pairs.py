@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from ejectamap.views.tiling import planet_tiles, tiles_in_reach
 from ejectamap.world.craters import Crater
@@ -111,6 +110,8 @@ def split_pairs(pairs: Sequence[Pair], fraction: float, seed: int) -> tuple[list
     small_size = max(round(fraction * len(pairs)), splittable)
     if splittable == 0 or len(rest) - small_size < splittable:
         return list(pairs), []
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - slow, and only training splits
+
     large, small = train_test_split(
         rest, test_size=small_size, random_state=seed, stratify=classes[rest]
     )
