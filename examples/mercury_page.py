@@ -35,7 +35,7 @@ COLUMNS = {
     "blanket_radius_km": "blanket, km",
     "max_distance_km": "farthest, km",
     "ray_count": "rays",
-    "truncated": "cut off",
+    "truncated": "cut off by",
 }
 
 PRODUCTS = """![Probability of ejecta of five craters](mercury/craters.png)
@@ -46,7 +46,7 @@ frame, in which distances from the crater are true; north is up, white is unknow
 ## All craters
 
 Area: sum of probability times ground area beyond the rim, with its standard deviation. Mask: where the probability
-exceeds the threshold. Cut off: the ejecta end where data or reach do.
+exceeds the threshold. Cut off by: where the ejecta end because data or reach do.
 
 {table}
 
@@ -111,7 +111,7 @@ def write_table(ejecta: em.EjectaMap, project: Path, path: Path) -> None:
             f"{row['total_area_km2'] / 1000:,.1f}",
             f"{row['mean_probability']:.2f}",
             *(f"{row[key]:,.0f}" for key in ("blanket_radius_km", "max_distance_km", "ray_count")),
-            "yes" if row["truncated"] else "",
+            str(row["truncated"]),
         ]
         lines.append("| " + " | ".join("" if cell == "nan" else cell for cell in cells) + " |")
     path.write_text(PRODUCTS.format(table="\n".join(lines)))

@@ -77,7 +77,7 @@ def test_each_method_gets_an_equal_part_of_the_time(
 ) -> None:
     given = []
 
-    def stop(project: Project, minutes: float | None) -> None:
+    def stop(project: Project, minutes: float | None, **_: object) -> None:
         given.append((project.settings.method, minutes))
         raise KeyboardInterrupt
 

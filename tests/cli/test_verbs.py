@@ -105,7 +105,7 @@ def test_invalid_crater_ids(run: Run, make_project: Callable[..., Project], ids:
 def test_an_interruption_is_not_an_error(
     run: Run, make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ejectamap.training.run.train", interrupt)
@@ -117,7 +117,7 @@ def test_an_interruption_is_not_an_error(
 def test_a_full_disk_is_reported_in_one_line(
     run: Run, make_project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "split.csv")
 
     monkeypatch.setattr("ejectamap.training.run.train", full)
