@@ -72,6 +72,21 @@ def test_the_next_command_follows_the_work(make_project: MakeProject) -> None:
     assert f"next: ejectamap evaluate {project.folder}" in output
 
 
+@pytest.mark.parametrize("setting", ["accelerator=gpuu", "strategy=ddpp"])
+def test_unknown_devices_are_refused(make_project: MakeProject, setting: str) -> None:
+    project = make_project("method=polar", f"training.{setting}")
+    with pytest.raises(SettingsError, match=f"training.*{setting[-4:]}"):
+        check_output(project)
+
+
+def test_devices_that_this_machine_lacks(make_project: MakeProject) -> None:
+    """The project may be trained on another machine, and mapped on this one."""
+    project = make_project("method=polar", "training.accelerator=tpu")
+    output = check_output(project)
+    assert "warning: ejectamap train would end with: training.accelerator tpu" in output
+    assert "next: ejectamap train" in output
+
+
 def test_without_labels_there_is_a_way_on(make_project: MakeProject) -> None:
     project = make_project("method=polar", labels=False)
     output = check_output(project)

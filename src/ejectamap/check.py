@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
+from ejectamap.errors import SettingsError
 from ejectamap.mapping.cost import Cost, Speed, mapping_cost, measure_speed, shortest_run_s
 from ejectamap.maps.mapped import find_maps
 from ejectamap.networks.bundle import load_bundle
@@ -30,6 +31,7 @@ from ejectamap.project.splits import leakage_of
 from ejectamap.show.card import plot_crater_card
 from ejectamap.training.setups import validate_training
 from ejectamap.training.sources import Sources, gather_sources
+from ejectamap.training.trainer import validate_device_names, validate_devices
 from ejectamap.world.coverage import NEARLY_ALL, ground_share, is_outside
 from ejectamap.world.mosaic import Floats
 from ejectamap.world.mosaic_files import read_mosaic_header
@@ -54,6 +56,7 @@ def check_project(project: Project, console: Console) -> None:
     EjectamapError
         If an input or a setting cannot be used.
     """
+    validate_device_names(project.settings.training)
     _show(console, _store(project))
     _show(console, _inputs(project))
     with status("finding pairs of craters and tiles"):
@@ -284,6 +287,10 @@ def _warnings(project: Project, sources: Sources | None, outdated: Sequence[str]
         yield "no labels: the map is made with networks that were trained elsewhere"
         return
     yield from outdated
+    try:
+        validate_devices(project.settings.training)
+    except SettingsError as error:  # the project may be trained on another machine
+        yield f"ejectamap train would end with: {error}"
     yield from _seen_before(project)
     own = [source for source in sources.sources if source.world.mosaic is project.mosaic]
     used = {p.crater.crater_id for source in own for p in source.pairs if p.connected}

@@ -12,6 +12,7 @@ import lightning as L
 import psutil
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import StrategyRegistry
@@ -131,29 +132,50 @@ def _build_trainer(
     task: Task, folder: Path, training: Training, callbacks: list[L.Callback]
 ) -> L.Trainer:
     """Build Lightning's trainer for the accelerator, devices and strategy of the settings."""
+    validate_device_names(training)
+    return _trainer_of_devices(
+        training,
+        default_root_dir=folder,
+        precision=mixed_precision() if task.settings.precision == "auto" else "32-true",
+        max_epochs=task.settings.max_epochs,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        logger=TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
+        enable_model_summary=False,
+        enable_progress_bar=shows_progress(),
+        num_sanity_val_steps=0,
+        # `SizeBatchSampler` distributes the batches over the processes.
+        use_distributed_sampler=False,
+        log_every_n_steps=1,
+    )
+
+
+def validate_device_names(training: Training) -> None:
+    """Raise SettingsError if Lightning knows no such accelerator or strategy, on any machine."""
     # Strategies that fork or spawn this process leave the trained weights in the child processes.
     suffixes = ("_fork", "_spawn", "_notebook")
     strategies = [s for s in StrategyRegistry.available_strategies() if not s.endswith(suffixes)]
-    if training.strategy != "auto" and training.strategy not in strategies:
-        raise unknown_name("training.strategy", training.strategy, ["auto", *strategies])
+    accelerators = sorted({"gpu", *AcceleratorRegistry.available_accelerators()})
+    for key, known in (("accelerator", accelerators), ("strategy", strategies)):
+        name = getattr(training, key)
+        if name not in ("auto", *known):
+            raise unknown_name(f"training.{key}", name, ["auto", *known])
+
+
+def validate_devices(training: Training) -> None:
+    """Raise SettingsError if this machine does not have the accelerator, the devices or the strategy."""
+    _silence_lightning()
+    _trainer_of_devices(training, logger=False, enable_checkpointing=False)
+
+
+def _trainer_of_devices(training: Training, **options: Any) -> L.Trainer:
     try:
         return L.Trainer(
-            default_root_dir=folder,
             accelerator=training.accelerator,
             devices=training.devices,
             num_nodes=training.nodes,
             strategy=training.strategy,
-            precision=mixed_precision() if task.settings.precision == "auto" else "32-true",
-            max_epochs=task.settings.max_epochs,
-            callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
-            logger=TensorBoardLogger(folder, name="", version="", default_hp_metric=False),
-            enable_model_summary=False,
-            enable_progress_bar=shows_progress(),
-            num_sanity_val_steps=0,
-            # `SizeBatchSampler` distributes the batches over the processes.
-            use_distributed_sampler=False,
-            log_every_n_steps=1,
+            **options,
         )
     except (ValueError, ModuleNotFoundError, MisconfigurationException) as error:
         raise SettingsError(
