@@ -44,7 +44,7 @@ _START_S = 15.0  # to load the program and the networks
 _WRITING_S = 1e-7  # to write all files, a pixel of the craters' windows and of the globe
 _GLOBE_CARDS = 7  # the picture of the planet takes as long as so many cards
 _WHOLE_GLOBE = 0.8  # share with data: poles and gaps are often without
-_CONVERSION_S = 12e-9  # to convert a mosaic, a byte of its store
+_CONVERSION_S = 14e-9  # to convert a mosaic, a byte of its store: measured, see docs/benchmarks.md
 _TRAINING_OVER_FORWARD = 3  # a training step takes about three times as long as a forward pass
 
 
