@@ -1,8 +1,11 @@
 """A damaged output is one line, which names the file and what to do, whatever reads it; never a traceback."""
 
 import json
+import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -161,3 +164,37 @@ def test_a_damaged_output_is_one_line_or_made_again(
             path.write_bytes(intact)
     assert not failures, json.dumps(failures, indent=1)
     assert refused or name.startswith("map/.done/")
+
+
+@contextmanager
+def pipe_in_place(path: Path) -> Iterator[None]:
+    """A pipe in place of a file; who reads it gets its end, instead of waiting, so that no test hangs."""
+    kept = path.rename(path.with_name(f"{path.name}.kept"))
+    os.mkfifo(path)
+    over = threading.Event()
+
+    def end_reading() -> None:
+        while not over.wait(0.01):
+            with suppress(OSError):  # nobody reads
+                os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+                read.append(path)
+
+    read: list[Path] = []
+    thread = threading.Thread(target=end_reading)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        kept.replace(path)
+    assert not read, f"{path.name} is read although it is a pipe"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", READERS)
+def test_a_pipe_in_place_of_an_output_is_not_waited_for(project: Project, name: str) -> None:
+    for reader in READERS[name]:
+        # Commands print both in one line.
+        with pipe_in_place(project.folder / name), suppress(EjectamapError, OSError):
+            reader(Project.open(project.folder))

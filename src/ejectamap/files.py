@@ -5,6 +5,7 @@ which process of which machine writes it, so that what a killed process left beh
 still writes.
 """
 
+import errno
 import hashlib
 import os
 import platform
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 import psutil
 
@@ -102,8 +104,28 @@ def remove_partial_files(folder: Path) -> None:
         ) from error
 
 
+def require_file(path: Path) -> None:
+    """Raise `OSError` if there is no file, or a pipe or a device, whose reader might wait without end."""
+    mode = path.stat().st_mode
+    if not (S_ISREG(mode) or S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "is a pipe or a device, not a file", str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file; raises `OSError`, also for a pipe or a device in its place."""
+    require_file(path)
+    return path.read_bytes()
+
+
+def read_text(path: Path) -> str:
+    """Text of a file in UTF-8, as `read_bytes`; raises `UnicodeDecodeError` besides."""
+    require_file(path)
+    return path.read_text(encoding="utf-8")
+
+
 def hash_file(path: Path) -> str:
-    """Digest (BLAKE2b, 128 bits, hexadecimal) of a file's content."""
+    """Digest (BLAKE2b, 128 bits, hexadecimal) of a file's content; raises `OSError`, also for a pipe or a device."""
+    require_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

@@ -13,6 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.errors import ShapelyError
 
 from ejectamap.errors import OutputError
+from ejectamap.files import require_file
 
 _REMOVE = "remove it and "
 # What readers of JSON, tables, polygons and pictures raise for content that is not what was written.
@@ -48,6 +49,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
         If the file is missing, or not what was written.
     """
     try:
+        require_file(path)
         yield
     except OutputError:
         raise
@@ -63,7 +65,6 @@ def reading_raster(path: Path, remedy: str) -> Iterator["rasterio.io.DatasetRead
     """Open a raster and read it within this context; as `reading`."""
     with reading(path, remedy), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        path.stat()  # a missing file is told from a damaged one
         with rasterio.open(path) as source:
             if source.transform.is_identity:
                 raise ValueError("it has no place on the ground")

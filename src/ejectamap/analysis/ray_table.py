@@ -97,7 +97,6 @@ def read_rays(project: Project) -> gpd.GeoDataFrame:
     """
     path, remedy = project.outputs / "rays.gpkg", f"run ejectamap analyze {project.folder}"
     with reading(path, remedy):
-        path.stat()  # a missing file is told from a damaged one
         if not is_newer_than_masks(project, path):
             raise OutputError(f"{path}: is older than the map: {remedy} again")
         frame = gpd.read_file(path, layer="rays")

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ejectamap.files import read_text
 from ejectamap.project.folder import Project
 
 
@@ -19,7 +20,7 @@ def trial_path(project: Project) -> Path:
 def read_trial(project: Project) -> dict[str, Any]:
     """The outcome of the last trial; empty if there was none, or the file is damaged."""
     try:
-        content = json.loads(trial_path(project).read_text())
+        content = json.loads(read_text(trial_path(project)))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -21,6 +21,8 @@ from ejectamap.files import (
     hash_file,
     move_into_place,
     partial_path,
+    read_bytes,
+    read_text,
     remove_partial_files,
     replace_file,
 )
@@ -78,7 +80,7 @@ class Run:
         """Content of its provenance.json; raises `OutputError` if that is damaged."""
         path = self.folder / "provenance.json"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_text(path))
             content["craters"], content["settings"]["map"]["threshold"], content["files"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputError(
@@ -170,7 +172,7 @@ def keep_before_change(
     named = [r for r in kept_runs(project) if not r.automatic and _is_same_map(r, present)]
     for run in named:  # with the results that were made since
         for name in filter(present.is_result, _RESULTS):
-            replace_file(run.folder / name, (present.folder / name).read_bytes())
+            replace_file(run.folder / name, read_bytes(present.folder / name))
     kept = named[0] if named else _keep(project, None) if limit else None
     automatic = sorted((run for run in kept_runs(project) if run.automatic), key=_age)
     for run in automatic[: max(0, len(automatic) - limit)]:
@@ -414,7 +416,7 @@ def _write_record(folder: Path, automatic: bool) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """Content of a JSON file; empty if it is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

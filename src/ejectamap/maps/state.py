@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ejectamap.errors import OutputError
-from ejectamap.files import remove_partial_files, replace_file
+from ejectamap.files import read_text, remove_partial_files, replace_file
 from ejectamap.maps.edits import edit_digest
 from ejectamap.project.folder import Project
 from ejectamap.world.craters import Crater
@@ -174,9 +174,9 @@ def _write(project: Project, crater: Crater, record: dict[str, object]) -> None:
 
 
 def _read(project: Project, crater: Crater) -> dict[str, object]:
-    """A crater's record; empty if there is none."""
+    """A crater's record; empty if there is none, or it is damaged."""
     try:
-        record = json.loads(_record_path(project, crater).read_text())
+        record = json.loads(read_text(_record_path(project, crater)))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

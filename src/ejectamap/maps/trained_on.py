@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ejectamap.files import replace_file
+from ejectamap.files import read_text, replace_file
 from ejectamap.project.folder import Project
 from ejectamap.project.lineage import SeenPlanet
 from ejectamap.project.seen import SeenLabels, read_seen_labels
@@ -35,7 +35,7 @@ def read_training(maps: Path, grid: Grid) -> SeenLabels:
         Of the tiles that are asked for.
     """
     try:
-        content = json.loads((maps / ".done" / _NAME).read_text(encoding="utf-8"))
+        content = json.loads(read_text(maps / ".done" / _NAME))
         planets = tuple(SeenPlanet.model_validate(planet) for planet in content["planets"])
         unrecorded = tuple(str(name) for name in content["unrecorded"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError):

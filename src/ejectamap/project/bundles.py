@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from ejectamap.errors import BundleError, OutputError
-from ejectamap.files import hash_file, move_into_place, remove_partial_files
+from ejectamap.files import hash_file, move_into_place, read_bytes, read_text, remove_partial_files
 from ejectamap.project.bundle_views import NetworkViews
 from ejectamap.project.lineage import Lineage
 from ejectamap.project.methods import NETWORK_KINDS
@@ -226,7 +226,7 @@ def read_description(bundle: Path) -> BundleDescription:
     """
     path = bundle / DESCRIPTION_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except OSError as problem:
         raise BundleError(f"cannot read {path}: {problem.strerror}; train first") from problem
     except ValueError as problem:  # not JSON, or not UTF-8
@@ -251,7 +251,7 @@ def hash_bundle_file(path: Path) -> str:
     """
     if path.name != DESCRIPTION_NAME:
         return hash_file(path)
-    text = path.read_bytes()
+    text = read_bytes(path)
     try:
         content = json.loads(text)
         del content["lineage"]

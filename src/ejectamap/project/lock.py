@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from filelock import FileLock, Timeout
 
 from ejectamap.errors import OutputError, ProjectError
+from ejectamap.files import read_text
 
 if TYPE_CHECKING:
     from ejectamap.project.folder import Project
@@ -102,6 +103,6 @@ def sole_writer(folder: Path, verb: str) -> Iterator[None]:
 def _holder(path: Path) -> str:
     """Who has a lock, as far as its file says."""
     try:
-        return path.read_text(encoding="utf-8").strip() or "another command"
+        return read_text(path).strip() or "another command"
     except (OSError, ValueError):
         return "another command"

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from ejectamap.errors import LabelError, ProjectError
-from ejectamap.files import hash_file, replace_file
+from ejectamap.files import hash_file, read_text, replace_file
 from ejectamap.project.folder import Project
 from ejectamap.project.pairs import Pair, labelled_tiles, split_pairs, strata
 from ejectamap.world.craters import Crater
@@ -342,8 +342,8 @@ def _read_split_file(project: Project) -> _SplitFile | None:
     """The split on disk; None if there is none."""
     path, record = project.split_path, project.split_record_path
     try:
-        text = path.read_text(encoding="utf-8")
-        known = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+        text = read_text(path)
+        known = json.loads(read_text(record)) if record.exists() else {}
         header, *lines = text.splitlines()
         if header != _HEADER or not text.endswith("\n") or (known and _digest(text) not in known):
             raise ValueError

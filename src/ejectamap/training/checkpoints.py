@@ -10,7 +10,7 @@ import lightning as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from ejectamap.files import move_into_place, partial_path, remove_partial_files
+from ejectamap.files import move_into_place, partial_path, read_text, remove_partial_files
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def discard_if_changed(folder: Path, dependencies: dict[str, Any]) -> None:
     """
     path = checkpoint_folder(folder) / "dependencies.json"
     text = json.dumps(dependencies, indent=2)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    if path.exists() and read_text(path) == text:
         return
     if checkpoint_folder(folder).exists():
         logger.warning("%s: settings or data have changed: training starts anew", folder)

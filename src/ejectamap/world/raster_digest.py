@@ -17,7 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ejectamap.errors import EjectamapError, MosaicError, OutputError
-from ejectamap.files import hash_file, replace_file
+from ejectamap.files import hash_file, read_text, replace_file
 from ejectamap.world.mosaic_files import mosaic_rasters
 from ejectamap.world.raster_files import open_raster
 
@@ -91,7 +91,7 @@ def _file_digest(path: Path, cache: Path | None) -> str:
         return hash_file(path)
     memory = cache / "digests" / f"{_digest(str(path))}.json"
     try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
+        known = json.loads(read_text(memory))
         if known["identity"] == identity:
             return str(known["digest"])
     except (OSError, ValueError, KeyError, TypeError):

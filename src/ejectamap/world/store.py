@@ -47,7 +47,7 @@ import rasterio
 from filelock import FileLock, Timeout
 
 from ejectamap.errors import MosaicError, OutputError
-from ejectamap.files import move_into_place, partial_path, remove_partial_files
+from ejectamap.files import move_into_place, partial_path, read_text, remove_partial_files
 from ejectamap.progress import status
 from ejectamap.world.arrays import AnyArray, ArrayFiles
 from ejectamap.world.mosaic_files import MosaicHeader, mosaic_rasters
@@ -160,7 +160,7 @@ class MosaicStore:
     def _read(self) -> dict[str, Any] | None:
         """The record of a store whose files are all as long as they should be; else None."""
         try:
-            record: dict[str, Any] = json.loads((self.folder / _RECORD).read_text("utf-8"))
+            record: dict[str, Any] = json.loads(read_text(self.folder / _RECORD))
             self.arrays(record["levels"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -252,7 +252,7 @@ def _stores_of(mosaic: Path, cache: Path) -> Iterator[tuple[Path, tuple[tuple[st
     """Stores of a mosaic's path, and the contents of its files that each was made of."""
     for folder in cache.glob("mosaic-*"):
         try:
-            record = json.loads((folder / _RECORD).read_text("utf-8"))
+            record = json.loads(read_text(folder / _RECORD))
             if record["mosaic"] == str(mosaic):
                 yield folder, tuple((name, digest) for name, digest in record["contents"])
         except (OSError, ValueError, KeyError, TypeError):  # no store, or a damaged one

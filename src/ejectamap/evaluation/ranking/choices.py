@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ejectamap.errors import RankingError
+from ejectamap.outputs import reading
 
 UNDO = "undo"
 OUTCOMES = {"left": 1, "tie": 0, "right": -1}
@@ -62,7 +63,9 @@ def read_choices(path: Path) -> list[Choice]:
     if not path.exists():
         return []
     choices: list[Choice] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    with reading(path, f"move {path} away and run ejectamap rank again"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
         try:
             choice = Choice(**json.loads(line))
         except (ValueError, TypeError) as error:

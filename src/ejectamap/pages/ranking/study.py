@@ -14,8 +14,9 @@ import numpy as np
 from ejectamap.errors import RankingError
 from ejectamap.evaluation.ranking.choices import read_choices
 from ejectamap.evaluation.ranking.figures import ReadMap
-from ejectamap.files import replace_file
+from ejectamap.files import read_bytes, replace_file
 from ejectamap.maps.state import crater_path
+from ejectamap.outputs import reading
 from ejectamap.pages.ranking.pictures import draw_crater
 from ejectamap.progress import track
 from ejectamap.project.folder import Project, relative_path
@@ -158,9 +159,7 @@ def open_study(
     pictures = {}
     for crater in track(project.chosen_craters(plan["craters"]), "drawing maps"):
         paths = _mask_paths(folders, crater.crater_id)
-        masks = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()
-        }
+        masks = {name: hashlib.sha256(read_bytes(path)).hexdigest() for name, path in paths.items()}
         known = _read_pictures(folder, crater)
         if known is None or known.masks != masks:
             if begun:
@@ -212,14 +211,20 @@ def _make_plan(
 def _read_plan(folder: Path) -> Plan | None:
     """Maps, craters and seed of the study when it was opened last; None if it is new."""
     path = folder / "study.json"
-    plan: Plan | None = json.loads(path.read_text("utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    with reading(path, f"move {folder} away and run ejectamap rank again"):
+        plan: Plan = json.loads(path.read_text(encoding="utf-8"))
     return plan
 
 
 def _read_pictures(folder: Path, crater: Crater) -> Pictures | None:
     """Pictures of a crater that were drawn before; None if there are none."""
     path = _pictures_path(folder, crater)
-    return Pictures(**json.loads(path.read_text("utf-8"))) if path.exists() else None
+    if not path.exists():
+        return None
+    with reading(path, f"move {folder} away and run ejectamap rank again"):
+        return Pictures(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def _comparison_folders(project: Project) -> dict[str, Path]:
