@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import functools, sys, time
+import signal, sys, time
 from pathlib import Path
 import typer
 from ejectamap import cli
 from ejectamap.mapping.cluster import run_on_dask
 
 folder = Path(sys.argv.pop())
+# As in a terminal: processes of a shell's background jobs, which tests may be, ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def work(number):
     (folder / f"begun_{number}").touch()

@@ -235,7 +235,7 @@ def test_schedules_of_torch(tmp_path: Path, scheduler: ComponentSpec) -> None:
 def test_wrong_names_and_arguments(field: str, component: ComponentSpec, message: str) -> None:
     config = settings(**{field: component})
     with pytest.raises(SettingsError, match=message) as caught:
-        build_schedule(config, build_optimiser(config, LinearNetwork()))
+        build_schedule(config, build_optimiser(config, nn.Linear(1, 1)))
     assert "\n" not in str(caught.value)
 
 
