@@ -28,11 +28,11 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 @app.command()
 def command():
+    (folder / "started").touch()
     list(run_on_dask(work, [0, 1], 2, None))
 
 if __name__ == "__main__":
     cli.app = app
-    (folder / "started").touch()
     cli.main()
 """
 
