@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from stand_ins import add_people, write_moon_as_published, write_planet_as_published
+from stand_ins import add_scripts, write_moon_as_published, write_planet_as_published
 
 from ejectamap.cli import main
 
@@ -136,7 +136,7 @@ def prepare(root: Path) -> None:
 def _map_a_planet(folder: Path) -> None:
     for command in _MAPPED:
         run_command(command, folder)
-    add_people(folder)
+    add_scripts(folder)
 
 
 _FOLDERS = {

@@ -11,7 +11,7 @@ from ejectamap.world.body import Body
 
 _WIDTH_PX = 512
 _CRATERS = 4
-_PEOPLE = Path(__file__).parent / "people"
+_SCRIPTS = Path(__file__).parent / "page_scripts"
 
 
 def write_planet_as_published(folder: Path) -> None:
@@ -19,7 +19,7 @@ def write_planet_as_published(folder: Path) -> None:
     body = Body("Mercury", 2_439_400.0, "radius of the published mosaic")
     write_planet(simulate_planet(3, _WIDTH_PX, _CRATERS, body), folder)
     shutil.rmtree(folder / "labels")
-    add_people(folder)
+    add_scripts(folder)
 
 
 def write_moon_as_published(folder: Path) -> None:
@@ -36,9 +36,9 @@ def write_moon_as_published(folder: Path) -> None:
     (folder / "mosaic.tif").unlink()
 
 
-def add_people(folder: Path) -> None:
+def add_scripts(folder: Path) -> None:
     """Put beside a planet's files the scripts that do what people would do by hand."""
-    for script in _PEOPLE.glob("*.py"):
+    for script in _SCRIPTS.glob("*.py"):
         shutil.copy(script, folder)
     shutil.copy(
         Path(__file__).parents[2] / "examples" / "figure_of_polygons.py", folder / "figure.py"

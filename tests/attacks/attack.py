@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from attack_cases import Case
+from case import Case
 from sandbox import contents, run
 
 _DATED = re.compile(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from attack import References, attack
-from attack_cases import SLOW, Case, cases
+from attack_cases import cases
+from case import SLOW, Case
 from sandbox import make_template
 
 LONG = {"map", "report", "analyze", *(call[0] for call in SLOW.values())} - {"new"}
